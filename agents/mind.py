@@ -1,0 +1,79 @@
+"""What thinks in a call: the same few methods for a script, a language model, later a flow.
+
+A mind may be asked for a reply before it is sure that the caller has finished (speculation). So ``reply`` changes nothing that
+lasts: what it found out is kept under the utterance's revision until ``commit`` says that this revision was the turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from agents.conversation import Conversation
+
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """What the caller said in one turn. ``revision`` grows with every new guess at it and never repeats in a call."""
+
+    text: str
+    revision: int
+    ended_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A phrase to be spoken, in order. Plain text; the reply's phrases joined by a space are what was said."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """A field of ``spec.does.collect`` got this value (``None``: taken back). ``spoken`` is how a person would read it."""
+
+    key: str
+    value: Value
+    spoken: str = ""
+    is_confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """Hang up once everything said so far has been heard."""
+
+    reason: str
+    """One of ``telephony.end_reasons``: "caller_goodbye", "agent_goodbye", …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """Why it answered so, for the call page: a matched fact with its score, a field that was asked, a model's usage."""
+
+    kind: str
+    data: Mapping[str, Value] = field(default_factory=dict)
+
+
+ReplyPart = Say | Collected | EndCall | Thought
+
+
+class Mind(Protocol):
+    """One call's mind; made by ``agents.live``, thrown away with the call."""
+
+    def greet(self) -> list[ReplyPart]:
+        """The first words when the agent speaks first (without the consent line, which is the session's)."""
+
+    def reply(self, utterance: Utterance, conversation: Conversation) -> AsyncIterator[ReplyPart]:
+        """The answer. May be cancelled at any await. Never raises for a vendor's fault before trying what it can;
+        then raises ``agents.speech.ProviderError``."""
+
+    def commit(self, revision: int) -> None:
+        """That revision was the caller's turn: keep what its reply found out. All other revisions are forgotten."""
+
+    def collected(self) -> dict[str, Value]:
+        """The call's structured data so far: one entry a field of ``spec.does.collect``, ``None`` where unknown."""
+
+    async def close(self) -> None: ...

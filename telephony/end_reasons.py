@@ -1,0 +1,38 @@
+"""Why a call ended: a short list, each in plain words, with whose side it was on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Side = Literal["caller", "agent", "line", "vendor", "us"]
+
+
+@dataclass(frozen=True, slots=True)
+class EndReason:
+    words: str
+    side: Side
+    is_fault: bool = False
+    advice: str = ""
+
+
+REASONS: dict[str, EndReason] = {
+    "caller_goodbye": EndReason("The caller said goodbye", "caller"),
+    "caller_hung_up": EndReason("The caller hung up", "caller"),
+    "agent_goodbye": EndReason("The agent said goodbye", "agent"),
+    "member_hung_up": EndReason("Somebody of your team ended it", "agent"),
+    "silence": EndReason("Nobody spoke for too long", "caller", advice="See Limits → Hang up after."),
+    "max_duration": EndReason("The longest call length was reached", "agent", advice="See Limits → Longest call."),
+    "never_connected": EndReason("The sound connection never came up", "line", True,
+                                 "The caller's network may block calls. Set up a TURN server for such networks."),
+    "connection_lost": EndReason("The sound connection was lost", "line", True),
+    "busy": EndReason("All call workers were busy", "us", True, "Start another call worker."),
+    "no_worker": EndReason("No call worker answered", "us", True, "See System health."),
+    "stt_failed": EndReason("The transcriber failed", "vendor", True),
+    "model_failed": EndReason("The language model failed", "vendor", True),
+    "tts_failed": EndReason("The voice failed", "vendor", True),
+    "worker_lost": EndReason("The call worker stopped in the middle of the call", "us", True, "The transcript and recording are kept up to that moment."),
+    "worker_stopped": EndReason("The call worker was stopped and the call was still running at its limit", "us", True),
+    "bad_offer": EndReason("The caller's device sent a connection offer that can't be used", "caller", True),
+    "internal_error": EndReason("Something in Parley broke", "us", True, "The details are in the call's events."),
+}
