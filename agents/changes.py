@@ -1,0 +1,63 @@
+"""The difference between two specs, in words a person reads before publishing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel
+
+from agents.spec import AgentSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One knob that differs. ``path`` is "listens.endpointing_ms"; ``title`` "Listens → Pause before answering"."""
+
+    path: str
+    title: str
+    before: str
+    after: str
+
+
+def diff(old: AgentSpec, new: AgentSpec) -> list[Change]:
+    """The knobs in which ``new`` differs from ``old``, in the order of the editor."""
+    return list(_changes(old, new, "", ""))
+
+
+def _changes(old: BaseModel, new: BaseModel, path: str, title: str) -> Iterator[Change]:
+    for name, field in type(new).model_fields.items():
+        before, after = getattr(old, name), getattr(new, name)
+        if before == after:
+            continue
+        here = f"{path}.{name}" if path else name
+        words = f"{title} → {field.title or name}" if title else field.title or name
+        if isinstance(after, BaseModel) and isinstance(before, BaseModel):
+            yield from _changes(before, after, here, words)
+        else:
+            extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+            unit = str(extra.get("unit", ""))
+            yield Change(here, words, _say(before, unit), _say(after, unit))
+
+
+def _say(value: Any, unit: str = "") -> str:
+    match value:
+        case bool():
+            return "on" if value else "off"
+        case Enum():
+            return str(value.value)
+        case None | "" | ():
+            return "nothing"
+        case tuple():
+            return "\n".join(_say(item) for item in value)
+        case BaseModel():
+            facts = (f"{field.title or name}: {_say(getattr(value, name))}" for name, field in type(value).model_fields.items()
+                     if getattr(value, name) not in ("", (), None))
+            return "; ".join(facts)
+        case int() | float() if unit:
+            return f"{value:g} {unit}"
+        case float():
+            return f"{value:g}"
+    return str(value)
