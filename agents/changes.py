@@ -1,8 +1,8 @@
-"""The difference between two specs, in words a person reads before publishing."""
+"""Changing a spec and saying what changed, in words a person reads before publishing. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -20,6 +20,21 @@ class Change:
     title: str
     before: str
     after: str
+
+
+def merge(stored: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``stored`` with what ``changes`` names, group by group; lists are replaced whole (JSON merge patch, RFC 7396,
+    except that ``null`` sets the knob back to its default by leaving it out)."""
+    merged = dict(stored)
+    for key, value in changes.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, Mapping):
+            below = merged.get(key)
+            merged[key] = merge(below if isinstance(below, Mapping) else {}, value)
+        else:
+            merged[key] = value
+    return merged
 
 
 def diff(old: AgentSpec, new: AgentSpec) -> list[Change]:
@@ -53,8 +68,11 @@ def _say(value: Any, unit: str = "") -> str:
         case tuple():
             return "\n".join(_say(item) for item in value)
         case BaseModel():
-            facts = (f"{field.title or name}: {_say(getattr(value, name))}" for name, field in type(value).model_fields.items()
-                     if getattr(value, name) not in ("", (), None))
+            facts = (
+                f"{field.title or name}: {_say(getattr(value, name))}"
+                for name, field in type(value).model_fields.items()
+                if getattr(value, name) not in ("", (), None)
+            )
             return "; ".join(facts)
         case int() | float() if unit:
             return f"{value:g} {unit}"

@@ -5,19 +5,32 @@ The dashboard and the API call these, so both behave alike. Each writes in one t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
-from pydantic import BaseModel, ValidationError
 
 from accounts.models import Organization, User
-from agents.changes import Change, diff
+from agents.changes import Change, diff, merge
 from agents.models import Agent, AgentVersion
 from agents.spec import AgentSpec, load, upgrade
 
-__all__ = ["Change", "StaleDraft", "create_agent", "delete_agent", "diff", "draft_of", "publish", "restore", "save_draft"]
+__all__ = [
+    "Change",
+    "HasCalls",
+    "StaleDraft",
+    "archive",
+    "create_agent",
+    "delete_agent",
+    "diff",
+    "draft_of",
+    "publish",
+    "restore",
+    "save_draft",
+    "unarchive",
+    "unpublished_changes",
+]
 
 
 class StaleDraft(Exception):
@@ -30,21 +43,6 @@ class StaleDraft(Exception):
 
 class HasCalls(Exception):
     """An agent with calls is archived, not deleted: its calls must keep their meaning."""
-
-
-def merge(stored: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``stored`` with what ``changes`` names, group by group; lists are replaced whole (JSON merge patch, RFC 7396,
-    except that ``null`` sets the knob back to its default by leaving it out)."""
-    merged = dict(stored)
-    for key, value in changes.items():
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, Mapping):
-            below = merged.get(key)
-            merged[key] = merge(below if isinstance(below, Mapping) else {}, value)
-        else:
-            merged[key] = value
-    return merged
 
 
 def draft_of(agent: Agent) -> AgentSpec:
@@ -145,50 +143,3 @@ def _store(agent: Agent, spec: AgentSpec) -> Agent:
     agent.draft_saved_at = timezone.now()
     agent.save(update_fields=["draft", "name", "draft_revision", "draft_saved_at"])
     return agent
-
-
-def problems_of(error: ValidationError) -> list[dict[str, str]]:
-    """A validation error as people read it: ``[{"path": "listens.endpointing_ms", "message": "…"}]``."""
-    return [
-        {"path": ".".join(str(step) for step in item["loc"]), "message": plain(item)} for item in error.errors()
-    ]
-
-
-_PLAIN = {
-    "missing": "This is needed.",
-    "extra_forbidden": "There is no setting of this name.",
-    "string_too_short": "This can't be empty.",
-    "greater_than_equal": "Must be at least {ge}.",
-    "less_than_equal": "Must be at most {le}.",
-    "string_too_long": "At most {max_length} characters.",
-    "too_long": "At most {max_length} entries.",
-    "multiple_of": "Use steps of {multiple_of}.",
-    "enum": "Choose one of {expected}.",
-    "literal_error": "Choose one of {expected}.",
-    "int_parsing": "Use a whole number.",
-    "int_type": "Use a whole number.",
-    "int_from_float": "Use a whole number.",
-    "float_parsing": "Use a number.",
-    "float_type": "Use a number.",
-    "bool_parsing": "Use true or false.",
-    "bool_type": "Use true or false.",
-    "string_type": "Use text.",
-    "tuple_type": "Use a list.",
-    "string_pattern_mismatch": "This doesn't look right: it must match {pattern}.",
-}
-
-
-def plain(item: Mapping[str, Any]) -> str:
-    """One pydantic error in plain words."""
-    context: Mapping[str, Any] = item.get("ctx") or {}
-    if "error" in context:  # raised by our own validators, whose words are plain already
-        return str(context["error"])
-    template = _PLAIN.get(item["type"])
-    if template is None:
-        return str(item["msg"])
-    return template.format_map({key: str(value) for key, value in context.items()})
-
-
-def changed_paths(value: BaseModel) -> Sequence[str]:
-    """Paths of the knobs that differ from their default."""
-    return [change.path for change in diff(type(value)(), value)]

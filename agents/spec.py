@@ -45,25 +45,39 @@ class Says(Settings):
     """What the agent is told, and what it says by itself."""
 
     prompt: str = Field(
-        "", max_length=60_000, title="What should the agent do?",
+        "",
+        max_length=60_000,
+        title="What should the agent do?",
         description="Who it is, what it knows, how it should behave. Plain sentences; one fact a line works best.",
-        json_schema_extra=hint(widget="textarea", term="prompt",
-                               placeholder="You are the front desk of Bright Smile Dental. We are open Monday to Friday from 8 to 5. …"),
+        json_schema_extra=hint(
+            widget="textarea",
+            term="prompt",
+            placeholder="You are the front desk of Bright Smile Dental. We are open Monday to Friday from 8 to 5. …",
+        ),
     )
     first_message: str = Field(
-        "Hello, how can I help you?", max_length=1_000, title="First words",
-        description="What the caller hears first.", json_schema_extra=hint(widget="say", term="first message"),
+        "Hello, how can I help you?",
+        max_length=1_000,
+        title="First words",
+        description="What the caller hears first.",
+        json_schema_extra=hint(widget="say", term="first message"),
     )
     first_speaker: FirstSpeaker = Field(
-        FirstSpeaker.AGENT, title="Who speaks first",
+        FirstSpeaker.AGENT,
+        title="Who speaks first",
         description="The agent greets at once, or waits until the caller has said something.",
     )
     goodbye: str = Field(
-        "Thank you for calling. Goodbye!", max_length=500, title="Last words",
-        description="Said before the agent hangs up.", json_schema_extra=hint(widget="say"),
+        "Thank you for calling. Goodbye!",
+        max_length=500,
+        title="Last words",
+        description="Said before the agent hangs up.",
+        json_schema_extra=hint(widget="say"),
     )
     ending_phrases: tuple[Line, ...] = Field(
-        ("goodbye", "bye", "that's all", "that is all", "hang up"), max_length=40, title="Words that end the call",
+        ("goodbye", "bye", "that's all", "that is all", "hang up"),
+        max_length=40,
+        title="Words that end the call",
         description="When the caller says one of these and nothing is left to ask, the agent says goodbye and hangs up.",
         json_schema_extra=hint(widget="lines"),
     )
@@ -71,9 +85,16 @@ class Says(Settings):
 
 class Pronunciation(Settings):
     word: str = Field(min_length=1, max_length=80, title="Word", description="As it is written.")
-    sounds_like: str = Field("", max_length=160, title="Sounds like", description="Spelled the way it should be read: “Nguyen” → “win”.")
-    ipa: str = Field("", max_length=160, title="IPA", description="Exact sounds in the phonetic alphabet, for those who know it.",
-                     json_schema_extra=hint(expert=True))
+    sounds_like: str = Field(
+        "", max_length=160, title="Sounds like", description="Spelled the way it should be read: “Nguyen” → “win”."
+    )
+    ipa: str = Field(
+        "",
+        max_length=160,
+        title="IPA",
+        description="Exact sounds in the phonetic alphabet, for those who know it.",
+        json_schema_extra=hint(expert=True),
+    )
 
     @model_validator(mode="after")
     def _has_a_sound(self) -> Pronunciation:
@@ -91,39 +112,102 @@ class BackgroundSound(StrEnum):
 class Sounds(Settings):
     """How the agent sounds."""
 
-    language: str = Field("en-US", pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", title="Language",
-                          description="The language the agent speaks and expects to hear.", json_schema_extra=hint(widget="language"))
-    voice: str = Field("piper/en_US-joe-medium", max_length=120, title="Voice", description="Press play to hear it.",
-                       json_schema_extra=hint(widget="voice"))
-    voice_speed: float = Field(1.0, ge=0.6, le=1.6, multiple_of=0.05, title="Speed of speech", description="1 is the voice's own pace.",
-                               json_schema_extra=hint(widget="slider", unit="×"))
-    pronunciations: tuple[Pronunciation, ...] = Field((), max_length=300, title="Pronunciations",
-                                                      description="Words the voice gets wrong, and how they should sound.",
-                                                      json_schema_extra=hint(widget="pronunciations"))
-    background_sound: BackgroundSound = Field(BackgroundSound.NONE, title="Background sound",
-                                              description="A quiet room behind the voice, so that silence doesn't sound like a dead line.")
-    background_volume: float = Field(0.3, ge=0.0, le=1.0, multiple_of=0.05, title="Background volume", description="0 is silent, 1 is as loud as the voice.",
-                                     json_schema_extra=hint(widget="slider", expert=True))
+    language: str = Field(
+        "en-US",
+        pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$",
+        title="Language",
+        description="The language the agent speaks and expects to hear.",
+        json_schema_extra=hint(widget="language"),
+    )
+    voice: str = Field(
+        "piper/en_US-joe-medium",
+        max_length=120,
+        title="Voice",
+        description="Press play to hear it.",
+        json_schema_extra=hint(widget="voice"),
+    )
+    voice_speed: float = Field(
+        1.0,
+        ge=0.6,
+        le=1.6,
+        multiple_of=0.05,
+        title="Speed of speech",
+        description="1 is the voice's own pace.",
+        json_schema_extra=hint(widget="slider", unit="×"),
+    )
+    pronunciations: tuple[Pronunciation, ...] = Field(
+        (),
+        max_length=300,
+        title="Pronunciations",
+        description="Words the voice gets wrong, and how they should sound.",
+        json_schema_extra=hint(widget="pronunciations"),
+    )
+    background_sound: BackgroundSound = Field(
+        BackgroundSound.NONE,
+        title="Background sound",
+        description="A quiet room behind the voice, so that silence doesn't sound like a dead line.",
+    )
+    background_volume: float = Field(
+        0.3,
+        ge=0.0,
+        le=1.0,
+        multiple_of=0.05,
+        title="Background volume",
+        description="0 is silent, 1 is as loud as the voice.",
+        json_schema_extra=hint(widget="slider", expert=True),
+    )
 
 
 class Knows(Settings):
     """What the agent thinks with."""
 
-    model: str = Field("scripted", max_length=120, title="Brain",
-                       description="“Scripted” needs no key and no network: it answers from the facts above and asks your questions. "
-                                   "A language model converses more freely.",
-                       json_schema_extra=hint(widget="model", term="model"))
-    base_url: str = Field("", max_length=500, title="Address of the model", pattern=r"^(https?://.+)?$",
-                          description="Base URL of any OpenAI-compatible server. Leave empty for api.openai.com.",
-                          json_schema_extra=hint(placeholder="https://api.openai.com/v1", term="base URL"))
-    model_name: str = Field("", max_length=200, title="Model name", description="As your provider writes it.",
-                            json_schema_extra=hint(placeholder="gpt-5-mini"))
-    credential: str = Field("", max_length=80, title="Key", description="Which stored key to use. Keys are kept under Organization → Providers and keys.",
-                            json_schema_extra=hint(widget="credential"))
-    temperature: float = Field(0.3, ge=0.0, le=2.0, multiple_of=0.1, title="Creativity", description="0 always picks the likeliest words.",
-                               json_schema_extra=hint(widget="slider", expert=True, term="temperature"))
-    max_reply_tokens: int = Field(250, ge=20, le=4_000, title="Longest answer", description="In tokens; a token is about three quarters of a word.",
-                                  json_schema_extra=hint(expert=True, unit="tokens"))
+    model: str = Field(
+        "scripted",
+        max_length=120,
+        title="Brain",
+        description="“Scripted” needs no key and no network: it answers from the facts above and asks your questions. "
+        "A language model converses more freely.",
+        json_schema_extra=hint(widget="model", term="model"),
+    )
+    base_url: str = Field(
+        "",
+        max_length=500,
+        title="Address of the model",
+        pattern=r"^(https?://.+)?$",
+        description="Base URL of any OpenAI-compatible server. Leave empty for api.openai.com.",
+        json_schema_extra=hint(placeholder="https://api.openai.com/v1", term="base URL"),
+    )
+    model_name: str = Field(
+        "",
+        max_length=200,
+        title="Model name",
+        description="As your provider writes it.",
+        json_schema_extra=hint(placeholder="gpt-5-mini"),
+    )
+    credential: str = Field(
+        "",
+        max_length=80,
+        title="Key",
+        description="Which stored key to use. Keys are kept under Organization → Providers and keys.",
+        json_schema_extra=hint(widget="credential"),
+    )
+    temperature: float = Field(
+        0.3,
+        ge=0.0,
+        le=2.0,
+        multiple_of=0.1,
+        title="Creativity",
+        description="0 always picks the likeliest words.",
+        json_schema_extra=hint(widget="slider", expert=True, term="temperature"),
+    )
+    max_reply_tokens: int = Field(
+        250,
+        ge=20,
+        le=4_000,
+        title="Longest answer",
+        description="In tokens; a token is about three quarters of a word.",
+        json_schema_extra=hint(expert=True, unit="tokens"),
+    )
 
 
 class FieldType(StrEnum):
@@ -140,13 +224,26 @@ class FieldType(StrEnum):
 class CollectField(Settings):
     """One thing to find out in the call. It becomes a field of the call's structured data."""
 
-    key: FieldKey = Field(title="Name", description="What this is called in the call's data: small letters and underscores.")
-    type: FieldType = Field(FieldType.TEXT, title="Type", description="What kind of answer is expected, so that it is understood and checked.")
+    key: FieldKey = Field(
+        title="Name", description="What this is called in the call's data: small letters and underscores."
+    )
+    type: FieldType = Field(
+        FieldType.TEXT,
+        title="Type",
+        description="What kind of answer is expected, so that it is understood and checked.",
+    )
     question: str = Field(min_length=1, max_length=300, title="Question", description="How the agent asks for it.")
-    choices: tuple[Line, ...] = Field((), max_length=40, title="Choices", description="The answers to choose from, for the type “choice”.",
-                                      json_schema_extra=hint(widget="lines"))
+    choices: tuple[Line, ...] = Field(
+        (),
+        max_length=40,
+        title="Choices",
+        description="The answers to choose from, for the type “choice”.",
+        json_schema_extra=hint(widget="lines"),
+    )
     is_required: bool = Field(True, title="Must be answered", description="Off: the agent asks once and goes on.")
-    read_back: bool = Field(True, title="Read back", description="The agent repeats what it understood and asks if that is right.")
+    read_back: bool = Field(
+        True, title="Read back", description="The agent repeats what it understood and asks if that is right."
+    )
 
     @model_validator(mode="after")
     def _a_choice_has_choices(self) -> CollectField:
@@ -158,15 +255,31 @@ class CollectField(Settings):
 class Does(Settings):
     """What the agent gets done."""
 
-    collect: tuple[CollectField, ...] = Field((), max_length=30, title="What to collect",
-                                              description="What the agent should find out. Each answer ends up in the call's data.",
-                                              json_schema_extra=hint(widget="fields"))
+    collect: tuple[CollectField, ...] = Field(
+        (),
+        max_length=30,
+        title="What to collect",
+        description="What the agent should find out. Each answer ends up in the call's data.",
+        json_schema_extra=hint(widget="fields"),
+    )
     when_to_collect: Literal["asked", "always"] = Field(
-        "asked", title="When to ask", description="“asked”: once the caller wants it (to book, to order, to leave a message). “always”: in every call, right after the greeting.")
-    collect_intent: str = Field("book an appointment", max_length=200, title="What the questions are for",
-                                description="Completes “I'd like to …”. The agent starts asking when the caller says something like it.")
-    done_message: str = Field("Thank you, I have everything I need.", max_length=500, title="When all is collected",
-                              description="Said after the last answer.", json_schema_extra=hint(widget="say"))
+        "asked",
+        title="When to ask",
+        description="“asked”: once the caller wants it (to book, to order, to leave a message). “always”: in every call, right after the greeting.",
+    )
+    collect_intent: str = Field(
+        "book an appointment",
+        max_length=200,
+        title="What the questions are for",
+        description="Completes “I'd like to …”. The agent starts asking when the caller says something like it.",
+    )
+    done_message: str = Field(
+        "Thank you, I have everything I need.",
+        max_length=500,
+        title="When all is collected",
+        description="Said after the last answer.",
+        json_schema_extra=hint(widget="say"),
+    )
 
     @field_validator("collect")
     @classmethod
@@ -188,46 +301,105 @@ class Sensitivity(StrEnum):
 class Listens(Settings):
     """How the agent listens and when it takes the floor."""
 
-    transcriber: str = Field("whisper/base", max_length=120, title="Transcriber", description="What turns the caller's speech into words.",
-                             json_schema_extra=hint(widget="transcriber", term="STT"))
-    endpointing_ms: int = Field(500, ge=100, le=3_000, multiple_of=50, title="Pause before answering",
-                                description="Silence, in milliseconds, after which the caller's turn is over. Shorter answers sooner, longer lets people think. "
-                                            "A sentence that is clearly complete is answered sooner, one that clearly isn't later.",
-                                json_schema_extra=hint(widget="slider", unit="ms", term="endpointing"))
-    barge_in: bool = Field(True, title="The caller may interrupt", description="On: the agent stops when the caller starts to speak.",
-                           json_schema_extra=hint(term="barge-in"))
-    barge_in_sensitivity: Sensitivity = Field(Sensitivity.MEDIUM, title="How easily",
-                                              description="Low: only clear speech stops the agent. High: the first syllable does. A cough or a click should do neither.")
-    keywords: tuple[Line, ...] = Field((), max_length=100, title="Words to expect", description="Names and terms callers use, so that they are recognised.",
-                                       json_schema_extra=hint(widget="lines", expert=True))
+    transcriber: str = Field(
+        "whisper/base",
+        max_length=120,
+        title="Transcriber",
+        description="What turns the caller's speech into words.",
+        json_schema_extra=hint(widget="transcriber", term="STT"),
+    )
+    endpointing_ms: int = Field(
+        500,
+        ge=100,
+        le=3_000,
+        multiple_of=50,
+        title="Pause before answering",
+        description="Silence, in milliseconds, after which the caller's turn is over. Shorter answers sooner, longer lets people think. "
+        "A sentence that is clearly complete is answered sooner, one that clearly isn't later.",
+        json_schema_extra=hint(widget="slider", unit="ms", term="endpointing"),
+    )
+    barge_in: bool = Field(
+        True,
+        title="The caller may interrupt",
+        description="On: the agent stops when the caller starts to speak.",
+        json_schema_extra=hint(term="barge-in"),
+    )
+    barge_in_sensitivity: Sensitivity = Field(
+        Sensitivity.MEDIUM,
+        title="How easily",
+        description="Low: only clear speech stops the agent. High: the first syllable does. A cough or a click should do neither.",
+    )
+    keywords: tuple[Line, ...] = Field(
+        (),
+        max_length=100,
+        title="Words to expect",
+        description="Names and terms callers use, so that they are recognised.",
+        json_schema_extra=hint(widget="lines", expert=True),
+    )
 
 
 class Limits(Settings):
     """When the agent asks again, and when a call ends by itself."""
 
-    max_duration_s: int = Field(600, ge=30, le=7_200, title="Longest call", description="The agent says its last words and hangs up after this long.",
-                                json_schema_extra=hint(unit="s"))
-    reminder_after_s: int = Field(8, ge=3, le=120, title="Ask again after", description="Seconds of silence before the agent asks whether the caller is still there.",
-                                  json_schema_extra=hint(unit="s"))
-    reminders: tuple[Line, ...] = Field(("Are you still there?", "I'm still here if you need me."), max_length=10, title="What it asks",
-                                        description="Said in turn, one each time.", json_schema_extra=hint(widget="lines"))
-    hang_up_after_silence_s: int = Field(30, ge=5, le=600, title="Hang up after", description="Seconds of silence, reminders included, until the agent hangs up.",
-                                         json_schema_extra=hint(unit="s"))
+    max_duration_s: int = Field(
+        600,
+        ge=30,
+        le=7_200,
+        title="Longest call",
+        description="The agent says its last words and hangs up after this long.",
+        json_schema_extra=hint(unit="s"),
+    )
+    reminder_after_s: int = Field(
+        8,
+        ge=3,
+        le=120,
+        title="Ask again after",
+        description="Seconds of silence before the agent asks whether the caller is still there.",
+        json_schema_extra=hint(unit="s"),
+    )
+    reminders: tuple[Line, ...] = Field(
+        ("Are you still there?", "I'm still here if you need me."),
+        max_length=10,
+        title="What it asks",
+        description="Said in turn, one each time.",
+        json_schema_extra=hint(widget="lines"),
+    )
+    hang_up_after_silence_s: int = Field(
+        30,
+        ge=5,
+        le=600,
+        title="Hang up after",
+        description="Seconds of silence, reminders included, until the agent hangs up.",
+        json_schema_extra=hint(unit="s"),
+    )
 
 
 class Privacy(Settings):
     """What is kept of a call."""
 
-    record: bool = Field(True, title="Record calls", description="Keep the sound of each call. The transcript is kept either way.")
-    consent_line: str = Field("", max_length=500, title="Consent line", description="Said before anything else when calls are recorded. Many places require it.",
-                              json_schema_extra=hint(widget="say", placeholder="This call is recorded."))
+    record: bool = Field(
+        True, title="Record calls", description="Keep the sound of each call. The transcript is kept either way."
+    )
+    consent_line: str = Field(
+        "",
+        max_length=500,
+        title="Consent line",
+        description="Said before anything else when calls are recorded. Many places require it.",
+        json_schema_extra=hint(widget="say", placeholder="This call is recorded."),
+    )
 
 
 class AgentSpec(Settings):
     """Everything a call needs to know of its agent. No secret is in it: it names a credential."""
 
     spec_version: Literal[1] = Field(SPEC_VERSION, json_schema_extra=hint(widget="hidden"))
-    name: str = Field("New agent", min_length=1, max_length=120, title="Name", description="What you call this agent. Callers don't hear it.")
+    name: str = Field(
+        "New agent",
+        min_length=1,
+        max_length=120,
+        title="Name",
+        description="What you call this agent. Callers don't hear it.",
+    )
     says: Says = Field(default_factory=Says, title="Says")
     sounds: Sounds = Field(default_factory=Sounds, title="Sounds")
     knows: Knows = Field(default_factory=Knows, title="Knows")

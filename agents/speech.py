@@ -49,6 +49,7 @@ class STTStream(Protocol):
     def flush(self, at_ms: int) -> None: ...
     def end(self) -> None:
         """The utterance is over and answered: forget its sound."""
+
     def transcripts(self) -> AsyncIterator[Transcript]: ...
     async def close(self) -> None: ...
 
@@ -65,6 +66,7 @@ class TTS(Protocol):
     def speak(self, text: str, *, speed: float) -> AsyncIterator[bytes]:
         """PCM of ``rate_hz``, in pieces of any length. ``text`` has been through ``agents.pronunciation`` and may carry
         ``[[ipa]]`` where the voice said ``can_ipa``."""
+
     @property
     def can_ipa(self) -> bool: ...
 

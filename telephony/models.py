@@ -21,7 +21,9 @@ class Call(Owned):
         PHONE = "phone", "Phone"
 
     agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="calls")
-    version = models.ForeignKey("agents.AgentVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="calls")
+    version = models.ForeignKey(
+        "agents.AgentVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="calls"
+    )
     """``None``: the call talked to the draft."""
     spec = models.JSONField()
     """The spec this call ran with, whatever became of the draft."""
@@ -31,7 +33,9 @@ class Call(Owned):
     """A key of ``telephony.end_reasons.REASONS``."""
     end_detail = models.CharField(max_length=300, blank=True)
     caller = models.CharField(max_length=120, blank=True)
-    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     answered_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     duration_ms = models.PositiveIntegerField(default=0)
