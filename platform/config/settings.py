@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import os
 import secrets
 import sys
 from pathlib import Path
@@ -159,3 +161,21 @@ STATICFILES_DIRS = [BASE_DIR / "frontend" / "static"]
 
 RECORDINGS_DIR = Path(env_str("RECORDINGS_DIR", str(DATA_DIR / "recordings")))
 WEIGHTS_DIR = Path(env_str("WEIGHTS_DIR", str(DATA_DIR / "weights")))
+
+# Calls. docs/operating.md says when which of these is needed.
+CALL_WORKER_CAPACITY = env_int("CALL_WORKER_CAPACITY", 2 * (os.cpu_count() or 1))
+CALL_WORKER_MAX_LAG_MS = env_int("CALL_WORKER_MAX_LAG_MS", 100)
+DRAIN_LIMIT_S = env_int("DRAIN_LIMIT_S", 60 if EMBEDDED else 3600)
+WEBRTC_PRIVATE_CANDIDATES = env_bool("WEBRTC_PRIVATE_CANDIDATES", EMBEDDED)
+WEBRTC_LOOPBACK = env_bool("WEBRTC_LOOPBACK", EMBEDDED)
+TURN_URLS = env_list("TURN_URL")
+TURN_SECRET = env_secret("TURN_SECRET", "")
+TURN_TTL_S = env_int("TURN_TTL_S", 3600)
+if TURN_URLS and not TURN_SECRET:
+    raise ImproperlyConfigured("TURN_URL is set without TURN_SECRET, the secret shared with the TURN server.")
+try:
+    ICE_SERVERS = [{"urls": server["urls"], **server} for server in json.loads(env_str("ICE_SERVERS", "") or "[]")]
+except (ValueError, TypeError, KeyError) as error:
+    raise ImproperlyConfigured(
+        'ICE_SERVERS must be a JSON list such as [{"urls": "stun:stun.example.com:3478"}].'
+    ) from error
