@@ -1,0 +1,102 @@
+/** What every page loads: htmx, Tabler's moving parts, the islands and the few behaviours of the shell. */
+
+import "../styles/site.css";
+
+import Alert from "bootstrap/js/src/alert.js";
+import Collapse from "bootstrap/js/src/collapse.js";
+import Dropdown from "bootstrap/js/src/dropdown.js";
+import Modal from "bootstrap/js/src/modal.js";
+import Offcanvas from "bootstrap/js/src/offcanvas.js";
+import Toast from "bootstrap/js/src/toast.js";
+import htmx from "htmx.org";
+import { watchIslands } from "./island";
+import { icon } from "./lib/dom";
+
+declare global {
+  interface Window {
+    htmx: typeof htmx;
+  }
+}
+
+// Imported for their data-bs-* behaviour; naming them keeps them in the bundle.
+export const parts = { Alert, Collapse, Dropdown, Modal, Offcanvas, Toast };
+
+window.htmx = htmx;
+htmx.config.includeIndicatorStyles = false;
+htmx.config.allowEval = false;
+htmx.config.allowScriptTags = false;
+htmx.config.selfRequestsOnly = true;
+htmx.config.historyCacheSize = 0;
+// An invalid form comes back as 422 with what to correct, a stale one as 409: both are shown like any other answer.
+htmx.config.responseHandling = [
+  { code: "204", swap: false },
+  { code: "[23]..", swap: true },
+  { code: "(403|409|422|429)", swap: true },
+  { code: "[45]..", swap: false, error: true },
+];
+
+interface ToastDetail {
+  text: string;
+  kind?: "info" | "success" | "warning" | "danger";
+}
+
+const icons = { info: icon("info-circle"), success: icon("check"), warning: icon("alert-triangle"), danger: icon("alert-circle") };
+
+function showToast({ text, kind = "info" }: ToastDetail): void {
+  const template = document.querySelector<HTMLTemplateElement>("#toast-template");
+  const corner = document.querySelector("#toasts");
+  if (!template || !corner) return;
+  const toast = (template.content.cloneNode(true) as DocumentFragment).firstElementChild as HTMLElement;
+  toast.classList.add(`toast-${kind}`);
+  toast.querySelector("[data-icon]")?.replaceChildren(icons[kind].cloneNode(true));
+  toast.querySelector("[data-text]")?.replaceChildren(text);
+  corner.append(toast);
+  toast.addEventListener("hidden.bs.toast", () => toast.remove());
+  new Toast(toast, { delay: kind === "danger" ? 12_000 : 6_000 }).show();
+}
+
+document.addEventListener("parley:toast", (event) => showToast((event as CustomEvent<ToastDetail>).detail));
+document.addEventListener("htmx:sendError", () =>
+  showToast({ text: "The server can't be reached. Check your connection; what you typed is still here.", kind: "danger" }),
+);
+document.addEventListener("htmx:responseError", (event) => {
+  const status = (event as CustomEvent<{ xhr: XMLHttpRequest }>).detail.xhr.status;
+  const text =
+    status === 404
+      ? "This is no longer there. Reload the page to see what is."
+      : "The server failed at this; it is not your doing. Try again, and tell your administrator if it stays.";
+  showToast({ text, kind: "danger" });
+});
+
+document.addEventListener("click", (event) => {
+  const choice = (event.target as Element).closest<HTMLElement>("[data-theme-choice]");
+  if (!choice) return;
+  const theme = choice.dataset["themeChoice"] ?? "auto";
+  try {
+    localStorage.setItem("theme", theme);
+  } catch {
+    // A browser that keeps nothing still gets the theme for this page.
+  }
+  document.documentElement.dataset["theme"] = theme;
+  applyTheme();
+});
+
+function applyTheme(): void {
+  const chosen = document.documentElement.dataset["theme"] ?? "auto";
+  const dark = chosen === "dark" || (chosen === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
+  document.documentElement.dataset["bsTheme"] = dark ? "dark" : "light";
+  for (const choice of document.querySelectorAll<HTMLElement>("[data-theme-choice]")) {
+    choice.setAttribute("aria-pressed", String(choice.dataset["themeChoice"] === chosen));
+  }
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", applyTheme);
+applyTheme();
+
+// A dialog that came as part of a page opens by itself, and goes when it is closed.
+document.addEventListener("htmx:afterSettle", (event) => {
+  const dialog = (event.target as Element).querySelector?.<HTMLElement>(".modal[data-open]");
+  if (dialog) Modal.getOrCreateInstance(dialog).show();
+});
+
+watchIslands();

@@ -1,0 +1,60 @@
+/** Builds the islands and the styles into static/dist, with a manifest for django-vite and one sprite of the icons in use. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { defineConfig, type Plugin } from "vite";
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** Every icon that a template tag, `icon(…)` or `icon="…"` names in the sources, as one SVG file of symbols. */
+function iconSprite(): Plugin {
+  const named = /(?:\{%\s*icon\s+|\bicon\(\s*|\bicon:\s*|\bicon=)["']([a-z0-9-]+)["']/g;
+  return {
+    name: "icon-sprite",
+    generateBundle() {
+      const sources = ["context.py", "templates", "islands", "views", "forms", "templatetags"].flatMap((place) =>
+        place.includes(".")
+          ? [place]
+          : readdirSync(resolve(here, place), { recursive: true, encoding: "utf8" })
+              .filter((name) => /\.(html|ts|py)$/.test(name))
+              .map((name) => `${place}/${name}`),
+      );
+      const names = new Set<string>();
+      for (const source of sources) {
+        for (const [, name] of readFileSync(resolve(here, source), "utf8").matchAll(named)) names.add(name!);
+      }
+      const symbols = [...names].sort().map((name) => {
+        let svg: string;
+        try {
+          svg = readFileSync(resolve(here, "node_modules/@tabler/icons/icons/outline", `${name}.svg`), "utf8");
+        } catch {
+          this.error(`No Tabler icon is called “${name}”.`);
+        }
+        const body = svg.replace(/<!--[\s\S]*?-->/g, "").replace(/^[\s\S]*?<svg[^>]*>|<\/svg>\s*$/g, "").replace(/\s+/g, " ");
+        return `<symbol id="${name}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round">${body.trim()}</symbol>`;
+      });
+      const source = `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("\n")}</svg>\n`;
+      this.emitFile({ type: "asset", fileName: "icons.svg", source });
+    },
+  };
+}
+
+export default defineConfig({
+  root: here,
+  base: "./", // chunks find each other beside themselves, whatever the static URL is
+  publicDir: false,
+  plugins: [iconSprite()],
+  build: {
+    outDir: "static/dist",
+    emptyOutDir: true,
+    manifest: "manifest.json",
+    target: "es2022",
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    rolldownOptions: {
+      input: { site: "islands/site.ts" },
+      checks: { eval: false }, // htmx has it for hx-on, which htmx.config.allowEval turns off
+    },
+  },
+});
