@@ -1,0 +1,51 @@
+"""What a session is handed: a transport that moves sound, an ear for speech, someone to tell, a tape."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from agents.speech import AudioFrame
+from telephony.audio.playout import Playout
+from telephony.audio.vad import VADEdge
+from telephony.session.events import Event
+
+
+class Transport(Protocol):
+    """One caller's line. Whoever answered the call made it; the session uses and closes it."""
+
+    @property
+    def outbound_delay_ms(self) -> int:
+        """Best guess, which may change: how long after ``Playout.pull`` the caller hears it (network, jitter buffer, device)."""
+
+    def frames(self) -> AsyncIterator[AudioFrame]:
+        """The caller: exactly one 16 kHz, 20 ms frame every 20 ms of wall time, silence or concealment where nothing came,
+        several at once after a stall of the loop. It ends when the caller is gone. This is the call's clock."""
+
+    def attach(self, playout: Playout) -> None:
+        """From now on ``playout.pull()`` once every 20 ms and send it. Called once, when the session starts."""
+
+    async def close(self) -> None:
+        """Leave nothing running. Called once, when the session is over; must end within a few seconds."""
+
+
+class VAD(Protocol):
+    """``telephony.audio.vad.VAD`` or a script."""
+
+    def push(self, frame: AudioFrame) -> Sequence[VADEdge]: ...
+
+
+class Listener(Protocol):
+    """Told everything that happens, in order, on the loop: it must return at once and never raise."""
+
+    def receive(self, event: Event) -> None: ...
+
+
+class Tap(Protocol):
+    """The recorder's two wires. Both return at once."""
+
+    def caller(self, frame: AudioFrame, at_ms: int) -> None:
+        """16 kHz, 20 ms. ``at_ms`` is where the frame begins on the call's clock."""
+
+    def agent(self, pcm: bytes) -> None:
+        """20 ms at ``PLAYOUT_RATE_HZ``, as pulled."""
