@@ -8,6 +8,8 @@ The form, the REST schema, the stored draft and the live call all read these cla
 ``unit``         "ms", "s", "×": written behind the number
 ``term``         the field's own word, shown beside the plain one
 ``placeholder``  an example, shown while empty
+``labels``       what each choice is called
+``when``, ``unless``  (knob, value): only of use while that other knob of the group has, or hasn't, this value
 
 No I/O, no clock. A stored spec of an older release passes through ``upgrade`` first.
 """
@@ -66,6 +68,7 @@ class Says(Settings):
         FirstSpeaker.AGENT,
         title="Who speaks first",
         description="The agent greets at once, or waits until the caller has said something.",
+        json_schema_extra=hint(labels={"agent": "The agent", "caller": "The caller"}),
     )
     goodbye: str = Field(
         "Thank you for calling. Goodbye!",
@@ -146,6 +149,7 @@ class Sounds(Settings):
         BackgroundSound.NONE,
         title="Background sound",
         description="A quiet room behind the voice, so that silence doesn't sound like a dead line.",
+        json_schema_extra=hint(labels={"none": "None", "office": "Office", "cafe": "Café"}),
     )
     background_volume: float = Field(
         0.3,
@@ -154,7 +158,7 @@ class Sounds(Settings):
         multiple_of=0.05,
         title="Background volume",
         description="0 is silent, 1 is as loud as the voice.",
-        json_schema_extra=hint(widget="slider", expert=True),
+        json_schema_extra=hint(widget="slider", expert=True, unless=("background_sound", "none")),
     )
 
 
@@ -175,21 +179,21 @@ class Knows(Settings):
         title="Address of the model",
         pattern=r"^(https?://.+)?$",
         description="Base URL of any OpenAI-compatible server. Leave empty for api.openai.com.",
-        json_schema_extra=hint(placeholder="https://api.openai.com/v1", term="base URL"),
+        json_schema_extra=hint(placeholder="https://api.openai.com/v1", term="base URL", unless=("model", "scripted")),
     )
     model_name: str = Field(
         "",
         max_length=200,
         title="Model name",
         description="As your provider writes it.",
-        json_schema_extra=hint(placeholder="gpt-5-mini"),
+        json_schema_extra=hint(placeholder="gpt-5-mini", unless=("model", "scripted")),
     )
     credential: str = Field(
         "",
         max_length=80,
         title="Key",
         description="Which stored key to use. Keys are kept under Organization → Providers and keys.",
-        json_schema_extra=hint(widget="credential"),
+        json_schema_extra=hint(widget="credential", unless=("model", "scripted")),
     )
     temperature: float = Field(
         0.3,
@@ -198,7 +202,7 @@ class Knows(Settings):
         multiple_of=0.1,
         title="Creativity",
         description="0 always picks the likeliest words.",
-        json_schema_extra=hint(widget="slider", expert=True, term="temperature"),
+        json_schema_extra=hint(widget="slider", expert=True, term="temperature", unless=("model", "scripted")),
     )
     max_reply_tokens: int = Field(
         250,
@@ -206,7 +210,7 @@ class Knows(Settings):
         le=4_000,
         title="Longest answer",
         description="In tokens; a token is about three quarters of a word.",
-        json_schema_extra=hint(expert=True, unit="tokens"),
+        json_schema_extra=hint(expert=True, unit="tokens", unless=("model", "scripted")),
     )
 
 
@@ -231,14 +235,26 @@ class CollectField(Settings):
         FieldType.TEXT,
         title="Type",
         description="What kind of answer is expected, so that it is understood and checked.",
+        json_schema_extra=hint(
+            labels={
+                "person": "A person's name",
+                "phone": "Phone number",
+                "email": "E-mail address",
+                "datetime": "Day and time",
+                "number": "Number",
+                "yes_no": "Yes or no",
+                "choice": "One of these",
+                "text": "Anything said",
+            }
+        ),
     )
     question: str = Field(min_length=1, max_length=300, title="Question", description="How the agent asks for it.")
     choices: tuple[Line, ...] = Field(
         (),
         max_length=40,
         title="Choices",
-        description="The answers to choose from, for the type “choice”.",
-        json_schema_extra=hint(widget="lines"),
+        description="The answers to choose from, one a line.",
+        json_schema_extra=hint(widget="lines", when=("type", "choice")),
     )
     is_required: bool = Field(True, title="Must be answered", description="Off: the agent asks once and goes on.")
     read_back: bool = Field(
@@ -265,13 +281,15 @@ class Does(Settings):
     when_to_collect: Literal["asked", "always"] = Field(
         "asked",
         title="When to ask",
-        description="“asked”: once the caller wants it (to book, to order, to leave a message). “always”: in every call, right after the greeting.",
+        description="Once the caller wants to book, to order, to leave a message; or in every call, right after the greeting.",
+        json_schema_extra=hint(labels={"asked": "When the caller wants it", "always": "In every call"}),
     )
     collect_intent: str = Field(
         "book an appointment",
         max_length=200,
         title="What the questions are for",
         description="Completes “I'd like to …”. The agent starts asking when the caller says something like it.",
+        json_schema_extra=hint(when=("when_to_collect", "asked")),
     )
     done_message: str = Field(
         "Thank you, I have everything I need.",
@@ -328,6 +346,7 @@ class Listens(Settings):
         Sensitivity.MEDIUM,
         title="How easily",
         description="Low: only clear speech stops the agent. High: the first syllable does. A cough or a click should do neither.",
+        json_schema_extra=hint(when=("barge_in", True)),
     )
     keywords: tuple[Line, ...] = Field(
         (),
@@ -385,7 +404,7 @@ class Privacy(Settings):
         max_length=500,
         title="Consent line",
         description="Said before anything else when calls are recorded. Many places require it.",
-        json_schema_extra=hint(widget="say", placeholder="This call is recorded."),
+        json_schema_extra=hint(widget="say", placeholder="This call is recorded.", when=("record", True)),
     )
 
 
