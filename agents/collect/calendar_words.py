@@ -1,0 +1,172 @@
+"""Days in English: "next Tuesday", "the 3rd of December", "in two weeks", "12/3"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
+_ORDINALS = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth", "thirteenth",
+    "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth", "twentieth", "twenty first", "twenty second",
+    "twenty third", "twenty fourth", "twenty fifth", "twenty sixth", "twenty seventh", "twenty eighth", "twenty ninth", "thirtieth",
+    "thirty first",
+)  # fmt: skip
+_CARDINALS = (
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen",
+    "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "twenty one", "twenty two", "twenty three", "twenty four", "twenty five",
+    "twenty six", "twenty seven", "twenty eight", "twenty nine", "thirty", "thirty one",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    day: date
+    start: int
+    end: int
+
+
+def _any(names: tuple[str, ...]) -> str:
+    return "|".join(sorted((n.replace(" ", "[ -]") for n in names), key=len, reverse=True))
+
+
+_WEEKDAY = r"(?P<weekday>mon(?:day)?|tues?(?:day)?|wed(?:s|nesday)?|thu(?:rs?)?(?:day)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)s?\b"
+_MONTH = r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
+_NTH = rf"(?P<nth>\d{{1,2}}(?:st|nd|rd|th)|{_any(_ORDINALS)})\b"
+_NUMBER = rf"(?P<number>\d{{1,2}}(?:st|nd|rd|th)?|{_any(_ORDINALS)}|{_any(_CARDINALS)})\b(?!:|\s*(?:am|pm|o'clock))"
+_YEAR = r"(?:,?\s+(?P<year>20\d\d))?"
+_COUNT = rf"(?P<count>\d{{1,2}}|an?|a couple of|a few|{_any(_CARDINALS)})"
+
+
+def _count(text: str) -> int:
+    text = text.replace("-", " ")
+    if text.isdecimal():
+        return int(text)
+    return {"a": 1, "an": 1, "a couple of": 2, "a few": 3}.get(text) or _CARDINALS.index(text) + 1
+
+
+def _nth(text: str) -> int:
+    text = text.replace("-", " ")
+    digits = re.match(r"\d+", text)
+    if digits:
+        return int(digits[0])
+    return (_ORDINALS.index(text) if text in _ORDINALS else _CARDINALS.index(text)) + 1
+
+
+def _weekday(text: str) -> int:
+    return next(i for i, name in enumerate(WEEKDAYS) if name.startswith(text[:3]))
+
+
+def _month(text: str) -> int:
+    return next(i for i, name in enumerate(MONTHS, 1) if name.startswith(text[:3]))
+
+
+def _date(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+def _coming(month: int, day: int, today: date, year: str | None) -> date | None:
+    """That day of the year, this year or the next one in which it is not past."""
+    if year:
+        return _date(int(year), month, day)
+    this = _date(today.year, month, day)
+    return this if this and this >= today else _date(today.year + 1, month, day)
+
+
+def _in_month(m: re.Match[str], today: date) -> date | None:
+    return _coming(_month(m["month"]), _nth(m["number"]), today, m["year"])
+
+
+def _nth_of_this_month(m: re.Match[str], today: date) -> date | None:
+    nth = _nth(m["nth"])
+    for ahead in range(3):
+        month = today.month - 1 + ahead
+        found = _date(today.year + month // 12, month % 12 + 1, nth)
+        if found and found >= today:
+            return found
+    return None
+
+
+def _named(m: re.Match[str], today: date) -> date:
+    """A weekday: the coming one; "next" skips to the next week when the coming one is still in this week."""
+    weekday = _weekday(m["weekday"])
+    ahead = (weekday - today.weekday()) % 7 or 7
+    if m["which"] and "next" in m["which"] and weekday > today.weekday():
+        ahead += 7
+    if m["later"]:
+        ahead += 7
+    return today + timedelta(days=ahead)
+
+
+def _next_week(m: re.Match[str], today: date) -> date:
+    return today + timedelta(days=7 - today.weekday() + _weekday(m["weekday"]))
+
+
+def _counted(m: re.Match[str], today: date) -> date:
+    count = _count(m["count"])
+    if m["unit"] == "month":
+        month = today.month - 1 + count
+        return _date(today.year + month // 12, month % 12 + 1, today.day) or date(today.year + month // 12, month % 12 + 1, 28)
+    return today + timedelta(days=count * (7 if m["unit"] == "week" else 1))
+
+
+def _numeric(month_first: bool) -> Callable[[re.Match[str], date], date | None]:
+    def read(m: re.Match[str], today: date) -> date | None:
+        first, second = int(m["a"]), int(m["b"])
+        month, day = (first, second) if (month_first and first <= 12) or second > 12 else (second, first)
+        year = m["y"] and (m["y"] if len(m["y"]) == 4 else "20" + m["y"])
+        return _coming(month, day, today, year)
+
+    return read
+
+
+def _rules(*, month_first: bool, is_asked: bool) -> Iterator[tuple[str, Callable[[re.Match[str], date], date | None]]]:
+    weekday_before = rf"(?:(?:(?:on|this|next|coming) )*(?:{_WEEKDAY.replace('(?P<weekday>', '(?:')},? )(?:the )?)?"
+    yield r"\b(?P<y>20\d\d)-(?P<m>\d\d)-(?P<d>\d\d)\b", lambda m, _: _date(int(m["y"]), int(m["m"]), int(m["d"]))
+    yield r"\b(?P<a>\d{1,2})/(?P<b>\d{1,2})(?:/(?P<y>\d{4}|\d\d))?\b", _numeric(month_first)
+    yield r"\b(?P<a>\d{1,2})\.(?P<b>\d{1,2})\.(?P<y>\d{4})\b", _numeric(False)
+    yield rf"\b{weekday_before}(?:the )?{_NUMBER.replace('number', 'number')}(?: of|,)? {_MONTH}{_YEAR}", _in_month
+    yield rf"\b{weekday_before}{_MONTH}(?: the)?,? {_NUMBER}{_YEAR}", _in_month
+    yield rf"\b{_WEEKDAY}(?:,)? (?:the )?{_NTH}", _nth_of_this_month
+    yield rf"\b(?:the )?{_NTH} (?:of )?(?:this month)", _nth_of_this_month
+    yield r"\bday after tomorrow\b", lambda _, today: today + timedelta(days=2)
+    yield rf"\b(?:a|one) week from {_WEEKDAY}", lambda m, today: today + timedelta(days=((_weekday(m['weekday']) - today.weekday()) % 7 or 7) + 7)
+    yield r"\b(?:a|one) week from tomorrow\b|\btomorrow week\b", lambda _, today: today + timedelta(days=8)
+    yield r"\b(?:a|one) week from today\b", lambda _, today: today + timedelta(days=7)
+    yield r"\btomorrow\b", lambda _, today: today + timedelta(days=1)
+    yield r"\b(?:today|tonight|this (?:morning|afternoon|evening))\b", lambda _, today: today
+    yield rf"\bin {_COUNT} (?P<unit>day|week|month)s?(?:'? time)?\b", _counted
+    yield rf"\b{_COUNT} (?P<unit>day|week|month)s? from (?:now|today)\b", _counted
+    yield rf"\bnext week,? (?:on )?{_WEEKDAY}|\b(?:on )?{_WEEKDAY.replace('weekday', 'weekday2')},? next week", _next_week_either
+    yield rf"\b(?P<which>(?:(?:on|this|the|coming|next|following) )*){_WEEKDAY}(?P<later> week\b| after next\b)?", _named
+    the = "(?:the )?" if is_asked else "(?:on )?the "
+    yield rf"\b{the}{_NTH}(?! (?:one|time|floor|option|person|street|avenue|appointment|visit|of all|thing))", _nth_of_this_month
+
+
+def _next_week_either(m: re.Match[str], today: date) -> date:
+    return today + timedelta(days=7 - today.weekday() + _weekday(m["weekday"] or m["weekday2"]))
+
+
+def days(low: str, today: date, *, month_first: bool, is_asked: bool) -> list[Day]:
+    """The days named in a flat text, in order; the rule that reads more of the words wins."""
+    found: list[Day] = []
+    for pattern, read in _rules(month_first=month_first, is_asked=is_asked):
+        for match in re.finditer(pattern, low):
+            if any(d.start < match.end() and match.start() < d.end for d in found):
+                continue
+            day = None if _is_a_word(match) else read(match, today)
+            if day:
+                found.append(Day(day, match.start(), match.end()))
+    return sorted(found, key=lambda d: d.start)
+
+
+def _is_a_word(match: re.Match[str]) -> bool:
+    """"I sat down", "the sun", "it may 2 …": short names that are words of their own stand alone too often to count."""
+    named = match.groupdict().get("weekday") or ""
+    return named in ("sat", "sun", "wed", "mon") and not re.search(r"\bon $", match.string[: match.start("weekday")])

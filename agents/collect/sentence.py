@@ -1,0 +1,84 @@
+"""Several answers in one sentence: each field looks at what the surer ones have left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from agents.collect import email, names, phone, phrase, simple, when
+from agents.collect.understood import Ask, Understood
+from agents.collect.words import blank, is_correction, tails
+from agents.mind import Value
+from agents.spec import CollectField, FieldType
+
+_READERS = {
+    FieldType.EMAIL: email.understand,
+    FieldType.PHONE: phone.understand,
+    FieldType.DATETIME: when.understand,
+    FieldType.CHOICE: simple.understand_choice,
+    FieldType.PERSON: names.understand,
+    FieldType.NUMBER: simple.understand_number,
+    FieldType.YES_NO: simple.understand_yes_no,
+    FieldType.TEXT: phrase.understand,
+}
+_ORDER = tuple(_READERS)
+"""The surest to recognise first: digits of a phone number must not become a time, nor a name a reason."""
+_SELF_CORRECTING = {FieldType.PERSON, FieldType.PHONE, FieldType.EMAIL, FieldType.DATETIME, FieldType.NUMBER, FieldType.CHOICE}
+
+
+def understand(
+    field: CollectField, text: str, *, now: datetime, region: str, asked: bool, previous: Value = None
+) -> Understood | None:
+    """What the text says of this field, or ``None``.
+
+    ``asked``: its question has just been put, so a bare answer counts. ``previous``: what is known, to be completed or corrected.
+    Of a thing said wrong and set right in one breath ("Tuesday, no, Wednesday") the right one is taken.
+    """
+    ask = Ask(field, now, region, asked, previous)
+    read = _READERS[field.type]
+    if field.type in _SELF_CORRECTING:
+        for place in tails(text):
+            found = read(" " * place + text[place:], ask)
+            if found and found.is_complete:
+                return _merged_with_start(found, read(text[:place], ask), ask)
+    return read(text, ask)
+
+
+def _merged_with_start(found: Understood, start: Understood | None, ask: Ask) -> Understood:
+    """"Tuesday at ten, no, Wednesday" keeps the ten."""
+    if not start or not start.is_complete:
+        return found
+    if ask.field.type is FieldType.DATETIME and ask.previous is None:
+        before, after = when.read(start.value), when.read(found.value)
+        both = when.When(after.day or before.day, after.clock or before.clock)
+        return replace(found, value=when.iso(both), spoken=when.spoken(both, ask.now), span=(start.span[0], found.span[1]))
+    return replace(found, span=(start.span[0], found.span[1]))
+
+
+def understand_all(
+    fields: Iterable[CollectField], text: str, *, now: datetime, region: str, asked: str | None, known: Mapping[str, Value]
+) -> dict[str, Understood]:
+    """Everything the text says of these fields, by key. What is known is touched only by a correction or by its own question."""
+    corrects = is_correction(text)
+    asked_type = next((f.type for f in fields if f.key == asked), None)
+    result: dict[str, Understood] = {}
+    left = text
+    for field in sorted(fields, key=lambda f: (_ORDER.index(f.type), f.key != asked)):
+        is_asked = field.key == asked
+        previous = known.get(field.key)
+        if previous is not None and not is_asked:
+            if field.type in (FieldType.TEXT, FieldType.YES_NO, FieldType.NUMBER) or not (corrects or field.type is FieldType.DATETIME):
+                continue
+            if not corrects and asked_type is FieldType.TEXT:
+                continue
+        found = understand(field, left, now=now, region=region, asked=is_asked, previous=previous)
+        if found is None or found.value == previous:
+            if found is not None:
+                left = blank(left, [found.span])
+            continue
+        if not is_asked and not found.is_complete and field.type is not FieldType.DATETIME:
+            continue
+        result[field.key] = found
+        left = blank(left, [found.span])
+    return result
