@@ -1,0 +1,369 @@
+"""Whisper on this machine's processor: one loaded model a process, shared by all its calls.
+
+CTranslate2 takes features of the sound's true length, so three seconds of speech cost three seconds' work and not the thirty
+that Whisper pads to. Finals go first; an interim is heard only when nobody waits for a final, and steps back when one comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.providers.local.hearing import Guess, believed, most_tokens, peak_rms
+from agents.providers.local.mel import log_mel
+from agents.providers.local.model_thread import ModelThread, Ticket
+from agents.speech import AudioFrame, ProviderError, STTStream, Transcript
+
+logger = logging.getLogger(__name__)
+
+RATE_HZ = 16_000
+BYTES_PER_MS = RATE_HZ * 2 // 1000
+FINAL, INTERIM = 0.0, 1.0
+PRE_ROLL_MS = 320
+"""Sound kept from before the onset: a VAD is late for an "h" or an "f"."""
+IDLE_KEPT_MS = 1_500
+"""Sound kept while nobody speaks, so that an onset found late can still be told as when it was."""
+SILENCE_AFTER_MS = 900
+"""Zeros put behind the sound. Without them Whisper may lose the last word or start over (measured: "goodbye" lost at 0 ms)."""
+SHORTEST_MS = 1_600
+"""Sound and zeros together are at least this long."""
+WINDOW_MAX_MS, WINDOW_MIN_MS = 26_000, 16_000
+"""Whisper hears 30 s at most: a longer utterance is cut at its quietest moment between these."""
+MAX_WINDOWS = 60
+INTERIM_EVERY_MS = 500
+INTERIM_STEP_TOKENS = 8
+"""How many tokens an interim decodes before it looks whether a final waits (about 70 ms)."""
+MAX_PROMPT_TOKENS = 80
+
+PCM = npt.NDArray[np.int16]
+
+
+class WhisperModel:
+    """The loaded network. Used by one thread only: ``Whisper``'s."""
+
+    def __init__(self, folder: Path) -> None:
+        import ctranslate2  # here, so that the web process, which only lists what there is, doesn't carry it
+        import tokenizers
+
+        self._array = ctranslate2.StorageView.from_array
+        # One thread: on two cores a second one made nothing faster (66 + 165 ms against 76 + 165 ms) and starved the rest.
+        self._model = ctranslate2.models.Whisper(
+            str(folder), device="cpu", compute_type="int8", inter_threads=1, intra_threads=1
+        )
+        self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._end = self._id("<|endoftext|>")
+
+    def _id(self, token: str) -> int | None:
+        found: int | None = self._tokenizer.token_to_id(token)
+        return found
+
+    def knows(self, language: str) -> bool:
+        return self._id(f"<|{language}|>") is not None
+
+    def prompt(self, language: str, keywords: tuple[str, ...]) -> list[int]:
+        """What decoding starts from: words to expect, then language and task."""
+        start: list[int] = []
+        if keywords:
+            words = self._tokenizer.encode(" " + ", ".join(keywords) + ".", add_special_tokens=False).ids
+            start = [self._must("<|startofprev|>"), *words[:MAX_PROMPT_TOKENS]]
+        task = ("<|startoftranscript|>", f"<|{language}|>", "<|transcribe|>", "<|notimestamps|>")
+        return start + [self._must(token) for token in task]
+
+    def _must(self, token: str) -> int:
+        number = self._id(token)
+        if number is None:
+            raise ProviderError(f"This Whisper model does not know {token}.", permanent=True)
+        return number
+
+    def hear(self, pcm: PCM, prompt: list[int], stop: Callable[[], bool] | None = None) -> tuple[str, float] | None:
+        """The words in up to 30 s of sound, and how sure they are (0–1). ``None`` if ``stop`` said so on the way."""
+        level = peak_rms(pcm)
+        seconds = len(pcm) / RATE_HZ
+        zeros = max(SILENCE_AFTER_MS, SHORTEST_MS - round(seconds * 1000)) * RATE_HZ // 1000
+        samples = np.zeros(len(pcm) + zeros, dtype=np.float32)
+        np.multiply(pcm, np.float32(1 / 32768), out=samples[: len(pcm)])
+        encoded = self._model.encode(self._array(log_mel(samples)[None]))
+        limit = most_tokens(seconds)
+        tokens: list[int] = []
+        score, no_speech = 0.0, 0.0
+        while len(tokens) < limit:
+            if stop is not None and stop():
+                return None
+            until = limit if stop is None else min(limit, len(tokens) + INTERIM_STEP_TOKENS)
+            # CTranslate2 counts what is given as decoded so far, and lets the text have half of ``max_length``.
+            result = self._model.generate(
+                encoded, [prompt + tokens], beam_size=1, max_length=max(2 * until, len(prompt) + until),
+                return_scores=True, return_no_speech_prob=True,
+            )[0]  # fmt: skip
+            score = result.scores[0]
+            no_speech = no_speech or result.no_speech_prob
+            tokens = result.sequences_ids[0]
+            if len(tokens) < until:
+                break
+        text = self._tokenizer.decode([token for token in tokens if self._end is None or token < self._end])
+        return believed(Guess(text, score, no_speech, level, seconds)), float(np.exp(score))
+
+
+class Whisper:
+    """The model's thread: loads the weights once, then hears for all calls of this process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._thread = ModelThread(f"whisper-{folder.name}")
+        self._model: WhisperModel | None = None
+        self.status = "not loaded"
+        self.last_took_ms = 0
+
+    def load(self) -> None:
+        """Load the weights and hear something once, so that the first caller doesn't wait. On the model's thread."""
+        if self._model is None:
+            self.status = "loading"
+            try:
+                model = WhisperModel(self._folder)
+                model.hear(np.zeros(RATE_HZ, dtype=np.int16), model.prompt("en", ()))
+            except Exception as error:
+                self.status = f"failed: {error}"
+                raise ProviderError(f"The transcriber could not be loaded: {error}", permanent=True) from error
+            self._model = model
+            self.status = "loaded"
+
+    async def ready(self) -> WhisperModel:
+        """The loaded model; loads it if it isn't."""
+        if self._model is None:
+            await self._on_thread(self.load)
+        assert self._model is not None
+        return self._model
+
+    async def _on_thread(self, work: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def settle(error: Exception | None) -> None:
+            if not done.done():
+                done.set_exception(error) if error else done.set_result(None)
+
+        def run() -> None:
+            try:
+                work()
+            except Exception as error:
+                loop.call_soon_threadsafe(settle, error)
+            else:
+                loop.call_soon_threadsafe(settle, None)
+
+        self._thread.submit(run, urgency=FINAL)
+        await done
+
+    def submit(self, job: Callable[[WhisperModel], None], *, is_final: bool, key: object) -> Ticket:
+        def run() -> None:
+            if self._model is not None:
+                job(self._model)
+
+        return self._thread.submit(run, urgency=FINAL if is_final else INTERIM, key=(id(key), is_final))
+
+    def should_step_back(self) -> bool:
+        """A final waits: an interim gives way."""
+        return self._thread.is_more_urgent_waiting(INTERIM)
+
+    def close(self) -> None:
+        self._thread.close()
+
+
+_shared: dict[Path, Whisper] = {}
+_sharing = threading.Lock()
+
+
+def shared(folder: Path) -> Whisper:
+    """The one ``Whisper`` of this process for these weights."""
+    with _sharing:
+        if folder not in _shared:
+            _shared[folder] = Whisper(folder)
+        return _shared[folder]
+
+
+class WhisperSTT:
+    """``agents.speech.STT`` on the shared model."""
+
+    def __init__(self, whisper: Whisper) -> None:
+        self._whisper = whisper
+
+    async def open(self, *, language: str, keywords: tuple[str, ...]) -> STTStream:
+        model = await self._whisper.ready()
+        code = language.split("-")[0].lower()
+        if not model.knows(code):
+            raise ProviderError(f"Whisper doesn't know the language “{language}”.", permanent=True)
+        return WhisperStream(self._whisper, model.prompt(code, keywords))
+
+
+@dataclass(slots=True)
+class _Window:
+    """A part of a long utterance. Its text is written by the model's thread, once."""
+
+    pcm: PCM
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Take:
+    """What one job hears: the parts before, and the sound since."""
+
+    utterance: int
+    windows: tuple[_Window, ...]
+    tail: PCM
+    until_ms: int
+    is_final: bool
+
+
+@dataclass(slots=True)
+class _Utterance:
+    number: int
+    sound: bytearray
+    windows: list[_Window] = field(default_factory=list)
+    voiced_ms: float = 0.0
+    """Loud sound since the last interim was asked for."""
+    loudest: float = 0.0
+
+
+class WhisperStream:
+    """One call's ear. Everything here runs on the call's loop; only ``_hear`` runs on the model's thread."""
+
+    def __init__(self, whisper: Whisper, prompt: list[int]) -> None:
+        self._whisper = whisper
+        self._prompt = prompt
+        self._loop = asyncio.get_running_loop()
+        self._results: asyncio.Queue[Transcript | ProviderError | None] = asyncio.Queue(maxsize=64)
+        self._idle = bytearray()
+        self._heard_until_ms = 0
+        self._now: _Utterance | None = None
+        self._interim_wanted_ms: float = INTERIM_EVERY_MS
+        self._is_interim_running = False
+        self._is_closed = False
+
+    def start(self, utterance: int, at_ms: int) -> None:
+        wanted_ms = max(0, self._heard_until_ms - at_ms) + PRE_ROLL_MS
+        wanted = min(len(self._idle), wanted_ms * BYTES_PER_MS)
+        self._now = _Utterance(utterance, self._idle[len(self._idle) - wanted :])
+
+    def push(self, frame: AudioFrame, at_ms: int) -> None:
+        if frame.rate_hz != RATE_HZ:
+            raise ValueError(f"Whisper listens at {RATE_HZ} Hz, not at {frame.rate_hz} Hz.")
+        self._heard_until_ms = at_ms + round(frame.duration_ms)
+        self._idle += frame.pcm
+        if len(self._idle) > 2 * IDLE_KEPT_MS * BYTES_PER_MS:
+            del self._idle[: len(self._idle) - IDLE_KEPT_MS * BYTES_PER_MS]
+        if self._now is not None:
+            self._now.sound += frame.pcm
+            self._follow(self._now, frame)
+
+    def _follow(self, now: _Utterance, frame: AudioFrame) -> None:
+        """Ask for an interim when enough new speech has come, and cut an utterance that grows too long."""
+        if len(now.sound) > WINDOW_MAX_MS * BYTES_PER_MS:
+            self._cut(now)
+        level = peak_rms(np.frombuffer(frame.pcm, dtype="<i2"))
+        now.loudest = max(now.loudest * 0.999, level)
+        if level > max(60.0, now.loudest * 0.1):
+            now.voiced_ms += frame.duration_ms
+        if now.voiced_ms >= self._interim_wanted_ms and not self._is_interim_running:
+            now.voiced_ms = 0
+            self._is_interim_running = True
+            self._ask(now, self._heard_until_ms, is_final=False)
+
+    def _cut(self, now: _Utterance) -> None:
+        pcm = np.frombuffer(bytes(now.sound), dtype="<i2")
+        first, step = WINDOW_MIN_MS * RATE_HZ // 1000, RATE_HZ // 10
+        searched = pcm[first : first + (len(pcm) - first) // step * step].astype(np.float32).reshape(-1, step)
+        at = first + int(np.argmin(np.square(searched).mean(axis=1))) * step + step // 2
+        now.windows.append(_Window(pcm[:at].copy()))
+        del now.windows[:-MAX_WINDOWS]
+        del now.sound[: at * 2]
+
+    def flush(self, at_ms: int) -> None:
+        if self._now is None:
+            self._deliver(Transcript("", True, 0, at_ms))
+            return
+        self._now.voiced_ms = 0
+        self._ask(self._now, at_ms, is_final=True)
+
+    def end(self) -> None:
+        self._now = None
+
+    async def transcripts(self) -> AsyncIterator[Transcript]:
+        while (result := await self._results.get()) is not None:
+            if isinstance(result, ProviderError):
+                raise result
+            yield result
+
+    async def close(self) -> None:
+        self._is_closed = True
+        self._now = None
+        while self._results.full():
+            self._results.get_nowait()
+        self._results.put_nowait(None)
+
+    def _ask(self, now: _Utterance, until_ms: int, *, is_final: bool) -> None:
+        tail = np.frombuffer(bytes(now.sound), dtype="<i2")
+        take = _Take(now.number, tuple(now.windows), tail, until_ms, is_final)
+        try:
+            self._whisper.submit(lambda model: self._hear(model, take), is_final=is_final, key=self)
+        except ProviderError as error:
+            self._is_interim_running = False
+            if is_final:
+                self._put(error)
+
+    def _is_wanted(self, take: _Take) -> bool:
+        now = self._now
+        return not self._is_closed and now is not None and now.number == take.utterance
+
+    def _hear(self, model: WhisperModel, take: _Take) -> None:
+        """On the model's thread."""
+        began = time.perf_counter()
+        result: Transcript | ProviderError | None = None
+        try:
+            if self._is_wanted(take) and (heard := self._words(model, take)) is not None:
+                took_ms = round((time.perf_counter() - began) * 1000)
+                self._whisper.last_took_ms = took_ms
+                result = Transcript(heard[0], take.is_final, take.utterance, take.until_ms, heard[1], took_ms)
+        except Exception as error:
+            logger.exception("Whisper failed")
+            result = ProviderError(f"The transcriber failed: {error}")
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._heard, take, result)
+
+    def _words(self, model: WhisperModel, take: _Take) -> tuple[str, float] | None:
+        stop = None if take.is_final else self._whisper.should_step_back
+        for window in take.windows:
+            if window.text is None:
+                if (heard := model.hear(window.pcm, self._prompt, stop)) is None:
+                    return None
+                window.text, window.pcm = heard[0], np.zeros(0, dtype=np.int16)
+        last = model.hear(take.tail, self._prompt, stop)
+        if last is None:
+            return None
+        texts = [window.text for window in take.windows] + [last[0]]
+        return " ".join(text for text in texts if text), last[1]
+
+    def _heard(self, take: _Take, result: Transcript | ProviderError | None) -> None:
+        if not take.is_final:
+            self._is_interim_running = False
+            # A busy machine is asked less often: an interim may cost a third of the time at most.
+            self._interim_wanted_ms = max(INTERIM_EVERY_MS, 3 * self._whisper.last_took_ms)
+            if isinstance(result, ProviderError):
+                return
+        if result is not None and self._is_wanted(take):
+            self._put(result)
+
+    def _deliver(self, transcript: Transcript) -> None:
+        if not self._is_closed:
+            self._put(transcript)
+
+    def _put(self, result: Transcript | ProviderError) -> None:
+        if self._results.full():  # nobody reads: the oldest is the least worth
+            self._results.get_nowait()
+        self._results.put_nowait(result)
