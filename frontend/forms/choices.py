@@ -1,0 +1,26 @@
+"""What a person may pick from: voices, brains, transcribers, languages, stored keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    value: str
+    label: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The options of each widget by its name; a value that is in use and not among them is kept and shown."""
+
+    voice: tuple[tuple[str, tuple[Option, ...]], ...] = ()
+    """In groups: a language, its voices."""
+    model: tuple[Option, ...] = ()
+    transcriber: tuple[Option, ...] = ()
+    language: tuple[Option, ...] = ()
+    credential: tuple[Option, ...] = ()
+    preview_url: str = ""
+    """Where ▶ gets its sound; empty: no ▶."""

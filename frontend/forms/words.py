@@ -1,0 +1,50 @@
+"""What is wrong with a setting, in words that say what to do. pydantic finds it, these sentences tell it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from frontend.forms.knobs import Knob
+
+
+def explain(error: ErrorDetails, knob: Knob | None) -> str:
+    """One finding about one knob. The knob's own limits are named, so that the person needn't guess them."""
+    context: dict[str, Any] = error.get("ctx", {})
+    unit = f" {knob.unit}" if knob and knob.unit else ""
+    match error["type"]:
+        case "missing" | "string_too_short" | "too_short":
+            return "Fill this in."
+        case "string_too_long":
+            return f"Use at most {context['max_length']:,} characters; this has {len(str(error['input'])):,}."
+        case "too_long":
+            return f"Use at most {context['max_length']:,} entries; these are {context.get('actual_length') or len(error['input']):,}."
+        case "string_pattern_mismatch":
+            return str(knob.hints.get("shape", "")) or f"Write it like this: {knob.default}." if knob else "This is not written as expected."
+        case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
+            return f"Use a number {_range(knob)}{unit}."
+        case "multiple_of":
+            return f"Use steps of {context['multiple_of']:g}{unit}."
+        case "int_parsing" | "int_type" | "int_from_float" | "int_parsing_size":
+            return f"Use a whole number {_range(knob)}{unit}.".replace("  ", " ")
+        case "float_parsing" | "float_type" | "finite_number":
+            return f"Use a number {_range(knob)}{unit}.".replace("  ", " ")
+        case "enum" | "literal_error":
+            choices = ", ".join(label for _, label in knob.options) if knob else context.get("expected", "")
+            return f"Choose one of these: {choices}."
+        case "value_error":
+            return str(context.get("error") or error["msg"].removeprefix("Value error, "))
+        case "string_unicode":
+            return "Some characters in this can't be stored. Type it again without them."
+    return error["msg"]
+
+
+def _range(knob: Knob | None) -> str:
+    limits = knob.limits if knob else {}
+    low, high = limits.get("minimum"), limits.get("maximum")
+    if low is not None and high is not None:
+        return f"from {low:,g} to {high:,g}"
+    if low is not None:
+        return f"of {low:,g} or more"
+    return f"of at most {high:,g}" if high is not None else ""

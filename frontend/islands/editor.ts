@@ -1,0 +1,175 @@
+/** The agent's editor: one section at a time, a search over all knobs, knobs that depend on others, and the bookkeeping of saving.
+ *
+ * Saving itself is htmx's: each section is a form that posts itself after a change. This adds which knobs were touched, so that a
+ * save changes those and nothing else, marks wrong controls as such, and asks before leaving with something unsaved.
+ */
+
+type Touched = Map<string, Set<string>>;
+
+export default function mount(editor: HTMLElement): () => void {
+  const touched: Touched = new Map();
+  const sent = new WeakMap<XMLHttpRequest, { group: string; names: Set<string> }>();
+
+  // --- sections
+  const links = [...editor.querySelectorAll<HTMLAnchorElement>("[data-section-link]")];
+  const sections = (): HTMLElement[] => [...editor.querySelectorAll<HTMLElement>("[data-section]")];
+
+  function showSection(name: string): void {
+    for (const section of sections()) section.hidden = section.dataset["section"] !== name;
+    for (const link of links) {
+      const isHere = link.dataset["sectionLink"] === name;
+      link.classList.toggle("active", isHere);
+      if (isHere) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
+    editor.dataset["current"] = name;
+  }
+
+  for (const link of links) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      clearSearch();
+      showSection(link.dataset["sectionLink"] ?? "");
+      history.replaceState(null, "", link.href);
+    });
+  }
+
+  /** "#knob-sounds-voice": to the section, the knob, its control. */
+  function goTo(hash: string): void {
+    if (!hash.startsWith("#knob-")) return;
+    const knob = document.getElementById(hash.slice(1));
+    const section = knob?.closest<HTMLElement>("[data-section]");
+    if (!knob || !section) return;
+    clearSearch();
+    showSection(section.dataset["section"] ?? "");
+    knob.closest("details")?.setAttribute("open", "");
+    knob.scrollIntoView({ block: "center" });
+    knob.querySelector<HTMLElement>("input:not([type=hidden]), select, textarea, button")?.focus({ preventScroll: true });
+    knob.classList.add("knob-found");
+    setTimeout(() => knob.classList.remove("knob-found"), 2_000);
+  }
+  const onHash = (): void => goTo(location.hash);
+  addEventListener("hashchange", onHash);
+
+  // --- search
+  const search = editor.querySelector<HTMLInputElement>("[data-search]");
+  const nothing = editor.querySelector<HTMLElement>("[data-search-nothing]");
+
+  function find(): void {
+    const words = (search?.value ?? "").toLowerCase().split(/\s+/).filter(Boolean);
+    editor.classList.toggle("is-searching", words.length > 0);
+    if (words.length === 0) {
+      for (const knob of editor.querySelectorAll<HTMLElement>("[data-knob]")) knob.classList.remove("knob-unfound");
+      if (nothing) nothing.hidden = true;
+      showSection(editor.dataset["current"] ?? "says");
+      return;
+    }
+    let found = 0;
+    for (const section of sections()) {
+      let here = 0;
+      for (const knob of section.querySelectorAll<HTMLElement>("[data-knob]")) {
+        const isFound = words.every((word) => knob.dataset["words"]?.includes(word));
+        knob.classList.toggle("knob-unfound", !isFound);
+        if (isFound) here += 1;
+        if (isFound) knob.closest("details")?.setAttribute("open", "");
+      }
+      section.hidden = here === 0;
+      found += here;
+    }
+    if (nothing) nothing.hidden = found > 0;
+  }
+
+  function clearSearch(): void {
+    if (!search?.value) return;
+    search.value = "";
+    find();
+  }
+  search?.addEventListener("input", find);
+
+  // --- knobs that are of use only while another has a certain value
+  function valueOf(scope: HTMLElement, suffix: string): string {
+    const controls = [...scope.querySelectorAll<HTMLInputElement>(`[name$="-${suffix}"]`)].filter((each) => each.type !== "hidden");
+    const control = controls.find((each) => each.type === "radio" && each.checked) ?? controls[0];
+    if (!control) return "";
+    return control.type === "checkbox" ? String(control.checked) : control.value;
+  }
+
+  function showDependents(): void {
+    for (const element of editor.querySelectorAll<HTMLElement>("[data-depends]")) {
+      const [word, other, wanted] = /^(\w+):(\w+)=(.*)$/.exec(element.dataset["depends"] ?? "")?.slice(1) ?? [];
+      const scope = element.closest<HTMLElement>("[data-row]") ?? element.closest<HTMLElement>("[data-section]");
+      if (!scope || !other || element.closest("template")) continue;
+      const isMet = (valueOf(scope, other) === wanted) === (word === "when");
+      element.classList.toggle("knob-idle", !isMet && !element.querySelector("[data-invalid]"));
+    }
+  }
+
+  // --- what was touched, and what of it is saved
+  editor.addEventListener("input", (event) => {
+    const target = event.target as HTMLElement;
+    const section = target.closest<HTMLElement>("[data-section]");
+    const knob = target.closest<HTMLElement>("[data-knob]");
+    showDependents();
+    if (!section || !knob) return;
+    const group = section.dataset["section"] ?? "";
+    touched.set(group, (touched.get(group) ?? new Set()).add(knob.dataset["knob"] ?? ""));
+    editor.dispatchEvent(new CustomEvent("parley:unsaved", { bubbles: true }));
+  });
+
+  editor.addEventListener("htmx:configRequest", (event) => {
+    const { parameters, elt } = (event as CustomEvent<{ parameters: FormData | Record<string, unknown>; elt: HTMLElement }>).detail;
+    const group = elt.matches("form[data-section-form]") ? (elt.dataset["sectionForm"] ?? "") : "";
+    if (!group) return;
+    (parameters as Record<string, unknown>)["touched"] = [...(touched.get(group) ?? [])].join(" ");
+  });
+
+  editor.addEventListener("htmx:beforeSend", (event) => {
+    const { xhr, elt } = (event as CustomEvent<{ xhr: XMLHttpRequest; elt: HTMLElement }>).detail;
+    const group = elt.dataset["sectionForm"];
+    if (!group) return;
+    sent.set(xhr, { group, names: touched.get(group) ?? new Set() });
+    touched.delete(group);
+  });
+
+  editor.addEventListener("htmx:afterRequest", (event) => {
+    const { xhr, successful } = (event as CustomEvent<{ xhr: XMLHttpRequest; successful: boolean }>).detail;
+    const request = sent.get(xhr);
+    if (!request || successful) return;
+    touched.set(request.group, new Set([...request.names, ...(touched.get(request.group) ?? [])]));
+  });
+
+  // --- wrong controls, for screen readers and eyes
+  function markWrong(): void {
+    for (const state of editor.querySelectorAll<HTMLElement>("[data-state-of]")) {
+      const control = document.getElementById(state.dataset["stateOf"] ?? "");
+      const isWrong = "invalid" in state.dataset;
+      control?.classList.toggle("is-invalid", isWrong && !control.matches("button"));
+      if (isWrong) control?.setAttribute("aria-invalid", "true");
+      else control?.removeAttribute("aria-invalid");
+    }
+    const wrong = new Set((editor.querySelector<HTMLElement>("[data-wrong]")?.dataset["wrong"] ?? "").split(" ").filter(Boolean));
+    for (const control of editor.querySelectorAll<HTMLElement>("[data-row] [name]")) {
+      const isWrong = wrong.has(control.getAttribute("name") ?? "");
+      control.classList.toggle("is-invalid", isWrong);
+      if (isWrong) control.setAttribute("aria-invalid", "true");
+      else control.removeAttribute("aria-invalid");
+    }
+    showDependents();
+  }
+  const onSettle = (): void => markWrong();
+  document.body.addEventListener("htmx:afterSettle", onSettle);
+
+  const onLeave = (event: BeforeUnloadEvent): void => {
+    const isUnsaved = [...touched.values()].some((names) => names.size > 0) || editor.querySelector("[data-invalid]") !== null;
+    if (isUnsaved) event.preventDefault();
+  };
+  addEventListener("beforeunload", onLeave);
+
+  showDependents();
+  goTo(location.hash);
+  return () => {
+    removeEventListener("hashchange", onHash);
+    removeEventListener("beforeunload", onLeave);
+    document.body.removeEventListener("htmx:afterSettle", onSettle);
+  };
+}
