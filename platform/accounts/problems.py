@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
+
+from django.http import JsonResponse
+
+CONTENT_TYPE = "application/problem+json"
 
 
 class Problem(Exception):
@@ -19,3 +24,11 @@ class Problem(Exception):
     def body(self) -> dict[str, Any]:
         """The members of RFC 9457, section 3.1; ``type`` stays about:blank, since ``title`` says the kind."""
         return {"type": "about:blank", "status": self.status, "title": self.title, "detail": self.detail, **self.more}
+
+    def response(self) -> JsonResponse:
+        return JsonResponse(self.body(), status=self.status, content_type=CONTENT_TYPE, headers=self.headers)
+
+
+def plain(status: int, detail: str, **more: Any) -> Problem:
+    """A problem whose kind needs no name beyond its status."""
+    return Problem(status, HTTPStatus(status).phrase, detail, **more)

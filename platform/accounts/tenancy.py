@@ -8,48 +8,17 @@ no organization yet: signing in, finding an API key's owner, reaping dead worker
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, Self
 
 from django.db import models
 
-_current: ContextVar[uuid.UUID | None] = ContextVar("organization", default=None)
-_system: ContextVar[str | None] = ContextVar("system_reason", default=None)
+from accounts.scope import current, is_system, system, use
+
+__all__ = ["NoOrganization", "Owned", "ScopedManager", "ScopedQuerySet", "current", "is_system", "system", "use"]
 
 
 class NoOrganization(RuntimeError):
     """A query on an organization's table, and nobody said whose."""
-
-
-@contextmanager
-def use(organization: Any) -> Iterator[None]:
-    """Everything inside works for this organization (an ``Organization`` or its id)."""
-    pk = getattr(organization, "pk", organization)
-    token = _current.set(uuid.UUID(str(pk)))
-    try:
-        yield
-    finally:
-        _current.reset(token)
-
-
-@contextmanager
-def system(reason: str) -> Iterator[None]:
-    """Everything inside may see all organizations. ``reason`` is for the reader."""
-    token = _system.set(reason)
-    try:
-        yield
-    finally:
-        _system.reset(token)
-
-
-def current() -> uuid.UUID | None:
-    return _current.get()
-
-
-def is_system() -> bool:
-    return _system.get() is not None
 
 
 class ScopedQuerySet(models.QuerySet[Any]):

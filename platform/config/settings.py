@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from csp.constants import NONCE
 from django.core.exceptions import ImproperlyConfigured
 
 from config.env import env_bool, env_int, env_list, env_secret, env_str
+from config.mail import email_settings
+from config.social import openid_apps
+from monitoring import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 DATA_DIR = Path(env_str("PARLEY_DATA_DIR", str(BASE_DIR / ".local"))).resolve()
@@ -65,10 +69,13 @@ def _database(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(query.pop("host", parts.hostname or "")),
         "PORT": str(parts.port or ""),
-        "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"connect_timeout": 2, **{key: unquote(value) for key, value in query.items()}},
     }
+
+
+# Requests run in a thread each, so connections are kept by a pool of the process, not by the thread.
+_pool = {"pool": {"min_size": 1, "max_size": env_int("DATABASE_POOL_SIZE", 20), "timeout": 5}}
 
 
 # The application's role does not own the tables, so row-level security holds for it. The owner's role migrates:
@@ -77,7 +84,7 @@ DATABASES = {
     "default": _database(env_secret("DATABASE_URL")),
     "owner": _database(env_secret("DATABASE_OWNER_URL", "") or env_secret("DATABASE_URL")),
 }
-DATABASE_ROUTERS: list[str] = []
+DATABASES["default"]["OPTIONS"].update(_pool)
 VALKEY_URL = env_secret("VALKEY_URL")
 
 INSTALLED_APPS = [
@@ -97,7 +104,9 @@ INSTALLED_APPS = [
     "channels",
     "csp",
     "django_htmx",
+    "django_structlog",
     "django_vite",
+    "ninja",
     "monitoring",
     "accounts",
     "agents",
@@ -107,18 +116,23 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "monitoring.middleware.ProbesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "accounts.ratelimit.SignInLimitMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.middleware.OrganizationMiddleware",
+    "accounts.idempotency.IdempotencyMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -158,6 +172,19 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "frontend" / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+# An image has its files collected; `make up` serves them from where they are.
+WHITENOISE_USE_FINDERS = EMBEDDED
+DJANGO_VITE = {
+    "default": {
+        "dev_mode": env_bool("VITE_DEV", False),
+        "manifest_path": BASE_DIR / "frontend" / "static" / "dist" / "manifest.json",
+        "static_url_prefix": "dist",
+    }
+}
 
 RECORDINGS_DIR = Path(env_str("RECORDINGS_DIR", str(DATA_DIR / "recordings")))
 WEIGHTS_DIR = Path(env_str("WEIGHTS_DIR", str(DATA_DIR / "weights")))
@@ -179,3 +206,124 @@ except (ValueError, TypeError, KeyError) as error:
     raise ImproperlyConfigured(
         'ICE_SERVERS must be a JSON list such as [{"urls": "stun:stun.example.com:3478"}].'
     ) from error
+
+# --- Signing in: by e-mail address, with a password, a second factor if the person wants one, or an OpenID provider.
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator", "OPTIONS": {"user_attributes": ["email", "name"]}},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "accounts.signup.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.SignUpForm"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
+MFA_TOTP_ISSUER = "Parley"
+SIGN_UP = env_str("SIGN_UP", "open")
+"""``open``: anyone may sign up. ``invited``: only who was invited."""
+if SIGN_UP not in ("open", "invited"):
+    raise ImproperlyConfigured(f"SIGN_UP={SIGN_UP}: use open or invited.")
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": openid_apps(), "OAUTH_PKCE_ENABLED": True}}
+
+# --- E-mail: to a server where EMAIL_URL names one, else into files (one machine) or the log.
+_email = email_settings(env_secret("EMAIL_URL", ""), DATA_DIR / "mail" if EMBEDDED else None)
+EMAIL_BACKEND = _email.backend
+EMAIL_HOST, EMAIL_PORT = _email.host, _email.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email.user, _email.password
+EMAIL_USE_TLS, EMAIL_USE_SSL, EMAIL_TIMEOUT = _email.use_tls, _email.use_ssl, 10
+EMAIL_FILE_PATH = _email.folder
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env_str("EMAIL_FROM", f"Parley <parley@{_site.hostname}>")
+# An address can only be proven where mail leaves the machine.
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if _email.is_delivered else "none"
+
+# --- What browsers are told.
+_openid_origins = sorted({app["settings"]["origin"] for app in SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"]})
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'", NONCE],
+        "style-src": ["'self'", NONCE],
+        "img-src": ["'self'", "data:", "blob:"],
+        "font-src": ["'self'", "data:"],
+        "connect-src": ["'self'", f"{'wss' if IS_HTTPS else 'ws'}://{_site.netloc}"],
+        "media-src": ["'self'", "blob:"],
+        "worker-src": ["'self'", "blob:"],
+        "manifest-src": ["'self'"],
+        "form-action": ["'self'", *_openid_origins],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+        "object-src": ["'none'"],
+    }
+}
+PERMISSIONS_POLICY: dict[str, str | list[str]] = {
+    "microphone": "self",
+    "autoplay": "self",
+    "speaker-selection": "self",
+    "clipboard-write": "self",
+    **{name: [] for name in ("camera", "display-capture", "geolocation", "payment", "usb", "serial", "bluetooth", "midi")},
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_HSTS_SECONDS = env_int("HSTS_SECONDS", 31_536_000) if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_HTTPS
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # whether browsers' makers list the site is for its operator to ask
+
+# How many proxies in front of us add to X-Forwarded-For. None: the header is anyone's to write, and is not read.
+TRUSTED_PROXIES = env_int("TRUSTED_PROXIES", 0)
+NINJA_NUM_PROXIES = TRUSTED_PROXIES
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+if TRUSTED_PROXIES and IS_HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- Limits. The requests of one API key; sign-in attempts of one address.
+API_LIMIT = env_str("API_LIMIT", "600/minute")
+SIGN_IN_LIMIT = env_str("SIGN_IN_LIMIT", "30/minute")
+
+# --- Secrets of organizations: VAULT_KEY seals; older keys still open, until `manage.py rotate_vault_key` has run.
+VAULT_KEYS_OLD = [key.strip() for key in env_secret("VAULT_KEYS_OLD", "").split(",") if key.strip()]
+
+# --- Connections to addresses that people give us: the public internet on ports 80 and 443, and what is listed here
+# ("10.0.0.5:8080", "llm.internal:11434", "192.168.7.0/24").
+EGRESS_ALLOW = env_list("EGRESS_ALLOW")
+EGRESS_ALLOW_PRIVATE = env_bool("EGRESS_ALLOW_PRIVATE", False)
+
+# --- Background work. Celery is a wake-up, never the record: what must happen is a row in PostgreSQL.
+CELERY_BROKER_URL = VALKEY_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600, "global_keyprefix": "parley-celery:"}
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
+# What runs on its own: any app adds a line. ``expires`` keeps a pile of wake-ups from forming while no worker runs.
+CELERY_BEAT_SCHEDULE = {
+    "end the calls of dead workers": {"task": "telephony.tasks.reap", "schedule": 5.0, "options": {"expires": 10}},
+    "forget old idempotency keys": {"task": "accounts.tasks.forget", "schedule": 3600.0, "options": {"expires": 3600}},
+}
+
+# --- Logs: one JSON object a line, or for people's eyes.
+LOG_FORMAT = env_str("LOG_FORMAT", "console" if EMBEDDED else "json")
+LOGGING = logs.configure(LOG_FORMAT, env_str("LOG_LEVEL", "INFO"))
+METRICS_TOKEN = env_secret("METRICS_TOKEN", "")
+"""What a scraper of ``/metrics`` sends as bearer token; without one only this machine may read it."""

@@ -1,0 +1,51 @@
+"""Signing up: an invited person joins who invited them, anyone else gets an organization of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.signals import user_logged_in, user_signed_up
+from django.conf import settings
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from accounts import invitations, members, middleware, ratelimit
+from accounts.models import User
+
+INVITATION = "invitation"
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return bool(settings.SIGN_UP == "open" or invitations.find(request.session.get(INVITATION, "")))
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return ratelimit.client_address(request)
+
+
+@receiver(user_signed_up)
+def give_an_organization(request: HttpRequest, user: User, **_: Any) -> None:
+    if _accept_invitation(request, user):
+        return
+    organization = members.create_organization(f"{user.name or user.email.split('@')[0]}'s organization"[:120], user)
+    middleware.switch(request, organization)
+
+
+@receiver(user_logged_in)
+def join_after_signing_in(request: HttpRequest, user: User, **_: Any) -> None:
+    _accept_invitation(request, user)
+
+
+def _accept_invitation(request: HttpRequest, user: User) -> bool:
+    """Accept what the person came with, if it is theirs; if not, the invitation's page has told or will tell them."""
+    token = request.session.get(INVITATION)
+    if not token:
+        return False
+    try:
+        membership = invitations.accept(token, user)
+    except members.NotAllowed:
+        return False
+    del request.session[INVITATION]
+    middleware.switch(request, membership.organization)
+    return True

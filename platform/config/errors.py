@@ -1,0 +1,37 @@
+"""Errors outside of an operation: the API's in its own shape, everyone else's as a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views import defaults
+
+from accounts.middleware import API
+from accounts.problems import plain
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None, **_: Any) -> HttpResponse:
+    if request.path.startswith(API):
+        return plain(400, "This request can't be read.").response()
+    return render(request, "400.html", status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None, **_: Any) -> HttpResponse:
+    if request.path.startswith(API):
+        return plain(403, str(exception) or "You may not do that.").response()
+    return render(request, "403.html", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None, **_: Any) -> HttpResponse:
+    if request.path.startswith(API):
+        return plain(404, "There is nothing at this address. The API is described at /api/v1/docs.").response()
+    return render(request, "404.html", status=404)
+
+
+def broken(request: HttpRequest, **_: Any) -> HttpResponse:
+    """The page needs nothing that may be what broke: no context processor, no query."""
+    if request.path.startswith(API):
+        return plain(500, "Something went wrong on our side. It was logged.").response()
+    return defaults.server_error(request)

@@ -1,0 +1,53 @@
+"""Is this process alive, and may it be given work?
+
+``/healthz`` answers while the process does. ``/readyz`` answers 200 only where PostgreSQL and Valkey do and the process
+isn't draining: what a load balancer asks before it sends anyone here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import redis
+import structlog
+from django.conf import settings
+from django.db import connections
+
+log = structlog.get_logger(__name__)
+
+_draining = threading.Event()
+
+
+def drain() -> None:
+    """From now on this process is not ready. Work that it has goes on."""
+    _draining.set()
+
+
+def is_draining() -> bool:
+    return _draining.is_set()
+
+
+def _ask_database() -> None:
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _ask_valkey() -> None:
+    with redis.Redis.from_url(settings.VALKEY_URL, socket_connect_timeout=2, socket_timeout=2) as client:
+        client.ping()
+
+
+QUESTIONS: dict[str, Callable[[], None]] = {"database": _ask_database, "valkey": _ask_valkey}
+
+
+def problems() -> dict[str, str]:
+    """What keeps this process from being ready, in words; nothing: it is. Details go to the log, not to whoever asks."""
+    found = {"process": "This process is finishing its work and takes no more."} if is_draining() else {}
+    for name, ask in QUESTIONS.items():
+        try:
+            ask()
+        except Exception as error:  # whatever a driver raises, the answer is the same: not now
+            log.warning("not_ready", part=name, error=str(error))
+            found[name] = f"The {name} does not answer."
+    return found
