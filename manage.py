@@ -10,6 +10,15 @@ if __name__ == "__main__":
     sys.path.insert(1, str(Path(__file__).resolve().parent / "platform"))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+    from embedded import environment
+
+    if sys.argv[1:] == ["up"]:
+        # Everything on this machine: starts the databases before Django's settings ask where they are.
+        from embedded.up import main
+
+        sys.exit(main())
+    environment.find()
+
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)
