@@ -310,7 +310,8 @@ class Playout:
         if pcm is SILENCE:
             return noise.tobytes()
         mixed = np.frombuffer(pcm, dtype="<i2").astype(np.int32) + noise
-        return np.clip(mixed, -32768, 32767).astype("<i2").tobytes()
+        clipped: Samples = np.clip(mixed, -32768, 32767).astype(np.int16)
+        return clipped.tobytes()
 
     def _fading_tail(self, reply: _Reply | None) -> bytes:
         """What would have come next, faded out: a voice that stops between two samples clicks."""

@@ -1,0 +1,196 @@
+"""What the turn-taker is told, and what it asks for in return. Times are the call's clock in milliseconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from agents.mind import Utterance
+from telephony.audio.vad import SpeechStarted, SpeechStopped
+
+Stage = Literal["stt", "model", "tts"]
+
+
+class Line(StrEnum):
+    """What the agent says when it isn't answering."""
+
+    CONSENT = "consent"
+    GREETING = "greeting"
+    REMINDER = "reminder"
+    APOLOGY = "apology"
+    GOODBYE = "goodbye"
+
+
+# ---- told
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The call begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """A frame of the caller's audio is over."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribed:
+    """``agents.speech.Transcript``, in the words of turn-taking: all sound of ``utterance`` before ``until_ms`` is in ``text``."""
+
+    text: str
+    utterance: int
+    until_ms: int
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStarted:
+    """The first sound of what was asked for last (an answer, a line, a filler) has been sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAsked:
+    """A phrase begins. ``expects``: it asks for something people say in pieces, "phone", "email" or "number"."""
+
+    expects: str | None = None
+    is_question: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AgentEnding:
+    """The words being said are the last: the mind wants to hang up after them."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFinished:
+    """Everything was heard to the end. ``hang_up``: and the mind wants to hang up, for that reason."""
+
+    hang_up: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFailed:
+    """The answer or line broke at ``stage`` and trying again didn't help. What was heard of it stays heard."""
+
+    stage: Stage
+
+
+Signal = (
+    Answered
+    | Ticked
+    | SpeechStarted
+    | SpeechStopped
+    | Transcribed
+    | AgentStarted
+    | AgentAsked
+    | AgentEnding
+    | AgentFinished
+    | ReplyFailed
+)
+
+# ---- asked for
+
+
+@dataclass(frozen=True, slots=True)
+class StartUtterance:
+    """The caller began something new."""
+
+    utterance: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlushTranscript:
+    """A pause: the transcriber should say what it has."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speculate:
+    """Start on an answer to this, and hold it back. Whatever was started for an older revision is dropped."""
+
+    utterance: Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class EndTurn:
+    """This was the caller's turn: let the answer out. ``pause_over_ms``: when the silence alone had lasted long enough."""
+
+    utterance: Utterance
+    pause_over_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """The caller goes on, and has heard nothing of the answer yet: hold it back again."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropUtterance:
+    """It was no turn: noise, or a nod (then ``text``)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PausePlayout:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePlayout:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class BargeIn:
+    """The agent loses the floor: its turn is cut at what was heard."""
+
+    onset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Forget what was to be said; nothing of it has been heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class SayLine:
+    """Say this now, instead of whatever was being said or prepared. ``text`` empty: the session knows the words (``Line``)."""
+
+    line: Line
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """The answer takes long: say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """A key of ``telephony.end_reasons.REASONS``. The last action there is."""
+
+    reason: str
+
+
+Action = (
+    StartUtterance
+    | FlushTranscript
+    | Speculate
+    | EndTurn
+    | Reopen
+    | DropUtterance
+    | PausePlayout
+    | ResumePlayout
+    | BargeIn
+    | Withdraw
+    | SayLine
+    | Fill
+    | HangUp
+)

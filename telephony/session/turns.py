@@ -1,0 +1,467 @@
+"""Who has the floor: one machine, told what happens, asking for what to do. It reads no clock and starts nothing by itself.
+
+The caller                                             The agent
+──────────                                             ─────────
+QUIET ──speech──▶ SPEAKING ◀──speech── PAUSED          SILENT ──answer or line asked for──▶ PREPARING
+                     └────────stop───────▶ │             ▲                                     │ first sound sent
+  ▲ nothing but noise, or a nod ◀──────────┤             └──all heard · cut · failed── SPEAKING ◀┘
+  └── the answer begins ── ANSWERED ◀──────┘             PREPARING and SPEAKING may be *hushed*: paused while it is
+                           silence ≥ pause                decided whose floor it is
+
+| the caller                          | the agent            | so                                                        |
+|-------------------------------------|----------------------|-----------------------------------------------------------|
+| pauses 160 ms                       | silent               | flush the transcript; speculate on its text               |
+| pauses long enough for the text     | silent               | ``EndTurn``: let the answer out                           |
+| goes on before the answer begins    | preparing the answer | ``Reopen``: hold it back; same utterance, next revision   |
+| makes a sound                       | speaking             | pause at once (hushed), then decide:                      |
+|   "stop", "wait", "no"              | hushed               | yield                                                     |
+|   words, for ``yield_ms``           | hushed               | yield                                                     |
+|   "mm-hm", a cough, nothing         | hushed               | resume at the same sample; "yes" to a question is kept    |
+|   keeps on, no words known          | hushed               | yield after ``yield_ms`` + 400, at the latest ``max_pause_ms`` |
+| is silent, all heard                | silent               | remind, again, say goodbye, hang up                       |
+| anything                            | consent, last words  | goes on (protected); the caller's words are answered later |
+
+A turn is never committed without the final transcript of its last sound, but for a bounded wait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from agents.mind import Utterance
+from agents.spec import AgentSpec, FirstSpeaker, Sensitivity
+from telephony.audio.vad import SpeechStarted, SpeechStopped
+from telephony.session.signals import (
+    Action,
+    AgentAsked,
+    AgentEnding,
+    AgentFinished,
+    AgentStarted,
+    Answered,
+    BargeIn,
+    DropUtterance,
+    EndTurn,
+    Fill,
+    FlushTranscript,
+    HangUp,
+    Line,
+    PausePlayout,
+    Reopen,
+    ReplyFailed,
+    ResumePlayout,
+    SayLine,
+    Signal,
+    Speculate,
+    Stage,
+    StartUtterance,
+    Ticked,
+    Transcribed,
+    Withdraw,
+)
+from telephony.session.words import Kind, cleaned, kind_of, normalised, pause_ms
+
+_YIELD_MS = {Sensitivity.LOW: 600, Sensitivity.MEDIUM: 350, Sensitivity.HIGH: 200}
+_PROTECTED = (Line.CONSENT, Line.GOODBYE)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """The knobs of turn-taking. The first are the builder's, the others are ours."""
+
+    language: str = "en-US"
+    agent_speaks_first: bool = True
+    has_consent_line: bool = False
+    endpointing_ms: int = 500
+    barge_in: bool = True
+    yield_ms: int = 350
+    """Speech this long takes the floor, if it is words."""
+    reminder_after_ms: int = 8_000
+    reminders: tuple[str, ...] = ()
+    hang_up_after_silence_ms: int = 30_000
+    max_duration_ms: int = 600_000
+    speculate_after_ms: int = 160
+    transcript_wait_ms: int = 2_500
+    sure_ms: int = 400
+    """Speech this much longer than ``yield_ms`` takes the floor without known words."""
+    cough_wait_ms: int = 300
+    """After a sound shorter than ``yield_ms``: how long its words are waited for before the agent goes on."""
+    max_pause_ms: int = 1_200
+    fill_after_ms: int = 2_000
+    preparing_limit_ms: int = 20_000
+    """Nothing prepared takes longer: the session's own deadlines are shorter. A last resort, so that every call ends."""
+
+    @classmethod
+    def of(cls, spec: AgentSpec) -> TurnSettings:
+        return cls(
+            language=spec.sounds.language,
+            agent_speaks_first=spec.says.first_speaker is FirstSpeaker.AGENT,
+            has_consent_line=spec.privacy.record and bool(spec.privacy.consent_line.strip()),
+            endpointing_ms=spec.listens.endpointing_ms,
+            barge_in=spec.listens.barge_in,
+            yield_ms=_YIELD_MS[spec.listens.barge_in_sensitivity],
+            reminder_after_ms=spec.limits.reminder_after_s * 1000,
+            reminders=spec.limits.reminders,
+            hang_up_after_silence_ms=spec.limits.hang_up_after_silence_s * 1000,
+            max_duration_ms=spec.limits.max_duration_s * 1000,
+        )
+
+
+class Caller(Enum):
+    QUIET = auto()
+    SPEAKING = auto()
+    PAUSED = auto()
+    ANSWERED = auto()
+    """Their turn is over, and nothing of the answer was heard yet: they may still go on."""
+
+
+class Agent(Enum):
+    SILENT = auto()
+    PREPARING = auto()
+    SPEAKING = auto()
+
+
+class TurnTaker:
+    """See above. ``receive`` every signal, in order; carry out the actions, in order."""
+
+    def __init__(self, settings: TurnSettings) -> None:
+        self.settings = settings
+        self.caller = Caller.QUIET
+        self.agent = Agent.SILENT
+        self.is_hushed = False
+        self.has_ended = False
+        self.now_ms = 0
+        # the caller's utterance
+        self.utterance = 0
+        self.revision = 0
+        self._text = ""
+        self._guess = ""
+        self._covered_ms = -1
+        self._onset_ms = 0
+        self._stopped_ms = 0
+        self._stop_known_ms = 0
+        self._voiced_ms = 0
+        self._flushed_ms: int | None = None
+        self._speculated: Utterance | None = None
+        # the agent's
+        self.line: Line | None = None
+        """What it prepares or says; None: an answer."""
+        self._prepared_at_ms = 0
+        self._hushed_at_ms = 0
+        self._expects: str | None = None
+        self._is_question = False
+        self._is_ending = False
+        self._filled = False
+        self._hang_up = ""
+        """Why the call ends once the goodbye was heard."""
+        # the silence of both
+        self._quiet_since_ms = 0
+        self._alone_since_ms = 0
+        """As above, but reminders don't count as company."""
+        self._reminded = 0
+        self._failures = 0
+        self._actions: list[Action] = []
+
+    def receive(self, signal: Signal) -> list[Action]:
+        """What to do now. After ``HangUp`` nothing any more."""
+        if self.has_ended:
+            return []
+        match signal:
+            case Ticked(at_ms):
+                self.now_ms = max(self.now_ms, at_ms)
+            case Answered():
+                self._open_call()
+            case SpeechStarted(at_ms):
+                self._on_speech(at_ms)
+            case SpeechStopped(at_ms):
+                self._on_stop(at_ms)
+            case Transcribed():
+                self._on_transcript(signal)
+            case AgentStarted():
+                self._on_agent_started()
+            case AgentAsked(expects, is_question):
+                self._expects, self._is_question = expects, is_question
+            case AgentEnding():
+                self._is_ending = True
+            case AgentFinished(hang_up):
+                self._on_agent_finished(hang_up)
+            case ReplyFailed(stage):
+                self._on_failure(stage)
+        if not self.has_ended:
+            self._decide()
+        actions, self._actions = self._actions, []
+        return actions
+
+    @property
+    def is_protected(self) -> bool:
+        """What the agent says now is said to the end."""
+        return bool(self._hang_up == "max_duration" or self.line in _PROTECTED)
+
+    @property
+    def turn(self) -> Utterance | None:
+        """The caller's turn being answered, as far as it has been speculated on."""
+        return self._speculated
+
+    # ---- what is told
+
+    def _open_call(self) -> None:
+        if self.settings.has_consent_line:
+            self._say(Line.CONSENT)
+        elif self.settings.agent_speaks_first:
+            self._say(Line.GREETING)
+
+    def _on_speech(self, at_ms: int) -> None:
+        if self.caller is Caller.SPEAKING:
+            return
+        if self.caller is Caller.ANSWERED:
+            self._do(Reopen())
+            self.agent = Agent.SILENT
+        elif self.caller is Caller.QUIET:
+            self.utterance += 1
+            self._text = self._guess = ""
+            self._covered_ms, self._voiced_ms = -1, 0
+            self._speculated = None
+            self._do(StartUtterance(self.utterance, at_ms))
+        self.caller = Caller.SPEAKING
+        self._onset_ms = at_ms
+        self._flushed_ms = None
+        if self.agent is Agent.PREPARING and self.line is Line.REMINDER:
+            self._do(Withdraw())
+            self._end_agent()
+        elif self.agent is not Agent.SILENT and self._may_interrupt and not self.is_hushed:
+            self._hush()
+
+    def _on_stop(self, at_ms: int) -> None:
+        if self.caller is not Caller.SPEAKING:
+            return
+        self.caller = Caller.PAUSED
+        self._stopped_ms = max(at_ms, self._onset_ms)
+        self._stop_known_ms = self.now_ms
+        self._voiced_ms += self._stopped_ms - self._onset_ms
+        if self.agent is not Agent.SILENT:
+            self._flush()
+
+    def _on_transcript(self, transcript: Transcribed) -> None:
+        if transcript.utterance != self.utterance or self.caller is Caller.QUIET:
+            return
+        text = cleaned(transcript.text)
+        if not transcript.is_final:
+            self._guess = text
+        elif transcript.until_ms >= self._covered_ms:
+            self._text = self._guess = text
+            self._covered_ms = transcript.until_ms
+
+    def _on_agent_started(self) -> None:
+        if self.agent is not Agent.PREPARING:
+            return
+        self.agent = Agent.SPEAKING
+        if self.line is None:
+            self._close_utterance()
+
+    def _on_agent_finished(self, hang_up: str) -> None:
+        if self.agent is Agent.SILENT:
+            return
+        line = self.line
+        if line is None and self.caller is Caller.ANSWERED:
+            self._close_utterance()  # an answer without a sound
+        self._end_agent()
+        if line is not Line.REMINDER:
+            self._alone_since_ms = self.now_ms
+        if line is None:
+            self._failures = 0
+        if self._hang_up or hang_up:
+            self._end(self._hang_up or hang_up)
+        elif line is Line.CONSENT and self.settings.agent_speaks_first:
+            self._say(Line.GREETING)
+
+    def _on_failure(self, stage: Stage) -> None:
+        if self._hang_up:
+            self._end(self._hang_up)  # the goodbye itself failed
+            return
+        if self.caller is Caller.ANSWERED:
+            self._close_utterance()
+        line = self.line
+        self._end_agent()
+        self._fail(stage, can_speak=line is not Line.APOLOGY)
+
+    # ---- what follows from it, now
+
+    def _decide(self) -> None:
+        if self._hit_limit():
+            return
+        if self.agent is Agent.SILENT:
+            if self.caller is Caller.PAUSED:
+                self._endpoint()
+            elif self.caller is Caller.QUIET:
+                self._keep_company()
+        else:
+            if self.caller in (Caller.SPEAKING, Caller.PAUSED):
+                self._decide_floor()
+            if self.agent is Agent.PREPARING:
+                self._wait_for_agent()
+
+    def _endpoint(self) -> None:
+        silence_ms = self.now_ms - self._stopped_ms
+        if self._covered_ms < self._stopped_ms:
+            if self._flushed_ms is None:
+                if silence_ms >= self.settings.speculate_after_ms:
+                    self._flush()
+                return
+            if self.now_ms - self._flushed_ms < self.settings.transcript_wait_ms:
+                return
+            if not self._guess:
+                self._drop()
+                self._fail("stt")
+                return
+            self._text, self._covered_ms = self._guess, self._stopped_ms  # better than nothing
+        if not normalised(self._text):
+            self._drop()
+            return
+        if self._speculated is None or normalised(self._speculated.text) != normalised(self._text):
+            self.revision += 1
+            self._speculated = Utterance(self._text, self.revision, self._stopped_ms)
+            self._do(Speculate(self._speculated))
+        needed_ms = pause_ms(self._text, self.settings.endpointing_ms, self.settings.language, expects=self._expects)
+        if silence_ms >= needed_ms:
+            self.caller = Caller.ANSWERED
+            self._prepare(None)
+            self._filled = False
+            self._reminded = 0
+            self._do(EndTurn(self._speculated, self._stopped_ms + needed_ms))
+
+    def _decide_floor(self) -> None:
+        """The caller makes sounds while the agent has the floor."""
+        is_known = self.caller is Caller.PAUSED and self._covered_ms >= self._stopped_ms
+        kind = kind_of(
+            self._text if is_known else self._guess,
+            self.settings.language,
+            in_greeting=self.line is Line.GREETING,
+            in_farewell=self._is_ending,
+        )
+        if is_known and kind in (Kind.NOTHING, Kind.BACKCHANNEL):
+            if not (kind is Kind.BACKCHANNEL and self._is_question):
+                self._drop()
+            self._resume()
+            return
+        if not self._may_interrupt:
+            return  # kept, and answered when the agent is done
+        voiced_ms = self._voiced_ms + (self.now_ms - self._onset_ms if self.caller is Caller.SPEAKING else 0)
+        is_long = voiced_ms >= self.settings.yield_ms
+        if kind is Kind.STOP or (kind is Kind.WORDS and (is_long or is_known)):
+            self._yield()
+        elif self.caller is Caller.SPEAKING:
+            waited_ms = self.now_ms - self._hushed_at_ms
+            if self.is_hushed and (
+                waited_ms >= self.settings.max_pause_ms
+                or (kind is Kind.NOTHING and voiced_ms >= self.settings.yield_ms + self.settings.sure_ms)
+            ):
+                self._yield()
+        elif self.is_hushed:
+            if self.now_ms - self._hushed_at_ms >= self.settings.max_pause_ms:
+                if is_long:
+                    self._yield()
+                else:
+                    self._resume()
+            elif not is_long and self.now_ms - self._stop_known_ms >= self.settings.cough_wait_ms:
+                self._resume()  # real words may still come, and then take the floor
+        elif self.now_ms - self._stop_known_ms >= self.settings.transcript_wait_ms and not self._guess:
+            self._drop()
+
+    def _wait_for_agent(self) -> None:
+        waited_ms = self.now_ms - self._prepared_at_ms
+        if waited_ms >= self.settings.preparing_limit_ms:
+            self._end(self._hang_up or "internal_error")
+        elif self.line is None and not self._filled:
+            since_ms = max(self._stopped_ms, self._prepared_at_ms - 800)
+            if self.now_ms - since_ms >= self.settings.fill_after_ms:
+                self._filled = True
+                self._do(Fill())
+
+    def _keep_company(self) -> None:
+        if self.now_ms - self._alone_since_ms >= self.settings.hang_up_after_silence_ms:
+            self._say(Line.GOODBYE, hang_up="silence")
+        elif self.settings.reminders and self.now_ms - self._quiet_since_ms >= self.settings.reminder_after_ms:
+            text = self.settings.reminders[self._reminded % len(self.settings.reminders)]
+            self._reminded += 1
+            self._say(Line.REMINDER, text)
+
+    def _hit_limit(self) -> bool:
+        over_ms = self.now_ms - self.settings.max_duration_ms
+        if over_ms < 0:
+            return False
+        if over_ms >= 15_000:
+            self._end("max_duration")
+            return True
+        is_mid_sentence = self.agent is Agent.SPEAKING and not self.is_hushed and over_ms < 5_000
+        if self._hang_up or is_mid_sentence:
+            return False
+        if self.caller is not Caller.QUIET:
+            self._drop()
+        if self.is_hushed:
+            self._resume()
+        self._say(Line.GOODBYE, hang_up="max_duration")
+        return True
+
+    # ---- moves
+
+    @property
+    def _may_interrupt(self) -> bool:
+        return self.settings.barge_in and not self.is_protected
+
+    def _do(self, action: Action) -> None:
+        self._actions.append(action)
+
+    def _flush(self) -> None:
+        self._flushed_ms = self.now_ms
+        self._do(FlushTranscript(self.now_ms))
+
+    def _hush(self) -> None:
+        self.is_hushed, self._hushed_at_ms = True, self.now_ms
+        self._do(PausePlayout())
+
+    def _resume(self) -> None:
+        if self.is_hushed:
+            self.is_hushed = False
+            self._do(ResumePlayout())
+
+    def _yield(self) -> None:
+        self._do(BargeIn(self._onset_ms))
+        self._end_agent()
+
+    def _drop(self) -> None:
+        self._do(DropUtterance(self._text))
+        self._close_utterance()
+
+    def _close_utterance(self) -> None:
+        self.caller = Caller.QUIET
+        self._speculated = None
+        self._text = self._guess = ""
+        self._quiet_since_ms = self.now_ms
+
+    def _prepare(self, line: Line | None) -> None:
+        self.agent, self.line, self._prepared_at_ms = Agent.PREPARING, line, self.now_ms
+        self._expects, self._is_question, self._is_ending = None, False, False
+
+    def _end_agent(self) -> None:
+        self.agent, self.line, self.is_hushed = Agent.SILENT, None, False
+        self._is_ending = self._is_question = False
+        self._quiet_since_ms = self._alone_since_ms if self.now_ms < self._alone_since_ms else self.now_ms
+
+    def _say(self, line: Line, text: str = "", *, hang_up: str = "") -> None:
+        self._hang_up = hang_up
+        self._prepare(line)
+        self.is_hushed = False
+        self._do(SayLine(line, text))
+
+    def _fail(self, stage: Stage, *, can_speak: bool = True) -> None:
+        self._failures += 1
+        if self._failures < 2:
+            self._say(Line.APOLOGY)
+        elif can_speak:
+            self._say(Line.GOODBYE, hang_up=f"{stage}_failed")
+        else:
+            self._end(f"{stage}_failed")
+
+    def _end(self, reason: str) -> None:
+        self.has_ended = True
+        self._do(HangUp(reason))

@@ -1,0 +1,188 @@
+"""What a few words mean for turn-taking: a nod, a stop, a finished sentence or one that goes on. Pure, by tables per language.
+
+Words decide only together with time (``turns``): a wrong guess here costs a moment of silence, never a lost sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Kind(Enum):
+    """What was said while the agent had the floor."""
+
+    NOTHING = auto()
+    BACKCHANNEL = auto()
+    """I'm listening, go on."""
+    STOP = auto()
+    WORDS = auto()
+
+
+class Ending(Enum):
+    COMPLETE = auto()
+    UNSURE = auto()
+    OPEN = auto()
+    """More will come: "my number is 555 and"."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Language:
+    nods: frozenset[str]
+    stops: frozenset[str]
+    greetings: frozenset[str]
+    farewells: frozenset[str]
+    dangling: frozenset[str]
+    """Nobody ends a sentence with these."""
+    digits: frozenset[str]
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in text.split(","))
+
+
+_ENGLISH = _Language(
+    nods=_set(
+        "mm, mmm, mhm, mmhm, mm hm, mm hmm, mmhmm, mhmm, hm, hmm, uh huh, uhhuh, ah, aha, oh, oh okay, okay, ok, okey, kay, "
+        "yeah, yep, yup, yes, right, sure, alright, all right, got it, gotcha, i see, i understand, understood, cool, great, "
+        "good, nice, fine, of course, exactly, true, thanks, thank you, um, uh, er"
+    ),
+    stops=_set(
+        "stop, wait, hold on, hang on, no, nope, nah, no no, excuse me, sorry, actually, pause, enough, quiet, shut up, "
+        "but, one second, one moment, just a second, just a moment, never mind, nevermind, cancel"
+    ),
+    greetings=_set(
+        "hello, hi, hey, hello there, hi there, good morning, good afternoon, good evening, who's this, anyone there"
+    ),
+    farewells=_set(
+        "bye, goodbye, bye bye, good bye, see you, take care, you too, thanks bye, thank you goodbye, have a good day"
+    ),
+    dangling=_set(
+        "and, or, but, so, because, if, then, the, a, an, to, for, with, of, at, from, my, our, your, his, her, their, is, are, "
+        "was, i'm, it's, i, we, um, uh, er, erm, hmm, like, well, let me see, let's see, that is, which, who, when, than, as, by, "
+        "in, on, about, also, maybe, please can you, can you, could you, i would, i'd, i want, i need"
+    ),
+    digits=_set("zero, oh, one, two, three, four, five, six, seven, eight, nine, double, triple"),
+)
+_LANGUAGES: dict[str, _Language] = {
+    "en": _ENGLISH,
+    "de": _Language(
+        nods=_set(
+            "mm, mhm, mm hm, hm, aha, ah, ja, jaja, okay, ok, gut, genau, richtig, klar, verstehe, alles klar, danke, äh, ähm"
+        ),
+        stops=_set("stopp, stop, halt, warte, warten sie, moment, einen moment, nein, nee, aber, entschuldigung"),
+        greetings=_set("hallo, guten tag, guten morgen, guten abend, wer ist da"),
+        farewells=_set("tschüss, auf wiederhören, auf wiedersehen, ciao, danke tschüss, schönen tag noch"),
+        dangling=_set(
+            "und, oder, aber, weil, wenn, dann, der, die, das, ein, eine, zu, für, mit, von, mein, meine, ist, ich, äh, ähm, also, im, am, um"
+        ),
+        digits=_set("null, eins, zwei, zwo, drei, vier, fünf, sechs, sieben, acht, neun"),
+    ),
+    "es": _Language(
+        nods=_set("mm, mhm, ajá, ah, sí, si, vale, bueno, claro, ya, okay, ok, entiendo, perfecto, gracias, eh"),
+        stops=_set("para, espere, espera, un momento, no, pero, perdón, perdone, alto, basta"),
+        greetings=_set("hola, buenos días, buenas tardes, buenas noches, diga, quién es"),
+        farewells=_set("adiós, hasta luego, chao, gracias adiós"),
+        dangling=_set(
+            "y, o, pero, porque, si, entonces, el, la, los, las, un, una, a, para, con, de, mi, su, es, eh, este, pues, en"
+        ),
+        digits=_set("cero, uno, dos, tres, cuatro, cinco, seis, siete, ocho, nueve"),
+    ),
+    "fr": _Language(
+        nods=_set(
+            "mm, mhm, hum, ah, oui, ouais, d'accord, ok, okay, bien, très bien, exact, exactement, je vois, je comprends, merci, euh"
+        ),
+        stops=_set("stop, attendez, attends, un moment, une seconde, non, mais, pardon, excusez moi, arrêtez"),
+        greetings=_set("allô, bonjour, bonsoir, salut, qui est là"),
+        farewells=_set("au revoir, salut, à bientôt, bonne journée, merci au revoir"),
+        dangling=_set(
+            "et, ou, mais, parce que, si, alors, le, la, les, un, une, à, pour, avec, de, du, mon, ma, mes, est, je, euh, donc, en, dans"
+        ),
+        digits=_set("zéro, un, deux, trois, quatre, cinq, six, sept, huit, neuf"),
+    ),
+}
+
+_ASIDE = re.compile(r"[\[(*♪][^\])*♪]*[\])*♪]?")
+"""What transcribers write for sounds that are no words: [BLANK_AUDIO], (coughs), *sighs*."""
+_NOT_WORD = re.compile(r"[^\w'@]+")
+_ENDS = re.compile(r"[.?!。？！]['\")»”]*$")
+_TRAILS_OFF = re.compile(r"(\.{2,}|…|[,;:–—-])\s*$")
+_PHONE_DIGITS = 10
+
+
+def cleaned(text: str) -> str:
+    """Without what transcribers write for coughs and music."""
+    return " ".join(_ASIDE.sub(" ", text).split())
+
+
+def normalised(text: str) -> str:
+    """Only the words: two transcripts that differ in less are the same turn."""
+    return " ".join(_NOT_WORD.sub(" ", cleaned(text).lower().replace("’", "'")).split())
+
+
+def kind_of(text: str, language: str, *, in_greeting: bool = False, in_farewell: bool = False) -> Kind:
+    """What the caller meant by saying this over the agent's words. "Hello?" over a greeting and "bye" over a goodbye are nods."""
+    words = normalised(text)
+    if not words or not any(map(str.isalnum, words)):
+        return Kind.NOTHING
+    table = _table(language)
+    if in_greeting and words in table.greetings:
+        return Kind.BACKCHANNEL
+    if in_farewell and _is_made_of(words, table.farewells | table.nods):
+        return Kind.BACKCHANNEL
+    if _is_made_of(words, table.nods):
+        return Kind.BACKCHANNEL
+    if any(f" {words} ".startswith(f" {stop} ") for stop in table.stops):
+        return Kind.STOP
+    return Kind.WORDS
+
+
+def ending_of(text: str, language: str, *, expects: str | None = None) -> Ending:
+    """Whether a sentence is over. ``expects``: the agent asked for a "phone", an "email" or a "number", which people say in pieces."""
+    words = normalised(text).split()
+    if not words:
+        return Ending.UNSURE
+    table = _table(language)
+    if _TRAILS_OFF.search(text) or any(" ".join(words[-count:]) in table.dangling for count in (1, 2, 3)):
+        return Ending.OPEN
+    if expects == "phone":
+        digits = sum(map(str.isdigit, text)) + sum(word in table.digits for word in words)
+        if 0 < digits < _PHONE_DIGITS:
+            return Ending.OPEN
+    elif expects == "email" and not re.search(
+        r"(@|\bat\b).+(\.|\bdot\b|\bpunkt\b|\bpunto\b|\bpoint\b)\s*\w{2,}", text.lower()
+    ):
+        return Ending.OPEN if len(words) > 1 or len(words[0]) == 1 else Ending.UNSURE
+    elif words[-1].isdigit() and expects == "number":
+        return Ending.UNSURE
+    return Ending.COMPLETE if _ENDS.search(text.strip()) else Ending.UNSURE
+
+
+def pause_ms(text: str, base_ms: int, language: str, *, expects: str | None = None) -> int:
+    """How long the caller must have been silent for this to be their turn."""
+    ending = ending_of(text, language, expects=expects)
+    if ending is Ending.COMPLETE:
+        return max(min(250, base_ms), base_ms * 6 // 10)
+    if ending is Ending.OPEN:
+        return max(base_ms, min(base_ms * 2, 2_500))
+    return base_ms
+
+
+def _table(language: str) -> _Language:
+    return _LANGUAGES.get(language.split("-")[0].lower(), _ENGLISH)
+
+
+def _is_made_of(words: str, phrases: frozenset[str]) -> bool:
+    """Nothing but such phrases, at most four words: "yeah, okay, right"."""
+    rest = words.split()
+    if len(rest) > 4:
+        return False
+    while rest:
+        for count in (3, 2, 1):
+            if " ".join(rest[:count]) in phrases and len(rest) >= count:
+                del rest[:count]
+                break
+        else:
+            return False
+    return True
