@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pydantic
 import structlog
 from django.core.exceptions import PermissionDenied

@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config.env import env_bool, env_int, env_list, env_secret, env_str
 from config.mail import email_settings
 from config.social import openid_apps
+from egress.policy import BadRule, Policy
 from monitoring import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -304,6 +305,10 @@ VAULT_KEYS_OLD = [key.strip() for key in env_secret("VAULT_KEYS_OLD", "").split(
 # ("10.0.0.5:8080", "llm.internal:11434", "192.168.7.0/24").
 EGRESS_ALLOW = env_list("EGRESS_ALLOW")
 EGRESS_ALLOW_PRIVATE = env_bool("EGRESS_ALLOW_PRIVATE", False)
+try:
+    Policy.of(EGRESS_ALLOW)
+except BadRule as error:
+    raise ImproperlyConfigured(str(error)) from None
 
 # --- Background work. Celery is a wake-up, never the record: what must happen is a row in PostgreSQL.
 CELERY_BROKER_URL = VALKEY_URL

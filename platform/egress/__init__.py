@@ -1,0 +1,51 @@
+"""Connections to addresses that people give us: tools, models' servers, webhooks, documents. Nothing else may open them.
+
+``client()`` is an ``httpx.AsyncClient`` (``client2()`` the same of httpx2) that looks a name up once, checks every address
+it stands for, connects to a checked one, follows no redirect unless told (and then checks again), heeds no proxy of the
+environment and takes answers of limited size. Where it doesn't connect it raises :class:`EgressRefused`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import httpx2
+from django.conf import settings
+
+from egress.policy import EgressRefused, Policy
+from egress.transport import Transport
+from egress.transport2 import Transport as Transport2
+
+__all__ = ["MAX_BYTES", "EgressRefused", "Policy", "client", "client2"]
+
+MAX_BYTES = 20_000_000
+_SECONDS = {"timeout": 30.0, "connect": 10.0}
+
+
+def _of_settings() -> Policy:
+    return Policy.of(settings.EGRESS_ALLOW, settings.EGRESS_ALLOW_PRIVATE)
+
+
+def _checked(options: dict[str, Any]) -> dict[str, Any]:
+    """A proxy or a mount would be a second door."""
+    if others := options.keys() & {"proxy", "mounts", "app", "verify", "cert"}:
+        raise TypeError(f"{', '.join(sorted(others))}: not through this door")
+    return options
+
+
+def client(*, max_bytes: int = MAX_BYTES, rules: Policy | None = None, **options: Any) -> httpx.AsyncClient:
+    """``options`` are those of ``httpx.AsyncClient`` but for the transport: base_url, headers, timeout, …"""
+    return httpx.AsyncClient(
+        **{"timeout": httpx.Timeout(**_SECONDS), **_checked(options)},
+        transport=Transport(rules or _of_settings(), max_bytes),
+        trust_env=False,
+    )
+
+
+def client2(*, max_bytes: int = MAX_BYTES, rules: Policy | None = None, **options: Any) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        **{"timeout": httpx2.Timeout(**_SECONDS), **_checked(options)},
+        transport=Transport2(rules or _of_settings(), max_bytes),
+        trust_env=False,
+    )
