@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from functools import cache
-from typing import Any, Optional
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, create_model
 
@@ -17,12 +17,12 @@ def partial(model: type[BaseModel]) -> type[BaseModel]:
     """
     fields: dict[str, Any] = {}
     for name, field in model.model_fields.items():
-        kind = field.annotation
+        kind: Any = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             kind = partial(kind)
         optional = copy(field)
         optional.default, optional.default_factory = None, None
-        optional.annotation = Optional[kind]  # noqa: UP045 (built at run time)
+        optional.annotation = kind | None
         fields[name] = (optional.annotation, optional)
     return create_model(
         f"{model.__name__}Changes", __config__=ConfigDict(extra="forbid"), __doc__=f"What to change of {model.__name__}.", **fields

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import tenancy
 from accounts.models import Organization, User
 from agents.changes import Change, diff, merge
 from agents.models import Agent, AgentVersion
@@ -52,82 +53,85 @@ def draft_of(agent: Agent) -> AgentSpec:
 
 def create_agent(organization: Organization, name: str, template: AgentSpec | None = None) -> Agent:
     """A new agent whose draft is ``template`` or the defaults. Raises ``pydantic.ValidationError`` on a bad name."""
-    spec = template or AgentSpec()
-    spec = AgentSpec.model_validate({**spec.model_dump(mode="json"), "name": name})
-    agent: Agent = Agent.objects.owned_by(organization).create(
-        organization=organization, name=spec.name, draft=spec.model_dump(mode="json")
-    )
-    return agent
+    with tenancy.use(organization):
+        spec = template or AgentSpec()
+        spec = AgentSpec.model_validate({**spec.model_dump(mode="json"), "name": name})
+        agent: Agent = Agent.objects.create(
+            organization=organization, name=spec.name, draft=spec.model_dump(mode="json")
+        )
+        return agent
 
 
-@transaction.atomic
 def save_draft(agent: Agent, changes: Mapping[str, Any], revision: int | None = None) -> Agent:
     """Change what ``changes`` names in the draft and nothing else.
 
     ``revision`` is the draft's revision the editor saw; :class:`StaleDraft` if it has moved on. ``None`` skips the check.
     Raises ``pydantic.ValidationError`` (``loc`` is the knob's path) and stores nothing when the result is not a spec.
     """
-    locked = Agent.objects.owned_by(agent.organization_id).select_for_update().get(pk=agent.pk)
-    if revision is not None and revision != locked.draft_revision:
-        raise StaleDraft(locked.draft_revision)
-    spec = AgentSpec.model_validate(merge(upgrade(locked.draft), changes))
-    return _store(locked, spec)
+    with tenancy.use(agent.organization_id), transaction.atomic():
+        locked = Agent.objects.select_for_update().get(pk=agent.pk)
+        if revision is not None and revision != locked.draft_revision:
+            raise StaleDraft(locked.draft_revision)
+        spec = AgentSpec.model_validate(merge(upgrade(locked.draft), changes))
+        return _store(locked, spec)
 
 
-@transaction.atomic
 def publish(agent: Agent, member: User | None = None, note: str = "") -> AgentVersion:
     """Freeze the draft as the next version and answer new calls with it.
 
     Raises ``pydantic.ValidationError`` if the stored draft is not a valid spec. Running calls keep theirs.
     """
-    locked = Agent.objects.owned_by(agent.organization_id).select_for_update().get(pk=agent.pk)
-    spec = draft_of(locked)
-    versions = AgentVersion.objects.owned_by(agent.organization_id).filter(agent=locked)
-    last = versions.order_by("-number").values_list("number", flat=True).first() or 0
-    version: AgentVersion = versions.create(
-        organization_id=locked.organization_id,
-        agent=locked,
-        number=last + 1,
-        spec=spec.model_dump(mode="json"),
-        note=note[:300],
-        published_by=member,
-    )
-    locked.published = version
-    locked.save(update_fields=["published"])
-    agent.published = version
-    return version
+    with tenancy.use(agent.organization_id), transaction.atomic():
+        locked = Agent.objects.select_for_update().get(pk=agent.pk)
+        spec = draft_of(locked)
+        versions = AgentVersion.objects.filter(agent=locked)
+        last = versions.order_by("-number").values_list("number", flat=True).first() or 0
+        version: AgentVersion = versions.create(
+            organization_id=locked.organization_id,
+            agent=locked,
+            number=last + 1,
+            spec=spec.model_dump(mode="json"),
+            note=note[:300],
+            published_by=member,
+        )
+        locked.published = version
+        locked.save(update_fields=["published"])
+        agent.published = version
+        return version
 
 
-@transaction.atomic
 def restore(agent: Agent, number: int) -> Agent:
     """Make version ``number`` the draft again; publishing it stays a decision. Raises ``AgentVersion.DoesNotExist``."""
-    locked = Agent.objects.owned_by(agent.organization_id).select_for_update().get(pk=agent.pk)
-    version = AgentVersion.objects.owned_by(agent.organization_id).get(agent=locked, number=number)
-    return _store(locked, load(version.spec))
+    with tenancy.use(agent.organization_id), transaction.atomic():
+        locked = Agent.objects.select_for_update().get(pk=agent.pk)
+        version = AgentVersion.objects.get(agent=locked, number=number)
+        return _store(locked, load(version.spec))
 
 
-@transaction.atomic
 def delete_agent(agent: Agent) -> None:
     """Delete an agent no call names. Raises :class:`HasCalls` otherwise: archive it with :func:`archive`."""
-    locked = Agent.objects.owned_by(agent.organization_id).select_for_update().get(pk=agent.pk)
-    if locked.calls.exists():
-        raise HasCalls
-    locked.published = None
-    locked.save(update_fields=["published"])
-    locked.delete()
+    with tenancy.use(agent.organization_id), transaction.atomic():
+        locked = Agent.objects.select_for_update().get(pk=agent.pk)
+        if locked.calls.exists():
+            raise HasCalls
+        locked.published = None
+        locked.save(update_fields=["published"])
+        locked.delete()
 
 
 def archive(agent: Agent) -> Agent:
     """Take the agent out of the lists; it answers no new calls. Its calls and versions stay."""
-    agent.archived_at = timezone.now()
-    agent.save(update_fields=["archived_at"])
-    return agent
+    with tenancy.use(agent.organization_id):
+        agent.archived_at = timezone.now()
+        agent.save(update_fields=["archived_at"])
+        return agent
 
 
 def unarchive(agent: Agent) -> Agent:
-    agent.archived_at = None
-    agent.save(update_fields=["archived_at"])
-    return agent
+    with tenancy.use(agent.organization_id):
+        agent.archived_at = None
+        agent.save(update_fields=["archived_at"])
+        return agent
 
 
 def unpublished_changes(agent: Agent) -> list[Change]:

@@ -6,9 +6,12 @@ import base64
 import binascii
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from django.db.models import Q, QuerySet
+from pydantic import Field
+
+PageSize = Annotated[int, Field(ge=1, le=200, description="Rows a page.")]
 
 
 class BadCursor(ValueError):

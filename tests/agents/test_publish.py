@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from pydantic import ValidationError
 
@@ -21,6 +23,12 @@ from agents.publish import (
 from agents.spec import AgentSpec, load
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _in_the_organization(organization: Organization) -> Iterator[None]:
+    with tenancy.use(organization):
+        yield
 
 
 @pytest.fixture
@@ -92,5 +100,4 @@ def test_a_version_that_never_was_cant_be_restored(agent: Agent) -> None:
 def test_an_agent_without_calls_can_be_deleted_with_its_versions(agent: Agent, alice: User) -> None:
     publish(agent, alice)
     delete_agent(agent)
-    with tenancy.use(agent.organization_id):
-        assert not Agent.objects.filter(pk=agent.pk).exists()
+    assert not Agent.objects.filter(pk=agent.pk).exists()

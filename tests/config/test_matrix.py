@@ -1,0 +1,186 @@
+"""Who may do what over the API: every operation of the OpenAPI schema, as everybody.
+
+The table is built from the schema, so a new operation is in it the day it is written; one whose body nobody put into ``BODIES`` fails here.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts import keys, tenancy
+from accounts.models import Organization, User
+from agents.models import Agent
+from agents.publish import create_agent, publish
+from config.api import api
+from telephony.models import Call, CallEvent, Turn
+
+pytestmark = pytest.mark.django_db
+
+ALL = ["agents:read", "agents:write", "calls:read", "calls:write"]
+READ = ["agents:read", "calls:read"]
+
+BODIES: dict[tuple[str, str], dict[str, Any]] = {
+    ("post", "/api/v1/agents"): {"name": "By matrix"},
+    ("patch", "/api/v1/agents/{agent_id}"): {"draft": {"listens": {"endpointing_ms": 700}}},
+    ("post", "/api/v1/agents/{agent_id}/archive"): {},
+    ("post", "/api/v1/agents/{agent_id}/unarchive"): {},
+    ("post", "/api/v1/agents/{agent_id}/publish"): {"note": ""},
+    ("post", "/api/v1/agents/{agent_id}/versions/{number}/restore"): {},
+    ("post", "/api/v1/calls/{call_id}/hang-up"): {},
+    ("post", "/api/v1/calls/web-token"): {"agent_id": "…", "use": "published"},
+}
+# What the owner gets where the row of the trial is not in the state the operation needs.
+OWNER_MAY_GET = {
+    ("delete", "/api/v1/agents/{agent_id}"): 409,  # it has a call
+    ("post", "/api/v1/calls/{call_id}/hang-up"): 409,  # it is over
+    ("get", "/api/v1/calls/{call_id}/recording"): 404,  # it was not recorded
+}
+
+
+def operations() -> Iterator[tuple[str, str]]:
+    for path, methods in api.get_openapi_schema()["paths"].items():
+        for method in methods:
+            yield method, path
+
+
+@dataclass
+class Scene:
+    organization: Organization
+    agent: Agent
+    call: Call
+    bearers: dict[str, str]
+
+    def request(self, client: Client, method: str, path: str, bearer: str | None) -> Any:
+        url = path.replace("{agent_id}", str(self.agent.pk)).replace("{call_id}", str(self.call.pk)).replace("{number}", "1")
+        if path.endswith("/versions/{number}/changes"):
+            url += "?since=1"
+        body = BODIES.get((method, path))
+        if body is None and method not in ("get", "delete"):
+            pytest.fail(f"Put a body for {method} {path} into BODIES.")
+        if body and "agent_id" in body:
+            body = {**body, "agent_id": str(self.agent.pk)}
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer is not None else {}
+        send = getattr(client, method)
+        return send(url, body, content_type="application/json", headers=headers) if body is not None else send(url, headers=headers)
+
+
+@pytest.fixture
+def scene(organization: Organization, alice: User, charlie: User) -> Scene:
+    agent = create_agent(organization, "Front desk")
+    version = publish(agent, alice)
+    with tenancy.use(organization):
+        call = Call.objects.create(
+            organization=organization, agent=agent, version=version, spec=version.spec, status=Call.Status.ENDED, end_reason="caller_goodbye"
+        )
+        Turn.objects.create(organization=organization, call=call, index=0, role="caller", text="Hello", started_ms=0)
+        CallEvent.objects.create(organization=organization, call=call, at_ms=0, kind="answered")
+    with tenancy.system("the stranger's organization"):
+        theirs = charlie.memberships.get().organization
+
+    def key(of: Organization, scopes: list[str], **more: Any) -> str:
+        _, plain = keys.issue(of, "matrix", scopes, more.get("expires_at"), None)
+        return plain
+
+    revoked_row, revoked = keys.issue(organization, "revoked", ALL, None, None)
+    keys.revoke(revoked_row)
+    return Scene(
+        organization,
+        agent,
+        call,
+        {
+            "owner": key(organization, ALL),
+            "reader": key(organization, READ),
+            "nothing": key(organization, []),
+            "stranger": key(theirs, ALL),
+            "expired": key(organization, ALL, expires_at=timezone.now() - timedelta(seconds=1)),
+            "revoked": revoked,
+            "garbage": "parley_live_" + "x" * 36,
+        },
+    )
+
+
+def is_write(method: str) -> bool:
+    return method != "get"
+
+
+@pytest.mark.parametrize(("method", "path"), list(operations()), ids=lambda value: str(value))
+def test_every_operation_as_everybody(client: Client, scene: Scene, method: str, path: str) -> None:
+    answers = {who: scene.request(client, method, path, bearer).status_code for who, bearer in scene.bearers.items() if who != "owner"}
+    answers["no one"] = scene.request(client, method, path, None).status_code
+    names_a_row = "{" in path or (method, path) == ("post", "/api/v1/calls/web-token")
+    theirs = 404 if names_a_row else (201 if is_write(method) else 200)
+    assert answers == {
+        "reader": 403 if is_write(method) else OWNER_MAY_GET.get((method, path), 200),
+        "nothing": 403,
+        "stranger": theirs,
+        "expired": 401,
+        "revoked": 401,
+        "garbage": 401,
+        "no one": 401,
+    }
+    own = scene.request(client, method, path, scene.bearers["owner"]).status_code
+    assert own == OWNER_MAY_GET.get((method, path), own)
+    assert own < 300 or (method, path) in OWNER_MAY_GET
+
+
+@pytest.mark.parametrize("path", ["/api/v1/agents", "/api/v1/calls"])
+def test_a_strangers_lists_are_empty(client: Client, scene: Scene, path: str) -> None:
+    body = scene.request(client, "get", path, scene.bearers["stranger"]).json()
+    assert body == {"items": [], "next_cursor": None}
+
+
+def test_refusals_are_problem_details_in_plain_words(client: Client, scene: Scene) -> None:
+    for bearer in (None, scene.bearers["garbage"], scene.bearers["nothing"]):
+        answer = scene.request(client, "get", "/api/v1/agents", bearer)
+        assert answer["Content-Type"].startswith("application/problem+json")
+        assert answer.json()["title"]
+        assert answer.json()["detail"]
+
+
+def test_an_id_that_never_was_and_a_strangers_look_alike(client: Client, scene: Scene) -> None:
+    bearer = scene.bearers["stranger"]
+    real = scene.request(client, "get", "/api/v1/agents/{agent_id}", bearer)
+    made_up = client.get(f"/api/v1/agents/{uuid.uuid4()}", headers={"Authorization": f"Bearer {bearer}"})
+    assert (real.status_code, real.json()) == (made_up.status_code, made_up.json())
+
+
+def test_the_matrix_finds_a_planted_hole(client: Client, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A view that forgets the organization: both walls down, the stranger reads the call, and the table would say so."""
+    monkeypatch.setattr("telephony.api._calls", lambda request: _everybodys())
+    assert scene.request(client, "get", "/api/v1/calls/{call_id}", scene.bearers["stranger"]).status_code == 200
+
+
+def test_row_level_security_stops_a_view_that_forgets_the_organization(client: Client, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first wall down, the second holds: the query asks for everybody's rows and gets the stranger's own."""
+    from accounts.tenancy import ScopedQuerySet
+
+    monkeypatch.setattr("telephony.api._calls", lambda request: ScopedQuerySet(Call))
+    assert scene.request(client, "get", "/api/v1/calls/{call_id}", scene.bearers["stranger"]).status_code == 404
+
+
+def _everybodys() -> Any:
+    with tenancy.system("a hole, planted"):
+        rows = Call.objects.select_related("agent", "version")
+    return _Unguarded(rows)
+
+
+class _Unguarded:
+    """Evaluates its queryset outside the tenancy walls."""
+
+    def __init__(self, rows: Any) -> None:
+        self.rows = rows
+
+    def filter(self, **wanted: Any) -> Any:
+        return _Unguarded(self.rows.filter(**wanted))
+
+    def first(self) -> Any:
+        with tenancy.system("a hole, planted"):
+            return self.rows.first()
