@@ -10,6 +10,7 @@ Written against the internals of aioice 0.13 and aiortc 1.16; ``tests/telephony/
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -43,7 +44,7 @@ def is_from_peer(protocol: ice.StunProtocol, address: tuple[str, int]) -> bool:
 
 
 class GatedProtocol(ice.StunProtocol):  # type: ignore[misc]
-    """aioice's socket with the gate in front. ``heard_at``: when the peer last sent anything that passed."""
+    """aioice's socket with the gate in front. It notes on the agent when the peer was last heard (``heard_at``)."""
 
     def datagram_received(self, data: Any, addr: tuple[Any, ...]) -> None:
         if not data:
@@ -52,7 +53,7 @@ class GatedProtocol(ice.StunProtocol):  # type: ignore[misc]
             # 20-63 DTLS, 128-191 SRTP and SRTCP: nothing else has any business here.
             if not (19 < data[0] < 64 or 127 < data[0] < 192) or not is_from_peer(self, (addr[0], addr[1])):
                 return
-            self.receiver.heard_at = self.receiver.loop_time()
+            self.receiver.heard_at = asyncio.get_running_loop().time()
             self.receiver.data_received(data, self.local_candidate.component)
             return
         try:
@@ -65,16 +66,13 @@ class GuardedConnection(ice.Connection):  # type: ignore[misc]
     """aioice's agent that also knows the loopback address (where asked to) and doesn't wait long for a slow STUN server."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        import asyncio
-
         super().__init__(*args, **kwargs)
-        self.loop_time = asyncio.get_running_loop().time
-        self.heard_at = self.loop_time()
+        self.heard_at = asyncio.get_running_loop().time()
 
     def request_received(self, message: Any, addr: tuple[str, int], protocol: ice.StunProtocol) -> None:
         super().request_received(message, addr, protocol)
         if is_from_peer(protocol, addr):
-            self.heard_at = self.loop_time()
+            self.heard_at = asyncio.get_running_loop().time()
 
     async def get_component_candidates(
         self, component: int, addresses: list[str], timeout: int = GATHER_SECONDS

@@ -21,6 +21,7 @@ from aiortc.sdp import candidate_from_sdp
 from av.packet import Packet
 
 from agents.speech import AudioFrame
+from telephony.audio.playout import PLAYOUT_RATE_HZ, SILENCE, Playout
 from telephony.transports import guard
 from telephony.transports.inbound import Inbound
 from telephony.transports.opus import FRAME_MS, SAMPLES, TIME_BASE, Encoder
@@ -102,17 +103,11 @@ class _Mouth(MediaStreamTrack):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self._pull: Callable[[], bytes] | None = None
-        self._encoder = Encoder(48_000)
-        self._silence = bytes(SAMPLES * 2)
+        self.pull: Callable[[], bytes] = lambda: SILENCE
+        self._encoder = Encoder(PLAYOUT_RATE_HZ)
         self._due: float | None = None
         self._ticks = 0
         self.skipped = 0
-
-    def play(self, pull: Callable[[], bytes], rate_hz: int) -> None:
-        self._encoder = Encoder(rate_hz)
-        self._silence = bytes(rate_hz * FRAME_MS // 1000 * 2)
-        self._pull = pull
 
     async def recv(self) -> Packet:
         if self.readyState != "live":
@@ -130,15 +125,14 @@ class _Mouth(MediaStreamTrack):  # type: ignore[misc]
             self.skipped += late
         if self._due > now:
             await asyncio.sleep(self._due - now)
-        pcm = self._pull() if self._pull is not None else self._silence
-        packet = Packet(self._encoder.encode(pcm))
+        packet = Packet(self._encoder.encode(self.pull()))
         packet.pts = self._ticks * SAMPLES
         packet.time_base = TIME_BASE
         return packet
 
 
 class WebRTCTransport:
-    """One caller's connection. ``answer`` first, then ``connected``, ``play`` and ``frames``; ``close`` in any case.
+    """One caller's connection. ``answer`` first, then ``connected``, ``attach`` and ``frames``; ``close`` in any case.
 
     ``end_reason`` says why the frames ended: "caller_hung_up", "connection_lost" or "never_connected".
     """
@@ -216,24 +210,25 @@ class WebRTCTransport:
 
     # -- talking
 
-    def play(self, pull: Callable[[], bytes], rate_hz: int) -> None:
-        """What is sent from now on: ``pull`` gives 20 ms of mono PCM of this rate, every 20 ms."""
-        self._mouth.play(pull, rate_hz)
+    def attach(self, playout: Playout) -> None:
+        """What is sent from now on: ``playout.pull()``, every 20 ms."""
+        self._mouth.pull = playout.pull
 
     async def frames(self) -> AsyncIterator[AudioFrame]:
         """The caller's sound: one frame per 20 ms of time, concealed or silent where nothing came."""
         loop = asyncio.get_running_loop()
         due = loop.time()
-        next_report = due + STATS_SECONDS
+        ticks = 0
         while not self._over.is_set():
             due += FRAME_MS / 1000
             now = loop.time()
             if due > now:
                 await asyncio.sleep(due - now)
             yield AudioFrame(self._inbound.pull(), 16_000)
-            if due >= next_report:
-                next_report = due + STATS_SECONDS
+            ticks += 1
+            if ticks % 50 == 0:
                 self._look_after(loop.time())
+            if ticks % (50 * STATS_SECONDS) == 0:
                 await self._report()
 
     @property

@@ -36,9 +36,11 @@ def is_allowed(candidate: str, *, allow_private: bool) -> bool:
         embedded = address.ipv4_mapped or address.sixtofour
         if embedded is not None or address in ipaddress.ip_network("64:ff9b::/96"):
             return allow_private and address.ipv4_mapped is None
+    if address.is_loopback or address.is_link_local:
+        return allow_private
     if address.is_multicast or address.is_unspecified or address.is_reserved:
         return False
-    return allow_private or (address.is_global and address.is_global and not address.is_link_local)
+    return allow_private or address.is_global
 
 
 def checked(sdp: str, *, allow_private: bool) -> str:

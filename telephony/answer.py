@@ -1,0 +1,74 @@
+"""A call comes in: from what its token allows to a row with the spec it will run with, and from there to a worker's lease."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from pydantic import ValidationError
+
+from accounts import tenancy
+from agents import spec
+from agents.models import Agent
+from telephony.models import Call
+from telephony.tokens import Claims
+
+LEASE = timedelta(seconds=15)
+
+
+class CannotCall(Exception):
+    """The agent can't be talked to; the message says why, in plain words."""
+
+
+def create_web_call(claims: Claims, caller: str = "") -> Call:
+    """A waiting call with the agent's draft or its published version, frozen: whatever becomes of the agent, this call keeps it.
+
+    Raises :class:`CannotCall`.
+    """
+    with tenancy.use(claims.organization):
+        agent = Agent.objects.select_related("published").filter(pk=claims.agent).first()
+        if agent is None or agent.archived_at is not None:
+            raise CannotCall("This agent doesn't exist any more.")
+        version = agent.published if claims.use == "published" else None
+        if claims.use == "published" and version is None:
+            raise CannotCall("This agent has not been published yet.")
+        try:
+            frozen = spec.load(agent.draft if version is None else version.spec)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = " → ".join(str(part) for part in first["loc"])
+            raise CannotCall(f"The agent's settings are not complete: {where}: {first['msg']}.") from error
+        call: Call = Call.objects.create(
+            organization_id=claims.organization,
+            agent=agent,
+            version=version,
+            spec=frozen.model_dump(mode="json"),
+            caller=caller[:120],
+            started_by_id=claims.member,
+        )
+        return call
+
+
+def claim(call_id: Any, organization: Any, worker: str) -> Call | None:
+    """Take a waiting call for this worker. ``None``: another has it, or it is over."""
+    with tenancy.use(organization):
+        taken = Call.objects.filter(pk=call_id, status=Call.Status.QUEUED).update(
+            status=Call.Status.IN_PROGRESS, worker=worker, lease_until=timezone.now() + LEASE
+        )
+        return Call.objects.select_related("agent", "organization").get(pk=call_id) if taken else None
+
+
+def renew(call_ids: list[Any], worker: str) -> set[Any]:
+    """Keep the lease of these calls. Returns those that were ended by somebody else and must stop."""
+    with tenancy.system("a worker renews the leases of its calls, whose organizations differ"):
+        mine = Call.objects.filter(pk__in=call_ids, worker=worker, status=Call.Status.IN_PROGRESS)
+        mine.update(lease_until=timezone.now() + LEASE)
+        return set(Call.objects.filter(pk__in=call_ids, status=Call.Status.ENDED).values_list("pk", flat=True))
+
+
+def connected(call: Call) -> None:
+    """The caller can hear and be heard from now on."""
+    with tenancy.use(call.organization_id):
+        call.answered_at = timezone.now()
+        Call.objects.filter(pk=call.pk).update(answered_at=call.answered_at)

@@ -1,0 +1,117 @@
+"""The live feed's sockets. They carry words about calls, never a call's sound: losing one loses nothing of the call."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+from urllib.parse import parse_qs
+
+from asgiref.sync import sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+
+from accounts import tenancy
+from accounts.models import Membership
+from telephony import live_feed, tokens
+from telephony.finish import worker_channel
+from telephony.models import Call
+
+NOT_ALLOWED, NOT_FOUND = 4403, 4404
+SNAPSHOT_SECONDS = 2
+
+
+class _Feed(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
+    group = ""
+
+    async def feed_messages(self, event: dict[str, Any]) -> None:
+        for message in event["messages"]:
+            await self.send_json(message)
+
+    async def receive_json(self, content: Any, **kwargs: Any) -> None:
+        """Nothing is asked of us here."""
+
+    async def disconnect(self, code: int) -> None:
+        if self.group:
+            await self.channel_layer.group_discard(self.group, self.channel_name)
+
+    async def _refuse(self, code: int) -> None:
+        """Accepted first: a refused handshake tells a browser nothing, a closed socket tells it not to try again."""
+        await self.accept()
+        await self.close(code=code)
+
+
+class CallFeed(_Feed):
+    """One call, for its caller (``?token=``) and for the members of its organization. A picture of everything comes first."""
+
+    async def connect(self) -> None:
+        call_id: uuid.UUID = self.scope["url_route"]["kwargs"]["call_id"]
+        found = await self._find(call_id)
+        if found is None:
+            await self._refuse(NOT_ALLOWED)
+            return
+        call, organization = found
+        self.group = live_feed.call_group(call_id)
+        await self.channel_layer.group_add(self.group, self.channel_name)
+        await self.accept()
+        snapshot = await self._snapshot(call) if call.status == Call.Status.IN_PROGRESS and call.worker else None
+        if snapshot is None:
+            snapshot = await sync_to_async(live_feed.snapshot_of_rows)(call_id, organization)
+        await self.send_json(snapshot)
+
+    async def _find(self, call_id: uuid.UUID) -> tuple[Call, uuid.UUID] | None:
+        token = parse_qs(self.scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
+        if token:
+            try:
+                organizations = [tokens.check_events(token, call_id).organization]
+            except tokens.BadToken:
+                return None
+        else:
+            organizations = await sync_to_async(_organizations)(self.scope.get("user"))
+
+        def find() -> tuple[Call, uuid.UUID] | None:
+            for organization in organizations:
+                with tenancy.use(organization):
+                    call = Call.objects.filter(pk=call_id).first()
+                    if call is not None:
+                        return call, organization
+            return None
+
+        return await sync_to_async(find)()
+
+    async def _snapshot(self, call: Call) -> dict[str, Any] | None:
+        """From the worker's memory, where there is more than in the database."""
+        reply = await self.channel_layer.new_channel()
+        await self.channel_layer.send(
+            worker_channel(call.worker),
+            {"type": "call.command", "call_id": str(call.pk), "command": "snapshot", "reply": reply},
+        )
+        try:
+            async with asyncio.timeout(SNAPSHOT_SECONDS):
+                answer: dict[str, Any] = await self.channel_layer.receive(reply)
+        except TimeoutError:
+            return None
+        return answer.get("snapshot")
+
+
+class OrganizationFeed(_Feed):
+    """Calls that start and end in the organization the member works in, so that lists update themselves."""
+
+    async def connect(self) -> None:
+        organizations = await sync_to_async(_organizations)(self.scope.get("user"))
+        if not organizations:
+            await self._refuse(NOT_ALLOWED)
+            return
+        session = self.scope.get("session")
+        chosen = str(await sync_to_async(session.get)("organization")) if session is not None else ""
+        organization = next((pk for pk in organizations if str(pk) == chosen), organizations[0])
+        self.group = live_feed.organization_group(organization)
+        await self.channel_layer.group_add(self.group, self.channel_name)
+        await self.accept()
+
+
+def _organizations(user: Any) -> list[uuid.UUID]:
+    """Where this person is a member, the first joined first."""
+    if user is None or not user.is_authenticated:
+        return []
+    with tenancy.system("a person's organizations, before one is chosen"):
+        return list(Membership.objects.filter(user=user).order_by("created_at").values_list("organization_id", flat=True))

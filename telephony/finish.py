@@ -1,0 +1,129 @@
+"""A call ends: once, whoever says it first, with its figures and its recording."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import tenancy
+from telephony import live_feed, recordings
+from telephony.end_reasons import REASONS
+from telephony.models import Call, Recording
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the worker knows of the call when it is over. ``None``: it has to be found in the rows (the worker is gone)."""
+
+    duration_ms: int | None = None
+    collected: dict[str, Any] | None = None
+    recording: recordings.Written | None = field(default=None)
+
+
+def end_call(call: Any, organization: Any, reason: str, detail: str = "", outcome: Outcome | None = None) -> bool:
+    """Make the call ended, with its duration, latency and recording. False: it was already."""
+    if reason not in REASONS:
+        detail, reason = f"{reason} {detail}".strip(), "internal_error"
+    outcome = outcome or Outcome()
+    pk = getattr(call, "pk", call)
+    with tenancy.use(organization), transaction.atomic():
+        row = Call.objects.select_for_update().filter(pk=pk).exclude(status=Call.Status.ENDED).first()
+        if row is None:
+            return False
+        row.status = Call.Status.ENDED
+        row.end_reason, row.end_detail = reason, detail[:300]
+        row.ended_at = timezone.now()
+        row.lease_until = None
+        row.latency = summary([turn.latency.get("total_ms") for turn in row.turns.filter(role="agent")])
+        row.duration_ms = outcome.duration_ms if outcome.duration_ms is not None else _duration_ms(row)
+        row.collected = outcome.collected if outcome.collected is not None else _collected(row)
+        row.save()
+        _finalise(row, outcome.recording)
+        transaction.on_commit(lambda: _tell(row))
+    return True
+
+
+def hang_up(call: Call, reason: str = "member_hung_up") -> None:
+    """End a running call from outside: its worker says when it is over. A waiting one is ended here."""
+    if call.status == Call.Status.QUEUED and end_call(call, call.organization_id, reason):
+        return
+    command(call, "hang_up", reason=reason)
+
+
+def command(call: Call, name: str, **more: Any) -> None:
+    """Tell the call's worker something. It is lost where the worker is; the reaper looks after its calls."""
+    if call.worker:
+        message = {"type": "call.command", "call_id": str(call.pk), "command": name, **more}
+        async_to_sync(get_channel_layer().send)(worker_channel(call.worker), message)
+
+
+def worker_channel(worker: str) -> str:
+    return f"callworker.{worker}"
+
+
+def summary(waits: Sequence[int | None]) -> dict[str, int]:
+    """What the caller waited: {"p50_ms", "p95_ms", "turns"}; empty where no turn was measured."""
+    known = sorted(wait for wait in waits if wait is not None)
+    if not known:
+        return {}
+    return {"p50_ms": _percentile(known, 50), "p95_ms": _percentile(known, 95), "turns": len(known)}
+
+
+def _percentile(ordered: Sequence[int], percent: int) -> int:
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+def _duration_ms(call: Call) -> int:
+    """Without its worker: as long as something was heard of it."""
+    if call.answered_at is None:
+        return 0
+    last_turn = call.turns.order_by("-index").first()
+    last_event = call.events.order_by("-at_ms").first()
+    ends = [0]
+    if last_turn is not None:
+        ends.append(last_turn.ended_ms or last_turn.started_ms)
+    if last_event is not None:
+        ends.append(last_event.at_ms)
+    recording: Recording | None = getattr(call, "recording", None)
+    if recording is not None:
+        written = recordings.repair(recordings.absolute(recording.path))
+        ends.append(written.duration_ms if written else 0)
+    return max(ends)
+
+
+def _collected(call: Call) -> dict[str, Any]:
+    """What was found out, from the events: the last value of each field."""
+    found: dict[str, Any] = {field["key"]: None for field in call.spec.get("does", {}).get("collect", [])}
+    for event in call.events.filter(kind="collected"):
+        found[event.data["key"]] = event.data.get("value")
+    return found
+
+
+def _finalise(call: Call, written: recordings.Written | None) -> None:
+    recording: Recording | None = Recording.objects.filter(call=call).first()
+    if recording is None:
+        return
+    written = written or recordings.repair(recordings.absolute(recording.path))
+    if written is None or written.duration_ms == 0:
+        recordings.absolute(recording.path).unlink(missing_ok=True)
+        recording.delete()
+        return
+    recording.duration_ms, recording.size_bytes, recording.is_complete = written.duration_ms, written.size_bytes, True
+    recording.save()
+
+
+def _tell(call: Call) -> None:
+    try:
+        async_to_sync(live_feed.tell_ended)(call)
+    except Exception:  # the row is what counts; whoever watches asks again
+        logger.warning("The end of call %s could not be told to the live feed", call.pk, exc_info=True)

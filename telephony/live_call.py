@@ -1,0 +1,297 @@
+"""One call from its offer to its last row, inside a call worker: transport, session, recording, live feed and journal together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from agents import live, spec
+from agents.speech import ProviderError
+from telephony import answer, live_feed, recordings
+from telephony.audio.playout import PLAYOUT_RATE_HZ
+from telephony.audio.vad import VAD
+from telephony.end_reasons import REASONS
+from telephony.finish import Outcome, end_call
+from telephony.journal import Database, Journal
+from telephony.models import Call, CallEvent, Recording, Turn
+from telephony.session.events import BargedIn, Ended, Event, FieldCollected, Happened, TurnEnded
+from telephony.session.session import Session
+from telephony.transports.webrtc import Line, LineReport, WebRTCTransport
+from telephony.wire.offer import BadOffer
+
+logger = logging.getLogger(__name__)
+
+FEED_SECONDS = 0.05
+MAX_FEED = 400
+END_RETRY_SECONDS = 600
+SETTLE_SECONDS = 5
+CONSENT_HEARD = "consent_heard"
+
+Reply = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    call_id: uuid.UUID
+    organization: uuid.UUID
+    sdp: str
+
+
+class Refused(Exception):
+    """The call can't be taken. ``reason`` is a key of the end reasons; ``detail`` may be shown."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason} {detail}")
+        self.reason, self.detail = reason, detail
+
+
+class LiveCall:
+    """``run`` is the whole life of it and never raises but for being cancelled. It is its session's listener, too."""
+
+    def __init__(self, offer: Offer, worker: str, line: Line, database: Database, journal: Journal) -> None:
+        self.id = offer.call_id
+        self._offer = offer
+        self._worker = worker
+        self._database = database
+        self._journal = journal
+        self._transport = WebRTCTransport(line, self._line_reported)
+        self._session: Session | None = None
+        self._recorder: recordings.Recorder | None = None
+        self._picture = live_feed.Picture()
+        self._feed: list[live_feed.Message] = []
+        self._feed_wake = asyncio.Event()
+        self._at_ms = 0
+        self._reason: str | None = None
+        """Why it ends, where somebody else than the session decided."""
+        self._collected: dict[str, Any] = {}
+
+    # -- what others do with it
+
+    def snapshot(self) -> live_feed.Message:
+        return self._picture.snapshot()
+
+    def hang_up(self, reason: str) -> None:
+        """End it from outside: the caller by signalling, a member, the reaper, or the worker that is stopped."""
+        self._reason = self._reason or (reason if reason in REASONS else "member_hung_up")
+        if self._session is not None and reason != "caller_hung_up":
+            self._session.hang_up(self._reason)
+        else:
+            self._transport.hang_up()
+
+    async def add_candidate(self, candidate: str, mid: str | None, index: int | None) -> None:
+        await self._transport.add_candidate(candidate, mid, index)
+
+    # -- its life
+
+    async def run(self, reply: Reply) -> None:
+        call: Call | None = None
+        reason, detail = "internal_error", ""
+        feeding = asyncio.create_task(self._feed_out())
+        try:
+            call = await self._database.run(answer.claim, self._offer.call_id, self._offer.organization, self._worker)
+            if call is None:
+                await reply({"type": "call.refused", "reason": "internal_error", "detail": "The call is over already."})
+                return
+            try:
+                reason = await self._talk(call, reply)
+            except Refused as error:
+                reason, detail = error.reason, error.detail
+                await reply({"type": "call.refused", "reason": reason, "detail": detail})
+        except asyncio.CancelledError:
+            reason = self._reason or "worker_stopped"
+            raise
+        except Exception as error:
+            logger.exception("Call %s broke", self.id)
+            reason, detail = "internal_error", f"{type(error).__name__}: {error}"
+        finally:
+            await asyncio.shield(self._wind_up(call, reason, detail, feeding))
+
+    async def _talk(self, call: Call, reply: Reply) -> str:
+        agent_spec = spec.load(call.spec)
+        making = asyncio.create_task(self._make(call, agent_spec))
+        try:
+            try:
+                sdp = await self._transport.answer(self._offer.sdp)
+            except BadOffer as error:
+                raise Refused("bad_offer", str(error)) from error
+            await asyncio.wait({making}, timeout=1.0)
+            if making.done():
+                making.result()
+            await reply({"type": "call.answer", "sdp": sdp})
+            if not await self._transport.connected():
+                return self._reason or self._transport.end_reason or "never_connected"
+            agent = await making
+        except Refused:
+            raise
+        finally:
+            making.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await making
+        await self._database.run(answer.connected, call)
+        if agent_spec.privacy.record:
+            await self._record(call, agent_spec)
+        self._session = Session(
+            transport=self._transport,
+            agent=agent,
+            vad=VAD(),
+            listener=self,
+            tap=self._recorder,
+        )
+        if self._reason is not None:
+            return self._reason
+        reason = await self._session.run()
+        return self._why(reason)
+
+    def _why(self, reason: str) -> str:
+        """The session knows only that the frames ended; the transport and whoever hung up know why."""
+        if self._reason is not None and reason in ("caller_hung_up", self._reason):
+            return self._reason
+        if reason == "caller_hung_up" and self._transport.end_reason is not None:
+            return self._transport.end_reason
+        return reason
+
+    async def _make(self, call: Call, agent_spec: spec.AgentSpec) -> live.LiveAgent:
+        from accounts.credentials import secrets_for
+
+        try:
+            names = [agent_spec.knows.credential] if agent_spec.knows.credential else []
+            secrets = await self._database.run(secrets_for, call.organization, names) if names else {}
+            return await live.make(agent_spec, secrets)
+        except ProviderError as error:
+            raise Refused("model_failed", error.message) from error
+
+    async def _record(self, call: Call, agent_spec: spec.AgentSpec) -> None:
+        path = recordings.path_for(call.organization_id, call.pk)
+        loop = asyncio.get_running_loop()
+
+        def failed(why: str) -> None:
+            loop.call_soon_threadsafe(self._add_event, "recording_stopped", {"why": why})
+
+        recorder = recordings.Recorder(recordings.absolute(path), PLAYOUT_RATE_HZ, failed)
+        try:
+            await self._database.run(_create_recording, call, path)
+        except Exception as error:  # no row, no recording; the call goes on
+            logger.error("The recording of call %s could not be entered: %s", self.id, error)
+            return
+        self._recorder = recorder
+        if not agent_spec.privacy.consent_line.strip():
+            recorder.start(0)
+
+    async def _wind_up(self, call: Call | None, reason: str, detail: str, feeding: asyncio.Task[None]) -> None:
+        try:
+            async with asyncio.timeout(5):
+                await self._transport.close()
+        except Exception:
+            logger.warning("The connection of call %s did not close well", self.id, exc_info=True)
+        written = None
+        if self._recorder is not None:
+            with contextlib.suppress(OSError):
+                written = await self._recorder.close()
+        feeding.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await feeding
+        await self._send_feed()
+        if call is None:
+            return
+        await self._journal.settle(self.id, SETTLE_SECONDS)
+        collected = self._collected or None
+        outcome = Outcome(self._at_ms, collected, written)
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + END_RETRY_SECONDS
+        while True:
+            try:
+                await self._database.run(end_call, call, call.organization_id, reason, detail, outcome)
+                return
+            except Exception as error:
+                if loop.time() > give_up:
+                    logger.error("The end of call %s could not be written: %s", self.id, error)
+                    return
+                await asyncio.sleep(1)
+
+    # -- what the session tells
+
+    def receive(self, event: Event) -> None:
+        """Called on the loop for each event: into the journal, the picture and the feed, all without waiting."""
+        self._at_ms = max(self._at_ms, event.at_ms)
+        match event:
+            case TurnEnded():
+                self._journal.add(self._turn(event))
+            case FieldCollected():
+                self._collected[event.key] = event.value
+                self._add_event(
+                    "collected",
+                    {"key": event.key, "value": event.value, "spoken": event.spoken, "is_confirmed": event.is_confirmed},
+                )
+            case BargedIn():
+                self._add_event("barge_in", {"turn": event.turn, "heard": event.heard, "after_ms": event.after_ms})
+            case Happened():
+                if event.kind == CONSENT_HEARD and self._recorder is not None:
+                    self._recorder.start(event.at_ms)
+                self._add_event(event.kind, dict(event.data))
+            case Ended():
+                self._add_event("ended", {"reason": event.reason})
+            case _:
+                pass
+        for message in live_feed.messages(event):
+            self._picture.add(message)
+            self._tell(message)
+
+    def _tell(self, message: live_feed.Message) -> None:
+        if len(self._feed) >= MAX_FEED:  # nobody takes it: the picture has it all
+            self._feed.clear()
+        self._feed.append(message)
+        self._feed_wake.set()
+
+    def _turn(self, event: TurnEnded) -> Turn:
+        return Turn(
+            organization_id=self._offer.organization,
+            call_id=self.id,
+            index=event.turn,
+            role=event.role,
+            text=event.text,
+            intended=event.intended,
+            started_ms=max(0, event.started_ms),
+            ended_ms=max(0, event.ended_ms),
+            was_cut=event.was_cut,
+            confidence=event.confidence,
+            latency=event.latency.as_dict() if event.latency is not None else {},
+            thoughts=[{"kind": thought.kind, "data": dict(thought.data)} for thought in event.thoughts],
+        )
+
+    def _add_event(self, kind: str, data: dict[str, Any]) -> None:
+        self._journal.add(
+            CallEvent(
+                organization_id=self._offer.organization, call_id=self.id, at_ms=self._at_ms, kind=kind[:40], data=data
+            )
+        )
+
+    def _line_reported(self, report: LineReport) -> None:
+        self.receive(Happened(self._at_ms, "line", asdict(report)))
+
+    async def _feed_out(self) -> None:
+        while True:
+            await self._feed_wake.wait()
+            await self._send_feed()
+            await asyncio.sleep(FEED_SECONDS)
+
+    async def _send_feed(self) -> None:
+        self._feed_wake.clear()
+        told, self._feed = self._feed, []
+        if told:
+            try:
+                async with asyncio.timeout(2):
+                    await live_feed.publish(self.id, told)
+            except Exception as error:  # Valkey is away: watchers ask for the picture when it is back
+                logger.debug("The feed of call %s could not be sent: %s", self.id, error)
+
+
+def _create_recording(call: Call, path: str) -> None:
+    from accounts import tenancy
+
+    with tenancy.use(call.organization_id):
+        Recording.objects.create(organization_id=call.organization_id, call=call, path=path)

@@ -1,0 +1,60 @@
+"""Now and then: end the calls whose worker died, and those that no worker took."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import redis
+from celery import shared_task
+from django.core.cache import cache
+from django.utils import timezone
+
+from accounts import tenancy
+from telephony import worker_status
+from telephony.finish import end_call
+from telephony.models import Call
+
+logger = logging.getLogger(__name__)
+
+QUEUED_FOR = timedelta(seconds=60)
+REAP_SECONDS = 5
+REAPED_AT = "telephony:reaped-at"
+"""Where in the cache the last run's time is kept: it tells that beat and a Celery worker are alive."""
+
+
+@shared_task(name="telephony.reap", ignore_result=True, expires=REAP_SECONDS * 2)
+def reap() -> int:
+    """End calls whose lease ran out ("worker_lost") or that waited a minute ("no_worker"). Returns how many.
+
+    A worker that couldn't reach the database for a while is alive all the same, and says in Valkey which calls it holds:
+    those are left to it.
+    """
+    now = timezone.now()
+    cache.set(REAPED_AT, now, timeout=3600)
+    with tenancy.system("calls of dead workers, whosever they are"):
+        lost = list(
+            Call.objects.filter(status=Call.Status.IN_PROGRESS, lease_until__lt=now).values_list("pk", "organization_id")
+        )
+        waiting = list(
+            Call.objects.filter(status=Call.Status.QUEUED, created_at__lt=now - QUEUED_FOR).values_list(
+                "pk", "organization_id"
+            )
+        )
+    alive = _held() if lost else set()
+    ended = 0
+    for pk, organization in lost:
+        if str(pk) not in alive:
+            ended += end_call(pk, organization, "worker_lost")
+    for pk, organization in waiting:
+        ended += end_call(pk, organization, "no_worker")
+    if ended:
+        logger.warning("Ended %d calls without a worker", ended)
+    return ended
+
+
+def _held() -> set[str]:
+    try:
+        return {call for status in worker_status.workers() for call in status.call_ids}
+    except redis.RedisError:
+        return set()

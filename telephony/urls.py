@@ -1,0 +1,15 @@
+"""The routes of calls, for ``config.urls``: signalling and recordings. No trailing slash where a browser's script posts."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from telephony import listen, signalling
+
+urlpatterns = [
+    path("rtc/offer", signalling.offer, name="rtc-offer"),
+    path("rtc/ice-servers", signalling.ice_servers, name="rtc-ice-servers"),
+    path("rtc/calls/<uuid:call_id>/candidates", signalling.candidates, name="rtc-candidates"),
+    path("rtc/calls/<uuid:call_id>/hangup", signalling.hang_up, name="rtc-hangup"),
+    path("recordings/<str:signed>/", listen.recording_by_signature, name="recording"),
+]

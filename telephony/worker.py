@@ -1,0 +1,305 @@
+"""The call worker: takes calls while it has room, holds them, renews their leases, and drains when it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import secrets
+import signal
+import socket
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import redis.asyncio
+from aiortc import RTCIceServer
+from channels.layers import get_channel_layer
+from django.conf import settings
+
+from telephony import answer, ice, worker_status
+from telephony.finish import worker_channel
+from telephony.journal import Database, Journal
+from telephony.live_call import LiveCall, Offer
+from telephony.signalling import WORKERS
+from telephony.transports.webrtc import Line
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 5
+MAX_HOPS = 20
+GOODBYE_SECONDS = 8
+
+
+class LoopLag:
+    """How late the loop is: the worst of the last five seconds."""
+
+    EVERY = 0.05
+
+    def __init__(self) -> None:
+        self._late: deque[float] = deque(maxlen=int(5 / self.EVERY))
+
+    @property
+    def ms(self) -> float:
+        return max(self._late, default=0.0) * 1000
+
+    async def watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + self.EVERY
+            await asyncio.sleep(self.EVERY)
+            self._late.append(max(0.0, loop.time() - due))
+
+
+@dataclass(slots=True)
+class Running:
+    call: LiveCall
+    task: asyncio.Task[None]
+
+
+@dataclass(slots=True)
+class Options:
+    capacity: int = field(default_factory=lambda: settings.CALL_WORKER_CAPACITY)
+    max_lag_ms: int = field(default_factory=lambda: settings.CALL_WORKER_MAX_LAG_MS)
+    drain_limit_s: float = field(default_factory=lambda: settings.DRAIN_LIMIT_S)
+
+
+class CallWorker:
+    """``run`` until ``drain`` (no new calls, live ones finish) or ``stop`` (goodbye now) has come to its end."""
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.id = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._options = options or Options()
+        self._started_at = datetime.now(UTC)
+        self._database = Database()
+        self._journal = Journal(self._database)
+        self._valkey = redis.asyncio.Redis.from_url(settings.VALKEY_URL, socket_timeout=2, socket_connect_timeout=2)
+        self._lag = LoopLag()
+        self._running: dict[uuid.UUID, Running] = {}
+        self._models: dict[str, str] = {}
+        self._is_draining = False
+        self._drained = asyncio.Event()
+        self._stop_now = asyncio.Event()
+        self.ready = asyncio.Event()
+
+    # -- its life
+
+    async def run(self) -> None:
+        await self._warm_up()
+        background = [
+            self._lag.watch(),
+            self._journal.run(),
+            self._heartbeats(),
+            self._leases(),
+            self._listen(WORKERS, self._offered, until=self._drained),
+            self._listen(worker_channel(self.id), self._commanded),
+        ]
+        tasks = [asyncio.create_task(work) for work in background]
+        self.ready.set()
+        logger.info("Call worker %s takes up to %d calls", self.id, self._options.capacity)
+        try:
+            await self._until_told()
+            await self._finish_calls()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._journal.flush()
+            with contextlib.suppress(Exception):
+                await worker_status.forget(self._valkey, self.id)
+                await self._valkey.aclose()
+            self._database.close()
+
+    def drain(self) -> None:
+        """No new calls from now on; ``run`` returns when the live ones are over, or at the limit. The second time: now."""
+        if self._is_draining:
+            self.stop()
+            return
+        logger.info("Draining: %d calls are live, for %s s at most", len(self._running), self._options.drain_limit_s)
+        self._is_draining = True
+        self._drained.set()
+
+    def stop(self) -> None:
+        """End the live calls with a goodbye, now."""
+        self._is_draining = True
+        self._drained.set()
+        self._stop_now.set()
+
+    async def _warm_up(self) -> None:
+        """Load the models before anybody can call, and keep the collector away from what will never be garbage."""
+        from agents import live
+
+        try:
+            await live.warm_up(None)
+        except Exception as error:
+            logger.exception("The models could not be loaded")
+            self._models["local"] = f"not loaded: {error}"
+        else:
+            self._models.update(_models())
+        gc.collect()
+        gc.freeze()
+
+    async def _until_told(self) -> None:
+        await self._drained.wait()
+        with contextlib.suppress(Exception):
+            await self._beat()
+        loop = asyncio.get_running_loop()
+        limit = loop.time() + self._options.drain_limit_s
+        while self._running and loop.time() < limit and not self._stop_now.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await self._stop_now.wait()
+
+    async def _finish_calls(self) -> None:
+        for running in list(self._running.values()):
+            running.call.hang_up("worker_stopped")
+        tasks = [running.task for running in self._running.values()]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=GOODBYE_SECONDS)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=GOODBYE_SECONDS)
+
+    # -- calls
+
+    @property
+    def has_room(self) -> bool:
+        return (
+            not self._is_draining
+            and len(self._running) < self._options.capacity
+            and self._lag.ms <= self._options.max_lag_ms
+        )
+
+    async def _offered(self, message: dict[str, Any]) -> None:
+        if not self.has_room:
+            await self._pass_on(message)
+            return
+        offer = Offer(uuid.UUID(message["call_id"]), uuid.UUID(message["organization"]), message["sdp"])
+        if offer.call_id in self._running:
+            return
+        line = Line(
+            ice_servers=tuple(RTCIceServer(**server) for server in ice.servers()),
+            allow_private=settings.WEBRTC_PRIVATE_CANDIDATES,
+            loopback=settings.WEBRTC_LOOPBACK,
+        )
+        call = LiveCall(offer, self.id, line, self._database, self._journal)
+
+        async def reply(body: dict[str, Any]) -> None:
+            await get_channel_layer().send(message["reply"], body)
+
+        task = asyncio.create_task(call.run(reply), name=f"call {offer.call_id}")
+        self._running[offer.call_id] = Running(call, task)
+        task.add_done_callback(lambda task: self._ended(offer.call_id, task))
+
+    async def _pass_on(self, message: dict[str, Any]) -> None:
+        """Full, or leaving: to another worker that has room, else the caller is told at once."""
+        hops = int(message.get("hops", 0))
+        if hops < MAX_HOPS:
+            others = False
+            with contextlib.suppress(redis.RedisError):
+                others = await worker_status.others_with_room(self._valkey, self.id)
+            if others:
+                await get_channel_layer().send(WORKERS, {**message, "hops": hops + 1})
+                await asyncio.sleep(0.05)
+                return
+        await get_channel_layer().send(message["reply"], {"type": "call.refused", "reason": "busy"})
+
+    def _ended(self, call_id: uuid.UUID, task: asyncio.Task[None]) -> None:
+        self._running.pop(call_id, None)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("Call %s left an error", call_id, exc_info=task.exception())
+
+    async def _commanded(self, message: dict[str, Any]) -> None:
+        running = self._running.get(uuid.UUID(message["call_id"]))
+        match message["command"]:
+            case "snapshot":
+                snapshot = running.call.snapshot() if running is not None else None
+                await get_channel_layer().send(message["reply"], {"type": "call.snapshot", "snapshot": snapshot})
+            case "hang_up" if running is not None:
+                running.call.hang_up(str(message.get("reason", "member_hung_up")))
+            case "candidates" if running is not None:
+                for item in message["candidates"]:
+                    await running.call.add_candidate(item["candidate"], item["mid"], item["index"])
+
+    # -- listening and being alive
+
+    async def _listen(
+        self, channel: str, handle: Callable[[dict[str, Any]], Any], until: asyncio.Event | None = None
+    ) -> None:
+        """Each message of the channel to ``handle``, through every outage of Valkey."""
+        layer = get_channel_layer()
+        while until is None or not until.is_set():
+            try:
+                receiving = asyncio.create_task(layer.receive(channel))
+                stopping = asyncio.create_task(until.wait()) if until is not None else None
+                waiting = {receiving} if stopping is None else {receiving, stopping}
+                try:
+                    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                    if not receiving.done():
+                        return
+                    message = receiving.result()
+                finally:
+                    for task in waiting:
+                        task.cancel()
+                    await asyncio.gather(*waiting, return_exceptions=True)
+                await handle(message)
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                logger.warning("Channel %s can't be read just now", channel, exc_info=True)
+                await asyncio.sleep(1)
+
+    async def _heartbeats(self) -> None:
+        while True:
+            try:
+                await self._beat()
+            except Exception as error:
+                logger.warning("The heartbeat could not be written: %s", error)
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    async def _beat(self) -> None:
+        status = worker_status.WorkerStatus(
+            id=self.id,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started_at=self._started_at,
+            calls=len(self._running),
+            capacity=self._options.capacity,
+            models=self._models,
+            is_draining=self._is_draining,
+            loop_lag_ms=round(self._lag.ms, 1),
+            call_ids=tuple(str(call_id) for call_id in self._running),
+        )
+        await worker_status.write(self._valkey, status)
+
+    async def _leases(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            calls = list(self._running)
+            if not calls:
+                continue
+            try:
+                for call_id in await self._database.run(answer.renew, calls, self.id):
+                    if (running := self._running.get(call_id)) is not None:
+                        logger.warning("Call %s was ended by somebody else", call_id)
+                        running.call.hang_up("worker_lost")
+            except Exception as error:
+                logger.warning("The leases could not be renewed: %s", error)
+
+
+def _models() -> dict[str, str]:
+    return {"local": "loaded"}
+
+
+def install_signals(worker: CallWorker) -> None:
+    """SIGTERM and SIGUSR1 drain; a second one, or SIGINT, ends the calls now."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        loop.add_signal_handler(number, worker.drain)
+    loop.add_signal_handler(signal.SIGINT, worker.stop)
