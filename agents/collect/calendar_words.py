@@ -8,7 +8,20 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
+MONTHS = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
 _ORDINALS = (
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth", "thirteenth",
     "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth", "twentieth", "twenty first", "twenty second",
@@ -112,7 +125,9 @@ def _counted(m: re.Match[str], today: date) -> date:
     count = _count(m["count"])
     if m["unit"] == "month":
         month = today.month - 1 + count
-        return _date(today.year + month // 12, month % 12 + 1, today.day) or date(today.year + month // 12, month % 12 + 1, 28)
+        return _date(today.year + month // 12, month % 12 + 1, today.day) or date(
+            today.year + month // 12, month % 12 + 1, 28
+        )
     return today + timedelta(days=count * (7 if m["unit"] == "week" else 1))
 
 
@@ -136,17 +151,29 @@ def _rules(*, month_first: bool, is_asked: bool) -> Iterator[tuple[str, Callable
     yield rf"\b{_WEEKDAY}(?:,)? (?:the )?{_NTH}", _nth_of_this_month
     yield rf"\b(?:the )?{_NTH} (?:of )?(?:this month)", _nth_of_this_month
     yield r"\bday after tomorrow\b", lambda _, today: today + timedelta(days=2)
-    yield rf"\b(?:a|one) week from {_WEEKDAY}", lambda m, today: today + timedelta(days=((_weekday(m['weekday']) - today.weekday()) % 7 or 7) + 7)
+    yield (
+        rf"\b(?:a|one) week from {_WEEKDAY}",
+        lambda m, today: today + timedelta(days=((_weekday(m["weekday"]) - today.weekday()) % 7 or 7) + 7),
+    )
     yield r"\b(?:a|one) week from tomorrow\b|\btomorrow week\b", lambda _, today: today + timedelta(days=8)
     yield r"\b(?:a|one) week from today\b", lambda _, today: today + timedelta(days=7)
     yield r"\btomorrow\b", lambda _, today: today + timedelta(days=1)
     yield r"\b(?:today|tonight|this (?:morning|afternoon|evening))\b", lambda _, today: today
     yield rf"\bin {_COUNT} (?P<unit>day|week|month)s?(?:'? time)?\b", _counted
     yield rf"\b{_COUNT} (?P<unit>day|week|month)s? from (?:now|today)\b", _counted
-    yield rf"\bnext week,? (?:on )?{_WEEKDAY}|\b(?:on )?{_WEEKDAY.replace('weekday', 'weekday2')},? next week", _next_week_either
-    yield rf"\b(?P<which>(?:(?:on|this|the|coming|next|following) )*){_WEEKDAY}(?P<later> week\b| after next\b)?", _named
+    yield (
+        rf"\bnext week,? (?:on )?{_WEEKDAY}|\b(?:on )?{_WEEKDAY.replace('weekday', 'weekday2')},? next week",
+        _next_week_either,
+    )
+    yield (
+        rf"\b(?P<which>(?:(?:on|this|the|coming|next|following) )*){_WEEKDAY}(?P<later> week\b| after next\b)?",
+        _named,
+    )
     the = "(?:the )?" if is_asked else "(?:on )?the "
-    yield rf"\b{the}{_NTH}(?! (?:one|time|floor|option|person|street|avenue|appointment|visit|of all|thing))", _nth_of_this_month
+    yield (
+        rf"\b{the}{_NTH}(?! (?:one|time|floor|option|person|street|avenue|appointment|visit|of all|thing))",
+        _nth_of_this_month,
+    )
 
 
 def _next_week_either(m: re.Match[str], today: date) -> date:
@@ -167,6 +194,6 @@ def days(low: str, today: date, *, month_first: bool, is_asked: bool) -> list[Da
 
 
 def _is_a_word(match: re.Match[str]) -> bool:
-    """"I sat down", "the sun", "it may 2 …": short names that are words of their own stand alone too often to count."""
+    """ "I sat down", "the sun", "it may 2 …": short names that are words of their own stand alone too often to count."""
     named = match.groupdict().get("weekday") or ""
     return named in ("sat", "sun", "wed", "mon") and not re.search(r"\bon $", match.string[: match.start("weekday")])

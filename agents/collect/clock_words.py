@@ -12,10 +12,18 @@ _MINUTES = {
     "five": 5, "ten": 10, "fifteen": 15, "twenty": 20, "twenty five": 25, "thirty": 30, "thirty five": 35, "forty": 40, "forty five": 45,
     "fifty": 50, "fifty five": 55, "oh five": 5, "o five": 5, "quarter": 15, "half": 30,
 }  # fmt: skip
-PART_NAMES = {"morning": "in the morning", "afternoon": "in the afternoon", "evening": "in the evening", "night": "at night", "tonight": "in the evening"}
+PART_NAMES = {
+    "morning": "in the morning",
+    "afternoon": "in the afternoon",
+    "evening": "in the evening",
+    "night": "at night",
+    "tonight": "in the evening",
+}
 
 _HOUR = rf"(?P<hour>\d{{1,2}}|{'|'.join(_HOURS)})"
-_MINUTE = "(?P<minute>" + "|".join(sorted((m.replace(" ", "[ -]") for m in _MINUTES), key=len, reverse=True)) + r"|[0-5]\d|5)"
+_MINUTE = (
+    "(?P<minute>" + "|".join(sorted((m.replace(" ", "[ -]") for m in _MINUTES), key=len, reverse=True)) + r"|[0-5]\d|5)"
+)
 _HALF = r"(?:\s*(?P<half>am|pm)\b)"
 _PART = r"(?:,? (?:in the |at |this |tomorrow )?(?P<part>morning|afternoon|evening|night)\b)"
 _BEFORE = r"(?:at|around|about|by|after|before|from|for|between|maybe|say|till|to)"
@@ -49,7 +57,9 @@ def _minute(text: str | None) -> int:
 
 def _clock(m: re.Match[str], hour: int, minute: int) -> Clock | None:
     groups = m.groupdict()
-    half = groups.get("half") or {"morning": "am", "afternoon": "pm", "evening": "pm", "night": "pm"}.get(groups.get("part") or "", "")
+    half = groups.get("half") or {"morning": "am", "afternoon": "pm", "evening": "pm", "night": "pm"}.get(
+        groups.get("part") or "", ""
+    )
     if hour > 23 or minute > 59:
         return None
     if half == "pm" and hour < 12:
@@ -117,4 +127,8 @@ def clocks(low: str, *, is_asked: bool) -> list[Clock]:
 
 
 def parts_of_day(low: str) -> list[Part]:
-    return [Part(m[1], *m.span()) for m in re.finditer(r"\b(morning|afternoon|evening|night|tonight)s?\b", low) if not re.search(r"\bgood $", low[: m.start()])]
+    return [
+        Part(m[1], *m.span())
+        for m in re.finditer(r"\b(morning|afternoon|evening|night|tonight)s?\b", low)
+        if not re.search(r"\bgood $", low[: m.start()])
+    ]

@@ -9,13 +9,35 @@ from agents.collect.understood import Ask, Understood
 from agents.collect.words import Word, flat, words
 
 _WRITTEN = re.compile(r"[a-z0-9][a-z0-9._%+-]*@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}")
-_SIGNS = {"dot": ".", "point": ".", "period": ".", "underscore": "_", "dash": "-", "hyphen": "-", "minus": "-", "plus": "+"}
+_SIGNS = {
+    "dot": ".",
+    "point": ".",
+    "period": ".",
+    "underscore": "_",
+    "dash": "-",
+    "hyphen": "-",
+    "minus": "-",
+    "plus": "+",
+}
 _NOT_LOCAL = frozenset(
-    "is it's its that's my email mail e-mail address to me be the a and um uh er so yes sure okay ok it use would no sorry actually meant "
-    "send reach contact mean i'm i you can at on write well here's this".split()
+    ["is", "it's", "its", "that's", "my", "email", "mail", "e-mail", "address", "to", "me", "be", "the", "a", "and", "um", "uh", "er", "so", "yes", "sure", "okay", "ok", "it", "use", "would", "no", "sorry", "actually", "meant", "send", "reach", "contact", "mean", "i'm", "i", "you", "can", "at", "on", "write", "well", "here's", "this"]
 )
-_DOMAINS = frozenset("com org net edu gov io co uk de fr pl eu us ca au info biz dev app me nl es it ch at be ie in".split())
-_SOUND = {"gee": "g", "jay": "j", "kay": "k", "em": "m", "en": "n", "pee": "p", "cue": "q", "tee": "t", "vee": "v", "ex": "x", "zed": "z"}
+_DOMAINS = frozenset(
+    ["com", "org", "net", "edu", "gov", "io", "co", "uk", "de", "fr", "pl", "eu", "us", "ca", "au", "info", "biz", "dev", "app", "me", "nl", "es", "it", "ch", "at", "be", "ie", "in"]
+)
+_SOUND = {
+    "gee": "g",
+    "jay": "j",
+    "kay": "k",
+    "em": "m",
+    "en": "n",
+    "pee": "p",
+    "cue": "q",
+    "tee": "t",
+    "vee": "v",
+    "ex": "x",
+    "zed": "z",
+}
 
 
 def spoken(value: str) -> str:
@@ -69,7 +91,9 @@ def _local(found: list[Word], text: str, i: int) -> tuple[str, int]:
         between = text[found[j].end : found[j + 1].start] if j < i else ""
         if word in _NOT_LOCAL or any(c in between for c in ";?!:") or (". " in between and len(word) > 1):
             break
-        if j >= 2 and found[j - 1].text in ("in", "for") and len(found[j - 2 - (found[j - 2].text == "as")].text) == 1:  # k as in kilo
+        if (
+            j >= 2 and found[j - 1].text in ("in", "for") and len(found[j - 2 - (found[j - 2].text == "as")].text) == 1
+        ):  # k as in kilo
             j -= 2 if found[j - 2].text == "as" else 1
             first = j
             j -= 1

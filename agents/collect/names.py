@@ -17,28 +17,15 @@ _STRONG = re.compile(
 _WEAK = re.compile(r"\b(?:this is|i'm|i am|it's|it is|that's|that is|here is|here's|for|under|with)\s+")
 _PART = re.compile(r"\b(?:my |the )?(?P<which>first|last|family|sur|second)\s?name(?:'s| is|,|:)?\s+")
 _AFTER = re.compile(r"^(?:\s*(?:is )?(?:speaking|here|calling)\b)")
-_TITLES = frozenset("mr mrs ms miss dr doctor prof professor sir madam".split())
-_PARTICLES = frozenset("van von der den de la le da di del dos bin ibn al el st mac mc ten ter san".split())
+_TITLES = frozenset(["mr", "mrs", "ms", "miss", "dr", "doctor", "prof", "professor", "sir", "madam"])
+_PARTICLES = frozenset(["van", "von", "der", "den", "de", "la", "le", "da", "di", "del", "dos", "bin", "ibn", "al", "el", "st", "mac", "mc", "ten", "ter", "san"])
 _STOP = frozenset(
-    """a about actually afternoon again ahead all alright also am an and another any anything anyone appointment are as ask at back bad be because been before
-    book booking but by bye call called calling can can't cancel canceling cancelling cavity check cleaning come coming confused correct could curious currently
-    damn day dentist did didn't do doctor does doesn't doing don't done driving early emergency every evening everything exactly experiencing fine for free from
-    getting give glad go going gonna good got great guess had happening happy has have haven't having he hello help her here hi his hmm home hoping hour how
-    hurt hurting i i'd i'll i'm i've if ill in interested is isn't it it's just kind know last late later let like little long looking lost mad make many maybe me mean
-    mine morning most much my name need needing never new next nice night no nobody none nope not nothing now number of off oh ok okay on once one only open
-    or order other our out over pain patient phone please pretty question quite rather ready really reason right running sad same say sec second see she should sick so some
-    someone something soon sorry speak speaking still sure table take talk terrible than thank thanks that that's the them then there these they thing think this
-    thinking three time tired to today tomorrow too tooth toothache trying two um uh under up us use very visit wait waiting want wanna wanted wanting was way we
-    wednesday well were what what's when where which who why will with won't wondering work working would wrong yeah yep yes yesterday yet you you're your zero
-    monday tuesday thursday friday saturday sunday january february march july august september october november december four five six seven eight nine ten eleven twelve noon half quarter
-    repeat goodbye stop skip pass mhm huh pardon excuse hold moment minute saturday's mom mother father dad son daughter wife husband kid kids child appointment's checkup check-up
-    tuesday's nice perfect wonderful awesome cool dumb silly stupid hurry hurts swelling broken tell yourself myself someone's anonymous private personal secret nevermind""".split()
+    ["a", "about", "actually", "afternoon", "again", "ahead", "all", "alright", "also", "am", "an", "and", "another", "any", "anything", "anyone", "appointment", "are", "as", "ask", "at", "back", "bad", "be", "because", "been", "before", "book", "booking", "but", "by", "bye", "call", "called", "calling", "can", "can't", "cancel", "canceling", "cancelling", "cavity", "check", "cleaning", "come", "coming", "confused", "correct", "could", "curious", "currently", "damn", "day", "dentist", "did", "didn't", "do", "doctor", "does", "doesn't", "doing", "don't", "done", "driving", "early", "emergency", "every", "evening", "everything", "exactly", "experiencing", "fine", "for", "free", "from", "getting", "give", "glad", "go", "going", "gonna", "good", "got", "great", "guess", "had", "happening", "happy", "has", "have", "haven't", "having", "he", "hello", "help", "her", "here", "hi", "his", "hmm", "home", "hoping", "hour", "how", "hurt", "hurting", "i", "i'd", "i'll", "i'm", "i've", "if", "ill", "in", "interested", "is", "isn't", "it", "it's", "just", "kind", "know", "last", "late", "later", "let", "like", "little", "long", "looking", "lost", "mad", "make", "many", "maybe", "me", "mean", "mine", "morning", "most", "much", "my", "name", "need", "needing", "never", "new", "next", "nice", "night", "no", "nobody", "none", "nope", "not", "nothing", "now", "number", "of", "off", "oh", "ok", "okay", "on", "once", "one", "only", "open", "or", "order", "other", "our", "out", "over", "pain", "patient", "phone", "please", "pretty", "question", "quite", "rather", "ready", "really", "reason", "right", "running", "sad", "same", "say", "sec", "second", "see", "she", "should", "sick", "so", "some", "someone", "something", "soon", "sorry", "speak", "speaking", "still", "sure", "table", "take", "talk", "terrible", "than", "thank", "thanks", "that", "that's", "the", "them", "then", "there", "these", "they", "thing", "think", "this", "thinking", "three", "time", "tired", "to", "today", "tomorrow", "too", "tooth", "toothache", "trying", "two", "um", "uh", "under", "up", "us", "use", "very", "visit", "wait", "waiting", "want", "wanna", "wanted", "wanting", "was", "way", "we", "wednesday", "well", "were", "what", "what's", "when", "where", "which", "who", "why", "will", "with", "won't", "wondering", "work", "working", "would", "wrong", "yeah", "yep", "yes", "yesterday", "yet", "you", "you're", "your", "zero", "monday", "tuesday", "thursday", "friday", "saturday", "sunday", "january", "february", "march", "july", "august", "september", "october", "november", "december", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "noon", "half", "quarter", "repeat", "goodbye", "stop", "skip", "pass", "mhm", "huh", "pardon", "excuse", "hold", "moment", "minute", "saturday's", "mom", "mother", "father", "dad", "son", "daughter", "wife", "husband", "kid", "kids", "child", "appointment's", "checkup", "check-up", "tuesday's", "nice", "perfect", "wonderful", "awesome", "cool", "dumb", "silly", "stupid", "hurry", "hurts", "swelling", "broken", "tell", "yourself", "myself", "someone's", "anonymous", "private", "personal", "secret", "nevermind"]
 )
 _NOT_NAME_ENDS = ("ing",)
 _NATO = dict(
     zip(
-        "alpha alfa bravo charlie delta echo foxtrot golf hotel india juliet juliett kilo lima mike november oscar papa quebec romeo sierra tango uniform victor whiskey "
-        "xray yankee zulu".split(),
+        ["alpha", "alfa", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliet", "juliett", "kilo", "lima", "mike", "november", "oscar", "papa", "quebec", "romeo", "sierra", "tango", "uniform", "victor", "whiskey", "xray", "yankee", "zulu"],
         "aabcdefghijjklmnopqrstuvwxyz",
         strict=True,
     )
@@ -80,7 +67,12 @@ def spelled(text: str) -> list[Spelled]:
             letter = word
             if i + 3 < len(found) and (found[i + 1].text, found[i + 2].text) in (("as", "in"), ("like", "in")):
                 used = 4
-            elif i + 2 < len(found) and found[i + 1].text in ("for", "like") and found[i + 2].text.startswith(word) and len(found[i + 2].text) > 1:
+            elif (
+                i + 2 < len(found)
+                and found[i + 1].text in ("for", "like")
+                and found[i + 2].text.startswith(word)
+                and len(found[i + 2].text) > 1
+            ):
                 used = 3
         elif word == "double" and i + 1 < len(found) and (len(found[i + 1].text) == 1 or found[i + 1].text == "u"):
             letter, used = (found[i + 1].text * 2 if found[i + 1].text != "u" else "w"), 2
@@ -122,7 +114,13 @@ def _name_from(text: str, start: int, *, is_sure: bool) -> tuple[str, int] | Non
             break
         if has_capitals and not is_sure and not original[0].isupper() and word.text not in _PARTICLES:
             break
-        if has_capitals and taken and text[taken[0].start].isupper() and not original[0].isupper() and word.text not in _PARTICLES:
+        if (
+            has_capitals
+            and taken
+            and text[taken[0].start].isupper()
+            and not original[0].isupper()
+            and word.text not in _PARTICLES
+        ):
             break
         taken.append(word)
     while taken and taken[-1].text in _PARTICLES and len(taken) > 1:
@@ -132,7 +130,9 @@ def _name_from(text: str, start: int, *, is_sure: bool) -> tuple[str, int] | Non
     pieces = []
     for i, word in enumerate(taken):
         between = text[taken[i - 1].end : word.start] if i else ""
-        pieces.append(("-" if between == "-" else " " if i else "") + _cased(text[word.start : word.end].replace("’", "'")))
+        pieces.append(
+            ("-" if between == "-" else " " if i else "") + _cased(text[word.start : word.end].replace("’", "'"))
+        )
     return "".join(pieces), taken[-1].end
 
 
@@ -187,7 +187,7 @@ def understand(text: str, ask: Ask) -> Understood | None:
             name, span, confidence = f"{first[0]} {last[0]}", (parts[0].start(), max(first[1], last[1])), 0.95
         elif first or last:
             one = first or last
-            assert one is not None  # noqa: S101
+            assert one is not None
             which = "first" if first else "last"
             name, span, confidence = one[0], (parts[0].start(), one[1]), 0.85
     for pattern, sure in ((_STRONG, True), (_WEAK, ask.asked)):
@@ -200,7 +200,12 @@ def understand(text: str, ask: Ask) -> Understood | None:
             found = _name_from(free, start, is_sure=ask.asked)
             if found and (ask.asked or _AFTER.match(low[found[1] :])):
                 rest = [w for w in words(free[found[1] :]) if w.text not in FILLERS]
-                if ask.asked and len(rest) > 6 and not _AFTER.match(low[found[1] :]) and not free[found[1] : found[1] + 1] == ",":
+                if (
+                    ask.asked
+                    and len(rest) > 6
+                    and not _AFTER.match(low[found[1] :])
+                    and not free[found[1] : found[1] + 1] == ","
+                ):
                     continue
                 name, span, confidence = found[0], (start, found[1]), 0.75
                 break

@@ -12,7 +12,9 @@ from agents.collect.digits import Segment, runs, spoken_digits
 from agents.collect.understood import Ask, Understood
 from agents.collect.words import flat, words
 
-_END = re.compile(r"\b(?:at the end|in the end|ends? (?:in|with)|ending (?:in|with)|last (?:\w+ )?(?:digits?|numbers?|four|three|two|one))\b")
+_END = re.compile(
+    r"\b(?:at the end|in the end|ends? (?:in|with)|ending (?:in|with)|last (?:\w+ )?(?:digits?|numbers?|four|three|two|one))\b"
+)
 _AREA_CODE = re.compile(r"\barea code\b")
 
 
@@ -108,7 +110,9 @@ def understand(text: str, ask: Ask) -> Understood | None:
     candidates = [c for run in found for c in _candidates(run, text, ask.region)]
     if candidates:
         best = max(candidates, key=lambda c: (not c.is_local, c.end - c.start))
-        return _understood(value_of(best.number, is_local=best.is_local), ask, 0.7 if best.is_local else 0.95, (best.start, best.end))
+        return _understood(
+            value_of(best.number, is_local=best.is_local), ask, 0.7 if best.is_local else 0.95, (best.start, best.end)
+        )
     segments = [segment for run in found for segment in run]
     digits = "".join(segment.digits for segment in segments)
     if not digits:

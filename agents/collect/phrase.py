@@ -7,7 +7,9 @@ import re
 from agents.collect.understood import Ask, Understood
 from agents.collect.words import flat, strip_fillers, words
 
-_REASON_FIELD = re.compile(r"\b(?:reason|purpose|problem|issue|concern|symptom|about|why|bring|brings|what .* for|help you with|treatment|service)\b")
+_REASON_FIELD = re.compile(
+    r"\b(?:reason|purpose|problem|issue|concern|symptom|about|why|bring|brings|what .* for|help you with|treatment|service)\b"
+)
 _LEAD = re.compile(
     r"^[\W_]*(?:(?:um|uh|er|well|so|oh|okay|ok|yes|yeah|sure|please|and|hi|hello|no|actually|sorry|i mean|i meant|i guess|i think|"
     r"it's for|it is for|it's because(?: of)?|it's about|it's just(?: for)?|it is about|it's|it is|it would be(?: for)?|that would be|that's|it'd be|"
@@ -29,8 +31,12 @@ _NOT_A_REASON = re.compile(
     r"\b(?:appointment|booking|book|reservation|reserve|schedule|question|help|information|info|know|speak|talk|moment|minute|second|time|slot|day|"
     r"message|repeat|ask|phone|number|see (?:the |a )?(?:doctor|dentist))\b"
 )
-_STOP = re.compile(r"\s+(?:and|but|on|at|so|for|next|this)\s+(?=my\b|i\b|i'd\b|i'm\b|can\b|could\b|tomorrow\b|today\b|;|(?:next |this )?(?:mon|tues|wednes|thurs|fri|satur|sun)day)|\s*;")
-_EMPTY = frozenset("um uh no yes yeah nothing what huh hello ok okay sure please and it is the a for i on at my on works fine good".split())
+_STOP = re.compile(
+    r"\s+(?:and|but|on|at|so|for|next|this)\s+(?=my\b|i\b|i'd\b|i'm\b|can\b|could\b|tomorrow\b|today\b|;|(?:next |this )?(?:mon|tues|wednes|thurs|fri|satur|sun)day)|\s*;"
+)
+_EMPTY = frozenset(
+    ["um", "uh", "no", "yes", "yeah", "nothing", "what", "huh", "hello", "ok", "okay", "sure", "please", "and", "it", "is", "the", "a", "for", "i", "on", "at", "my", "on", "works", "fine", "good"]
+)
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:

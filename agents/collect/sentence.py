@@ -24,7 +24,14 @@ _READERS = {
 }
 _ORDER = tuple(_READERS)
 """The surest to recognise first: digits of a phone number must not become a time, nor a name a reason."""
-_SELF_CORRECTING = {FieldType.PERSON, FieldType.PHONE, FieldType.EMAIL, FieldType.DATETIME, FieldType.NUMBER, FieldType.CHOICE}
+_SELF_CORRECTING = {
+    FieldType.PERSON,
+    FieldType.PHONE,
+    FieldType.EMAIL,
+    FieldType.DATETIME,
+    FieldType.NUMBER,
+    FieldType.CHOICE,
+}
 
 
 def understand(
@@ -46,18 +53,26 @@ def understand(
 
 
 def _merged_with_start(found: Understood, start: Understood | None, ask: Ask) -> Understood:
-    """"Tuesday at ten, no, Wednesday" keeps the ten."""
+    """ "Tuesday at ten, no, Wednesday" keeps the ten."""
     if not start or not start.is_complete:
         return found
     if ask.field.type is FieldType.DATETIME and ask.previous is None:
         before, after = when.read(start.value), when.read(found.value)
         both = when.When(after.day or before.day, after.clock or before.clock)
-        return replace(found, value=when.iso(both), spoken=when.spoken(both, ask.now), span=(start.span[0], found.span[1]))
+        return replace(
+            found, value=when.iso(both), spoken=when.spoken(both, ask.now), span=(start.span[0], found.span[1])
+        )
     return replace(found, span=(start.span[0], found.span[1]))
 
 
 def understand_all(
-    fields: Iterable[CollectField], text: str, *, now: datetime, region: str, asked: str | None, known: Mapping[str, Value]
+    fields: Iterable[CollectField],
+    text: str,
+    *,
+    now: datetime,
+    region: str,
+    asked: str | None,
+    known: Mapping[str, Value],
 ) -> dict[str, Understood]:
     """Everything the text says of these fields, by key. What is known is touched only by a correction or by its own question."""
     corrects = is_correction(text)
@@ -68,7 +83,9 @@ def understand_all(
         is_asked = field.key == asked
         previous = known.get(field.key)
         if previous is not None and not is_asked:
-            if field.type in (FieldType.TEXT, FieldType.YES_NO, FieldType.NUMBER) or not (corrects or field.type is FieldType.DATETIME):
+            if field.type in (FieldType.TEXT, FieldType.YES_NO, FieldType.NUMBER) or not (
+                corrects or field.type is FieldType.DATETIME
+            ):
                 continue
             if not corrects and asked_type is FieldType.TEXT:
                 continue

@@ -29,7 +29,9 @@ def yes_or_no(text: str) -> tuple[bool, tuple[int, int]] | None:
     if agrees:
         return True, agrees.span()
     no, yes = _NO.search(low), _YES.search(low)
-    if no and (not yes or no.start() <= yes.start() or "n't" in no[0] or no[0].startswith(("not", "wrong", "incorrect"))):
+    if no and (
+        not yes or no.start() <= yes.start() or "n't" in no[0] or no[0].startswith(("not", "wrong", "incorrect"))
+    ):
         return False, no.span()
     return (True, yes.span()) if yes else None
 
@@ -64,7 +66,8 @@ def _number(text: str) -> tuple[int | float, tuple[int, int]] | None:
             continue
         j = i
         while j + 1 < len(found) and (
-            found[j + 1].text in _NUMBER_WORDS or (found[j + 1].text == "and" and j + 2 < len(found) and found[j + 2].text in _NUMBER_WORDS)
+            found[j + 1].text in _NUMBER_WORDS
+            or (found[j + 1].text == "and" and j + 2 < len(found) and found[j + 2].text in _NUMBER_WORDS)
         ):
             j += 1
         start, end = found[i].start, found[j].end
@@ -119,7 +122,9 @@ def understand_choice(text: str, ask: Ask) -> Understood | None:
     named = []
     for choice in choices:
         at = re.search(rf"(?<!\w){re.escape(flat(choice))}(?!\w)", low)
-        if at and not re.search(r"\b(?:not|no|except|don't want|rather than|instead of)(?: the| a)?[\s,]*$", low[: at.start()].rstrip(",")):
+        if at and not re.search(
+            r"\b(?:not|no|except|don't want|rather than|instead of)(?: the| a)?[\s,]*$", low[: at.start()].rstrip(",")
+        ):
             named.append((at.start(), len(choice), choice, at.span()))
     if named:
         longest = [n for n in named if not any(o is not n and n[2] in o[2] and o[1] > n[1] for o in named)]
@@ -127,15 +132,27 @@ def understand_choice(text: str, ask: Ask) -> Understood | None:
         return Understood(choice, choice, 0.95, span)
     if not ask.asked:
         return None
-    place = re.search(rf"\b(?:the )?({'|'.join(_PLACES)}|last)(?: one| option| choice)?\b", low) or re.search(r"\b(?:number|option) (\w+)", low)
+    place = re.search(rf"\b(?:the )?({'|'.join(_PLACES)}|last)(?: one| option| choice)?\b", low) or re.search(
+        r"\b(?:number|option) (\w+)", low
+    )
     if place:
-        index = len(choices) - 1 if place[1] == "last" else _PLACES.index(place[1]) if place[1] in _PLACES else UNITS.get(place[1], 0) - 1
+        index = (
+            len(choices) - 1
+            if place[1] == "last"
+            else _PLACES.index(place[1])
+            if place[1] in _PLACES
+            else UNITS.get(place[1], 0) - 1
+        )
         if place[1].isdecimal():
             index = int(place[1]) - 1
         if 0 <= index < len(choices):
             return Understood(choices[index], choices[index], 0.85, place.span())
     start, end = strip_fillers(text)
-    answer = " ".join(w.text for w in words(text[start:end]) if w.text not in FILLERS and w.text not in ("the", "a", "an", "i", "i'd", "want"))
+    answer = " ".join(
+        w.text
+        for w in words(text[start:end])
+        if w.text not in FILLERS and w.text not in ("the", "a", "an", "i", "i'd", "want")
+    )
     if not answer:
         return None
     best = process.extractOne(answer, [flat(c) for c in choices], scorer=fuzz.WRatio)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 
 from agents.collect.calendar_words import MONTHS, WEEKDAYS, days
 from agents.collect.clock_words import PART_NAMES, Clock, clocks, parts_of_day
@@ -46,7 +46,7 @@ def spoken_time(clock: time) -> str:
 
 
 def spoken_day(day: date, now: datetime) -> str:
-    """"Tuesday, November 24th"; the year only where it isn't plain."""
+    """ "Tuesday, November 24th"; the year only where it isn't plain."""
     year = f", {day.year}" if abs((day - now.date()).days) > 200 else ""
     return f"{WEEKDAYS[day.weekday()].capitalize()}, {MONTHS[day.month - 1].capitalize()} {ordinal(day.day)}{year}"
 
@@ -93,7 +93,11 @@ def _chosen(clock: Clock, part: str) -> time:
 def understand(text: str, ask: Ask) -> Understood | None:
     low = flat(text)
     previous = read(ask.previous)
-    found_days = [d for d in days(low, ask.now.date(), month_first=ask.region in ("US", "PH", ""), is_asked=ask.asked) if _is_meant(low, d.start, d.end)]
+    found_days = [
+        d
+        for d in days(low, ask.now.date(), month_first=ask.region in ("US", "PH", ""), is_asked=ask.asked)
+        if _is_meant(low, d.start, d.end)
+    ]
     for hit in found_days:  # so that "the 3rd" isn't taken for three o'clock
         low = low[: hit.start] + "#" * (hit.end - hit.start) + low[hit.end :]
     is_open = ask.asked or previous.day is not None

@@ -8,7 +8,9 @@ from itertools import pairwise
 
 _WORD = re.compile(r"\d+(?:st|nd|rd|th)\b|[^\W\d_]+(?:'[^\W\d_]+)*|\d+")
 
-FILLERS = frozenset("uh um er erm ah hmm mm hm mhm well so like okay ok right sure please yeah yes yep thanks hi hello oh".split())
+FILLERS = frozenset(
+    ["uh", "um", "er", "erm", "ah", "hmm", "mm", "hm", "mhm", "well", "so", "like", "okay", "ok", "right", "sure", "please", "yeah", "yes", "yep", "thanks", "hi", "hello", "oh"]
+)
 """Words that carry no answer by themselves when more follows."""
 
 CORRECTION = re.compile(
@@ -69,7 +71,7 @@ def is_correction(text: str) -> bool:
 
 
 def joined(parts: list[str], word: str = "and") -> str:
-    """"a", "a and b", "a, b, and c"."""
+    """ "a", "a and b", "a, b, and c"."""
     if len(parts) < 3:
         return f" {word} ".join(parts)
     return ", ".join(parts[:-1]) + f", {word} {parts[-1]}"

@@ -20,11 +20,18 @@ EMAIL = CollectField(key="email", type=FieldType.EMAIL, question="What is your e
 DAY = CollectField(key="day", type=FieldType.DATETIME, question="What day would suit you?")
 PEOPLE = CollectField(key="people", type=FieldType.NUMBER, question="For how many people?")
 INSURED = CollectField(key="insured", type=FieldType.YES_NO, question="Do you have insurance?")
-KIND = CollectField(key="kind", type=FieldType.CHOICE, question="Which one?", choices=("Cleaning", "Check-up", "Teeth whitening", "Filling"))
+KIND = CollectField(
+    key="kind",
+    type=FieldType.CHOICE,
+    question="Which one?",
+    choices=("Cleaning", "Check-up", "Teeth whitening", "Filling"),
+)
 REASON = CollectField(key="reason", type=FieldType.TEXT, question="What is the reason for your visit?")
 
 
-def value(field: CollectField, text: str, *, asked: bool = True, previous: Value = None, now: datetime = SUNDAY) -> Value:
+def value(
+    field: CollectField, text: str, *, asked: bool = True, previous: Value = None, now: datetime = SUNDAY
+) -> Value:
     found = understand(field, text, now=now, region="US", asked=asked, previous=previous)
     return found.value if found and found.is_complete else None
 
@@ -251,7 +258,11 @@ ANSWERS: dict[str, tuple[CollectField, list[tuple[str, Value]]]] = {
     ),
 }  # fmt: skip
 
-CASES = [pytest.param(field, text, expected, id=f"{kind}: {text}") for kind, (field, rows) in ANSWERS.items() for text, expected in rows]
+CASES = [
+    pytest.param(field, text, expected, id=f"{kind}: {text}")
+    for kind, (field, rows) in ANSWERS.items()
+    for text, expected in rows
+]
 
 
 @pytest.mark.parametrize(("field", "text", "expected"), CASES)

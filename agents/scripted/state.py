@@ -1,0 +1,84 @@
+"""Where a scripted conversation stands. A reply works on a copy, so that a guess at a turn leaves no trace."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from agents.mind import Collected, ReplyPart, Say, Value
+
+
+class Phase(StrEnum):
+    IDLE = "idle"
+    ASKING = "asking"
+    CHECKING = "checking"
+    """Read back, waiting for "yes"."""
+    MENDING = "mending"
+    """Something was wrong; waiting to hear what."""
+    STOPPING = "stopping"
+    """Goodbye before all was collected: asked whether to stop."""
+    CLOSING = "closing"
+    """Asked whether there is anything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A field's value so far."""
+
+    value: Value
+    spoken: str
+    is_complete: bool = True
+    is_confirmed: bool = False
+
+
+@dataclass(slots=True)
+class State:
+    phase: Phase = Phase.IDLE
+    held: dict[str, Held] = field(default_factory=dict)
+    asked: str | None = None
+    """The field whose question is open."""
+    tries: int = 0
+    """How often the open question went unanswered."""
+    refusals: int = 0
+    skipped: frozenset[str] = frozenset()
+    failures: int = 0
+    """Turns in a row that led nowhere."""
+    has_greeted: bool = False
+    is_collecting: bool = False
+    is_done: bool = False
+    is_cancelled: bool = False
+    resume: Phase = Phase.IDLE
+    """What ``STOPPING`` goes back to."""
+    last: tuple[str, ...] = ()
+    """What was said last, for "repeat that"."""
+
+    def copy(self) -> State:
+        return replace(self, held=dict(self.held))
+
+    def known(self) -> dict[str, Value]:
+        return {key: held.value for key, held in self.held.items()}
+
+
+@dataclass(slots=True)
+class Answer:
+    """A reply in the making: the new state and what is said."""
+
+    state: State
+    parts: list[ReplyPart] = field(default_factory=list)
+    has_ended: bool = False
+
+    def say(self, text: str) -> None:
+        """One phrase; an abbreviation's full stop is also the sentence's."""
+        text = re.sub(r"\.\.(?=\s|$)", ".", text.strip())
+        if text:
+            self.parts.append(Say(text))
+
+    def hold(self, key: str, held: Held) -> None:
+        self.state.held[key] = held
+        if held.is_complete:
+            self.parts.append(Collected(key, held.value, held.spoken, held.is_confirmed))
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        return tuple(p.text for p in self.parts if isinstance(p, Say))
