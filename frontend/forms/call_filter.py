@@ -18,7 +18,9 @@ class CallFilterForm(forms.Form):
     """Read from the address, so that a narrowed list can be kept as a bookmark. A field that makes no sense narrows nothing."""
 
     q = forms.CharField(label=_("Search"), required=False, max_length=200, strip=True)
-    agent = forms.ModelChoiceField(label=_("Agent"), queryset=None, required=False, empty_label=_("All agents"))
+    agent: forms.ModelChoiceField[Agent] = forms.ModelChoiceField(
+        label=_("Agent"), queryset=None, required=False, empty_label=_("All agents")
+    )
     status = forms.ChoiceField(label=_("State"), required=False)
     side = forms.ChoiceField(label=_("Ended by"), required=False)
     since = forms.DateField(label=_("From"), required=False)
@@ -29,21 +31,22 @@ class CallFilterForm(forms.Form):
     def __init__(self, organization: Organization, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.organization = organization
-        self.fields["agent"].queryset = Agent.objects.owned_by(organization)  # type: ignore[attr-defined]
-        self.fields["status"].choices = [("", _("Any state")), *Call.Status.choices]  # type: ignore[attr-defined]
-        self.fields["side"].choices = [("", _("Anybody")), *SIDES.items()]  # type: ignore[attr-defined]
+        fields: dict[str, Any] = self.fields
+        fields["agent"].queryset = Agent.objects.owned_by(organization)
+        fields["status"].choices = [("", _("Any state")), *Call.Status.choices]
+        fields["side"].choices = [("", _("Anybody")), *SIDES.items()]
         for name in ("agent", "status", "side"):
-            self.fields[name].widget.attrs["class"] = "form-select"
-        self.fields["q"].widget.attrs.update({
+            fields[name].widget.attrs["class"] = "form-select"
+        fields["q"].widget.attrs.update({
             "class": "form-control", "type": "search", "placeholder": _("Words said, caller, collected values"),
         })  # fmt: skip
         for name in ("since", "until"):
-            self.fields[name].widget.input_type = "date"  # type: ignore[attr-defined]
-            self.fields[name].widget.format = "%Y-%m-%d"  # type: ignore[attr-defined]
-            self.fields[name].widget.attrs["class"] = "form-control"
-        self.fields["fault"].widget.attrs["class"] = "form-check-input"
-        self.fields["zone"].widget.attrs["data-island"] = "viewer-zone"
-        for name, field in self.fields.items():
+            fields[name].widget.input_type = "date"
+            fields[name].widget.format = "%Y-%m-%d"
+            fields[name].widget.attrs["class"] = "form-control"
+        fields["fault"].widget.attrs["class"] = "form-check-input"
+        fields["zone"].widget.attrs["data-island"] = "viewer-zone"
+        for name, field in fields.items():
             field.widget.attrs["id"] = f"filter-{name}"
 
     def wanted(self) -> CallFilter:

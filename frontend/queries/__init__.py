@@ -1,0 +1,1 @@
+"""What the pages ask the database. Every query starts at the organization."""

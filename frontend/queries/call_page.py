@@ -1,0 +1,172 @@
+"""One call as its page shows it: turns with their waits and reasons, the sound, what else happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from frontend.queries.waits import Waterfall, clock, percentile, totals, wait_words, waterfall
+from frontend.queries.why import Why, event_words, explain
+from telephony.models import Call, CallEvent, Recording, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class TurnView:
+    index: int
+    role: str
+    text: str
+    unheard: str
+    """What the agent set out to say and nobody heard."""
+    was_cut: bool
+    started_ms: int
+    ended_ms: int
+    at: str
+    heard_as: str
+    """How sure the transcriber was, for the caller's turns."""
+    wait: Waterfall | None
+    whys: tuple[Why, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    at: str
+    at_ms: int
+    kind: str
+    words: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Every wait of the call: for the plot and for the table behind it."""
+
+    points: tuple[tuple[int, int], ...]
+    """(when the answer began, how long it was waited for), both in milliseconds."""
+    p50: str
+    p95: str
+
+    @property
+    def plot(self) -> dict[str, Any]:
+        return {
+            "x": [round(at / 1000, 2) for at, _ in self.points],
+            "kind": "clock",
+            "series": [{"name": "Wait", "colour": "agent", "values": [round(ms / 1000, 3) for _, ms in self.points]}],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """The recording, or why there is none."""
+
+    recording: Recording | None
+    words: str = ""
+    note: str = ""
+
+
+def turn_views(turns: Sequence[Turn]) -> list[TurnView]:
+    longest = max(totals(turn.latency for turn in turns), default=0)
+    return [_turn(turn, longest) for turn in turns]
+
+
+def _turn(turn: Turn, longest_wait_ms: int) -> TurnView:
+    return TurnView(
+        index=turn.index,
+        role=turn.role,
+        text=turn.text,
+        unheard=unheard(turn.text, turn.intended) if turn.was_cut else "",
+        was_cut=turn.was_cut,
+        started_ms=turn.started_ms,
+        ended_ms=turn.ended_ms if turn.ended_ms is not None else turn.started_ms,
+        at=clock(turn.started_ms),
+        heard_as="" if turn.confidence is None or turn.role != "caller" else f"{turn.confidence:.0%}",
+        wait=waterfall(turn.latency, longest_wait_ms) if turn.role == "agent" else None,
+        whys=tuple(explain(thought) for thought in turn.thoughts if isinstance(thought, dict)),
+    )
+
+
+def unheard(heard: str, intended: str) -> str:
+    """What of ``intended`` comes after ``heard``; all of it where they don't fit together."""
+    start = heard.rstrip("… ")
+    return intended[len(start) :].strip() if intended.startswith(start) else intended
+
+
+def waits(turns: Sequence[Turn]) -> Waits | None:
+    points = tuple(
+        (turn.started_ms, total) for turn in turns if turn.role == "agent" for total in totals([turn.latency])
+    )
+    if not points:
+        return None
+    values = [ms for _, ms in points]
+    return Waits(points, wait_words(percentile(values, 0.5)), wait_words(percentile(values, 0.95)))
+
+
+def event_views(events: Sequence[CallEvent]) -> list[EventView]:
+    return [
+        EventView(clock(event.at_ms), event.at_ms, event.kind, event_words(event.kind, event.data), event.data)
+        for event in events
+    ]
+
+
+def sound(call: Call, recording: Recording | None, events: Sequence[CallEvent]) -> Sound:
+    if call.status != Call.Status.ENDED:
+        return Sound(None, "The recording can be played when the call has ended.")
+    if recording is not None and recording.size_bytes > 0:
+        cut = "" if recording.is_complete else "The recording stops early, because the call worker did."
+        return Sound(recording, note=cut)
+    if any(event.kind == "recording_failed" for event in events):
+        why = next(
+            str(event.data.get("why") or event.data.get("words") or "")
+            for event in events
+            if event.kind == "recording_failed"
+        )
+        return Sound(None, f"This call could not be recorded. {why}".strip())
+    if not (call.spec.get("privacy") or {}).get("record", True):
+        return Sound(None, "Recording was switched off for this agent (Privacy → Record calls).")
+    if call.answered_at is None:
+        return Sound(None, "There is nothing to hear: the sound connection never came up.")
+    return Sound(None, "This call has no recording: it was deleted, or its file was lost.")
+
+
+def running_for_ms(call: Call) -> int:
+    """How long the call lasted, or lasts by now."""
+    if call.status == Call.Status.IN_PROGRESS and call.answered_at:
+        return int((datetime.now(UTC) - call.answered_at).total_seconds() * 1000)
+    return call.duration_ms
+
+
+def raw(call: Call, turns: Sequence[Turn], events: Sequence[CallEvent]) -> dict[str, Any]:
+    """Everything as it is stored, for those who want to look behind the page."""
+    names = (
+        "channel",
+        "status",
+        "end_reason",
+        "end_detail",
+        "caller",
+        "duration_ms",
+        "collected",
+        "latency",
+        "worker",
+        "spec",
+    )
+    return {
+        "id": str(call.pk),
+        "agent": str(call.agent_id),
+        "version": call.version.number if call.version else None,
+        **{name: _iso(getattr(call, name)) for name in ("created_at", "answered_at", "ended_at")},
+        **{name: getattr(call, name) for name in names},
+        "turns": [
+            {
+                "index": turn.index, "role": turn.role, "text": turn.text, "intended": turn.intended, "was_cut": turn.was_cut,
+                "started_ms": turn.started_ms, "ended_ms": turn.ended_ms, "confidence": turn.confidence,
+                "latency": turn.latency, "thoughts": turn.thoughts,
+            }
+            for turn in turns
+        ],
+        "events": [{"at_ms": event.at_ms, "kind": event.kind, "data": event.data} for event in events],
+    }  # fmt: skip
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

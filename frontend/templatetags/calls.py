@@ -1,0 +1,20 @@
+"""How calls are written on a page: lengths, waits, endings."""
+
+from __future__ import annotations
+
+from django import template
+
+from frontend.queries.calls import Ending, collected_summary, ending
+from frontend.queries.waits import clock, wait_words
+from telephony.models import Call
+
+register = template.Library()
+
+register.filter("clock", clock)
+register.filter("wait", wait_words)
+register.filter("collected_summary", collected_summary)
+
+
+@register.filter("ending")
+def _ending(call: Call) -> Ending:
+    return ending(call)

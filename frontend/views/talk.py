@@ -1,0 +1,46 @@
+"""Talking to the draft from the editor."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_POST
+from pydantic import ValidationError
+
+from accounts.auth import require
+from accounts.models import Role
+from agents import spec
+from agents.models import Agent
+from agents.validation import problems_of
+from frontend.queries.calls import field_title
+from telephony import tokens
+
+
+@require_POST
+@require(Role.EDITOR)
+def talk_token(request: Any, agent_id: uuid.UUID) -> HttpResponse:
+    """A token for one call with the draft as it is saved now, and what the call will collect."""
+    agent = get_object_or_404(Agent.objects.owned_by(request.organization), pk=agent_id)
+    try:
+        draft = spec.load(agent.draft)
+    except ValidationError as error:
+        return _refuse(error)
+    token = tokens.mint(organization=request.organization, agent=agent, use="draft", member=request.user.pk)
+    fields = [{"key": field.key, "label": field_title(field.key)} for field in draft.does.collect]
+    response = JsonResponse({"token": token, "fields": fields})
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _refuse(error: ValidationError) -> HttpResponse:
+    """The talk panel says it in the person's words, beside the form that says it at the field."""
+    body = {
+        "title": "The draft has something to correct before it can talk",
+        "status": 422,
+        "side": "agent",
+        "errors": problems_of(error),
+    }
+    return JsonResponse(body, status=422, content_type="application/problem+json")
