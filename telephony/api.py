@@ -15,7 +15,7 @@ from accounts.auth import allowed
 from accounts.paging import PageSize, page
 from accounts.problems import Problem
 from agents.models import Agent
-from telephony import finish, recordings, tokens
+from telephony import finish, listen, tokens
 from telephony.end_reasons import REASONS
 from telephony.models import Call, Recording
 from telephony.worker_status import workers
@@ -192,7 +192,7 @@ def recording(request: HttpRequest, call_id: uuid.UUID) -> RecordingOut:
     kept = Recording.objects.owned_by(call.organization_id).filter(call=call).first()
     if kept is None:
         raise Problem(404, "No recording", "This call was not recorded, or its recording was deleted.")
-    url, expires_at = recordings.signed_url(kept), timezone.now() + timedelta(seconds=recordings.URL_SECONDS)
+    url, expires_at = listen.signed_url(kept), timezone.now() + timedelta(seconds=listen.SIGNED_SECONDS)
     return RecordingOut(
         url=request.build_absolute_uri(url),
         expires_at=expires_at,
