@@ -272,7 +272,7 @@ def build_frontend() -> Path | None:
     sources = digest(list(frontend_sources()))
     is_installed = read(install_mark) == locked
     is_built = is_installed and built.exists() and read(build_mark) == sources
-    if is_built and not os.environ.get("PARLEY_WATCH"):
+    if is_built:
         return find_node(install=False)
     node = find_node(install=True)
     if node is None:

@@ -132,9 +132,14 @@ class House:
             return
         self._next_look = now + 0.25
         self._revive(supervisor)
-        if not self._is_announced and page_answers(self.plan.web_port):
+        if self._is_announced:
+            return
+        status = page_status(self.plan.web_port)
+        if status and status < 500:
             self._is_announced = True
-            say(welcome_text(self.link, now - self.began, self.plan, self.folder))
+            say(welcome_text(self.link, time.monotonic() - self.began, self.plan, self.folder))
+        elif status:
+            self._next_look = now + 5  # it answers, with an error that its log tells of
 
     def _revive(self, supervisor: Supervisor) -> None:
         for start, service in list(self.services):
@@ -176,10 +181,12 @@ def _decide(folder: Path) -> Plan:
     plan = environment.decide(folder, os.environ)
     environment.apply(plan)
     os.environ.setdefault("PARLEY_DATA_DIR", str(folder))
+    os.environ.setdefault("LOG_LEVEL", "WARNING")
     os.environ.setdefault("DRAIN_LIMIT_S", str(DRAIN_LIMIT_S))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "platform")])
     os.environ["PYTHONUNBUFFERED"] = "1"
+    (ROOT / "staticfiles").mkdir(exist_ok=True)  # empty here: the pages take the files from where they are
     return plan
 
 
@@ -233,38 +240,42 @@ def _programs(folder: Path, plan: Plan) -> list[Program]:
     python = sys.executable
     host = os.environ.get("PARLEY_WEB_HOST") or HOST
     drain_s = float(os.environ["DRAIN_LIMIT_S"]) + 5
-    daphne = [python, "-m", "daphne", "-b", host, "-p", str(plan.web_port), "--no-server-name"]
+    # Its access log would hold the secrets in addresses; ours leaves them out.
+    daphne = [python, "-m", "daphne", "-b", host, "-p", str(plan.web_port), "--no-server-name", "-v", "0"]
     celery = [python, "-m", "celery", "--app", "config", "--quiet"]
     worker = ["worker", "--pool", "threads", "--concurrency", "2", "--without-gossip", "--without-mingle"]
     beat = ["beat", "--schedule", str(folder / "celerybeat-schedule")]
-    return [
+    programs = [
         Program("web", [*daphne, "config.asgi:application"], stage=1, patience_s=10),
         Program("callworker", [python, str(ROOT / "manage.py"), "callworker"], stage=0, patience_s=drain_s),
         Program("worker", [*celery, *worker, "--loglevel", "WARNING"], stage=1, patience_s=10),
         Program("beat", [*celery, *beat, "--loglevel", "WARNING"], stage=1, patience_s=10),
     ]
+    node = os.environ.get("PARLEY_WATCH_FRONTEND")  # of `make dev`
+    if node:
+        vite = str(ROOT / "frontend" / "node_modules" / "vite" / "bin" / "vite.js")
+        watch = [node, vite, "build", "--watch", str(ROOT / "frontend")]
+        programs.append(Program("frontend", watch, stage=1, patience_s=5))
+    return programs
 
 
-def page_answers(port: int) -> bool:
-    """Whether a browser would see a page now: the start page, or where it sends a stranger."""
+def page_status(port: int) -> int | None:
+    """What a browser would get now from the start page, or from where that sends a stranger; None: nobody answers."""
     where = "/"
     for _ in range(3):
-        connection = http.client.HTTPConnection(HOST, port, timeout=2)
+        connection = http.client.HTTPConnection(HOST, port, timeout=5)
         try:
             connection.request("GET", where, headers={"Host": f"{HOST}:{port}", "Accept": "text/html"})
             answer = connection.getresponse()
         except (OSError, http.client.HTTPException):
-            return False
+            return None
         finally:
             connection.close()
-        if answer.status not in (301, 302, 303, 307, 308):
-            # With another SITE_URL, this host may be refused: then too somebody answers.
-            return answer.status in (200, 400, 403)
         target = urlsplit(answer.headers.get("Location", ""))
-        if target.netloc not in ("", f"{HOST}:{port}"):
-            return True
+        if not target.path or target.netloc not in ("", f"{HOST}:{port}"):
+            return answer.status
         where = target.path + (f"?{target.query}" if target.query else "")
-    return False
+    return None
 
 
 def welcome_text(link: str, seconds: float, plan: Plan, folder: Path) -> str:
