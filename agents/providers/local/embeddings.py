@@ -152,3 +152,16 @@ def shared(folder: Path) -> Embedder:
         if folder not in _shared:
             _shared[folder] = Embedder(folder)
         return _shared[folder]
+
+
+def statuses() -> dict[str, str]:
+    """Of this process, for the health page."""
+    return {f"embeddings {path.name}": one.status for path, one in _shared.items()}
+
+
+def close_shared() -> None:
+    """Stop the threads; the next use starts anew."""
+    with _sharing:
+        for one in _shared.values():
+            one.close()
+        _shared.clear()

@@ -23,7 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.providers.local.model_thread import ModelThread, Ticket
-from agents.speech import ProviderError
+from agents.providers.offers import Offer, Provider, Surroundings
+from agents.spec import AgentSpec
+from agents.speech import TTS, ProviderError
 
 if TYPE_CHECKING:
     from piper import PiperVoice
@@ -137,6 +139,9 @@ class Voice:
     def sound(self, ids: list[int], pause_ms: int, speed: float) -> bytes:
         """PCM of one piece: no silence before it, the pause that belongs behind it. On the voice's thread."""
         assert self._voice is not None
+        key = (f"{pause_ms}:{ids}", speed)
+        if (known := self.cache.get(key)) is not None:
+            return known[0]
         samples = self._raw(self._voice, ids, speed) * np.float32(self._gain)
         audible = np.flatnonzero(np.abs(samples) > AUDIBLE)
         if not len(audible):
@@ -145,7 +150,9 @@ class Voice:
         samples = samples[max(0, int(audible[0]) - lead) : int(audible[-1]) + lead]
         pause = np.zeros(max(0, round(pause_ms / speed) - LEAD_MS) * self.rate_hz // 1000, dtype="<i2")
         pcm = (np.clip(samples, -1.0, 1.0) * np.float32(32_767)).astype("<i2")
-        return bytes(pcm.tobytes() + pause.tobytes())
+        made: bytes = pcm.tobytes() + pause.tobytes()
+        self.cache.put(key, [made])
+        return made
 
     @staticmethod
     def _raw(voice: PiperVoice, ids: list[int], speed: float) -> Samples:
@@ -306,3 +313,60 @@ def shared(path: Path) -> Voice:
                 )
             _shared[path] = Voice(path)
         return _shared[path]
+
+
+def statuses() -> dict[str, str]:
+    """Of this process, for the health page."""
+    return {f"voice {path.stem}": one.status for path, one in _shared.items()}
+
+
+def close_shared() -> None:
+    """Stop the threads; the next use starts anew."""
+    with _sharing:
+        for one in _shared.values():
+            one.close()
+        _shared.clear()
+
+
+DEFAULT_VOICE = "en_US-joe-medium"
+TITLES = {"en_US": "American English", "en_GB": "British English"}
+LICENCES = {"en_US-joe-medium": "CC0-1.0 (the engine piper-tts is GPL-3)"}
+
+
+def _offers(weights: Path) -> tuple[Offer, ...]:
+    """The voice that comes along, and every other Piper voice (.onnx with its .onnx.json) put into the same folder."""
+    found = {path.stem: path for path in sorted((weights / "piper").glob("*.onnx")) if _config_path(path).is_file()}
+    return tuple(_offer(name, name in found) for name in dict.fromkeys((DEFAULT_VOICE, *found)))
+
+
+def _offer(name: str, is_there: bool) -> Offer:
+    region, _, rest = name.partition("-")
+    person, _, quality = rest.partition("-")
+    why_not = ""
+    if not is_installed():
+        why_not = "The voice engine is not installed: pip install piper-tts (GPL-3, a separate component)."
+    elif not is_there:
+        why_not = "Its weights are not on this machine yet: run `manage.py weights`."
+    return Offer(
+        f"piper/{name}",
+        f"{person.capitalize() or name} ({TITLES.get(region, region)})",
+        "voice",
+        f"Piper, {quality or 'unknown'} quality, on this machine.",
+        (region.split("_")[0],),
+        LICENCES.get(name, "See the voice's model card (the engine piper-tts is GPL-3)"),
+        why_not=why_not,
+    )
+
+
+def voice_of(key: str, weights: Path) -> Voice:
+    """The loaded voice of a spec's "piper/en_US-joe-medium"."""
+    return shared(weights / "piper" / f"{key.removeprefix('piper/')}.onnx")
+
+
+async def _make(spec: AgentSpec, around: Surroundings) -> TTS:
+    tts = PiperTTS(voice_of(spec.sounds.voice, around.weights))
+    await tts.ready()
+    return tts
+
+
+PROVIDER = Provider("piper", _offers, make_tts=_make)

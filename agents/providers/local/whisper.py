@@ -15,101 +15,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from agents.providers.local.hearing import Guess, believed, most_tokens, peak_rms
-from agents.providers.local.mel import log_mel
+from agents.providers.local.hearing import peak_rms
 from agents.providers.local.model_thread import ModelThread, Ticket
-from agents.speech import AudioFrame, ProviderError, STTStream, Transcript
+from agents.providers.local.whisper_model import LANGUAGES, PCM, RATE_HZ, WhisperModel
+from agents.providers.offers import Offer, Provider, Surroundings
+from agents.spec import AgentSpec
+from agents.speech import STT, AudioFrame, ProviderError, STTStream, Transcript
 
 logger = logging.getLogger(__name__)
 
-RATE_HZ = 16_000
 BYTES_PER_MS = RATE_HZ * 2 // 1000
 FINAL, INTERIM = 0.0, 1.0
 PRE_ROLL_MS = 320
 """Sound kept from before the onset: a VAD is late for an "h" or an "f"."""
 IDLE_KEPT_MS = 1_500
 """Sound kept while nobody speaks, so that an onset found late can still be told as when it was."""
-SILENCE_AFTER_MS = 900
-"""Zeros put behind the sound. Without them Whisper may lose the last word or start over (measured: "goodbye" lost at 0 ms)."""
-SHORTEST_MS = 1_600
-"""Sound and zeros together are at least this long."""
 WINDOW_MAX_MS, WINDOW_MIN_MS = 26_000, 16_000
 """Whisper hears 30 s at most: a longer utterance is cut at its quietest moment between these."""
 MAX_WINDOWS = 60
 INTERIM_EVERY_MS = 500
-INTERIM_STEP_TOKENS = 8
-"""How many tokens an interim decodes before it looks whether a final waits (about 70 ms)."""
-MAX_PROMPT_TOKENS = 80
-
-PCM = npt.NDArray[np.int16]
-
-
-class WhisperModel:
-    """The loaded network. Used by one thread only: ``Whisper``'s."""
-
-    def __init__(self, folder: Path) -> None:
-        import ctranslate2  # here, so that the web process, which only lists what there is, doesn't carry it
-        import tokenizers
-
-        self._array = ctranslate2.StorageView.from_array
-        # One thread: on two cores a second one made nothing faster (66 + 165 ms against 76 + 165 ms) and starved the rest.
-        self._model = ctranslate2.models.Whisper(
-            str(folder), device="cpu", compute_type="int8", inter_threads=1, intra_threads=1
-        )
-        self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._end = self._id("<|endoftext|>")
-
-    def _id(self, token: str) -> int | None:
-        found: int | None = self._tokenizer.token_to_id(token)
-        return found
-
-    def knows(self, language: str) -> bool:
-        return self._id(f"<|{language}|>") is not None
-
-    def prompt(self, language: str, keywords: tuple[str, ...]) -> list[int]:
-        """What decoding starts from: words to expect, then language and task."""
-        start: list[int] = []
-        if keywords:
-            words = self._tokenizer.encode(" " + ", ".join(keywords) + ".", add_special_tokens=False).ids
-            start = [self._must("<|startofprev|>"), *words[:MAX_PROMPT_TOKENS]]
-        task = ("<|startoftranscript|>", f"<|{language}|>", "<|transcribe|>", "<|notimestamps|>")
-        return start + [self._must(token) for token in task]
-
-    def _must(self, token: str) -> int:
-        number = self._id(token)
-        if number is None:
-            raise ProviderError(f"This Whisper model does not know {token}.", permanent=True)
-        return number
-
-    def hear(self, pcm: PCM, prompt: list[int], stop: Callable[[], bool] | None = None) -> tuple[str, float] | None:
-        """The words in up to 30 s of sound, and how sure they are (0–1). ``None`` if ``stop`` said so on the way."""
-        level = peak_rms(pcm)
-        seconds = len(pcm) / RATE_HZ
-        zeros = max(SILENCE_AFTER_MS, SHORTEST_MS - round(seconds * 1000)) * RATE_HZ // 1000
-        samples = np.zeros(len(pcm) + zeros, dtype=np.float32)
-        np.multiply(pcm, np.float32(1 / 32768), out=samples[: len(pcm)])
-        encoded = self._model.encode(self._array(log_mel(samples)[None]))
-        limit = most_tokens(seconds)
-        tokens: list[int] = []
-        score, no_speech = 0.0, 0.0
-        while len(tokens) < limit:
-            if stop is not None and stop():
-                return None
-            until = limit if stop is None else min(limit, len(tokens) + INTERIM_STEP_TOKENS)
-            # CTranslate2 counts what is given as decoded so far, and lets the text have half of ``max_length``.
-            result = self._model.generate(
-                encoded, [prompt + tokens], beam_size=1, max_length=max(2 * until, len(prompt) + until),
-                return_scores=True, return_no_speech_prob=True,
-            )[0]  # fmt: skip
-            score = result.scores[0]
-            no_speech = no_speech or result.no_speech_prob
-            tokens = result.sequences_ids[0]
-            if len(tokens) < until:
-                break
-        text = self._tokenizer.decode([token for token in tokens if self._end is None or token < self._end])
-        return believed(Guess(text, score, no_speech, level, seconds)), float(np.exp(score))
 
 
 class Whisper:
@@ -186,6 +111,19 @@ def shared(folder: Path) -> Whisper:
         if folder not in _shared:
             _shared[folder] = Whisper(folder)
         return _shared[folder]
+
+
+def statuses() -> dict[str, str]:
+    """Of this process, for the health page."""
+    return {path.name: one.status for path, one in _shared.items()}
+
+
+def close_shared() -> None:
+    """Stop the threads; the next use starts anew."""
+    with _sharing:
+        for one in _shared.values():
+            one.close()
+        _shared.clear()
 
 
 class WhisperSTT:
@@ -367,3 +305,26 @@ class WhisperStream:
         if self._results.full():  # nobody reads: the oldest is the least worth
             self._results.get_nowait()
         self._results.put_nowait(result)
+
+
+KEY = "whisper/base"
+FILES = ("model.bin", "tokenizer.json", "vocabulary.json", "config.json")
+
+
+def _offers(weights: Path) -> tuple[Offer, ...]:
+    absent = [file for file in FILES if not (weights / "whisper-base" / file).is_file()]
+    return (
+        Offer(
+            KEY, "Whisper base", "transcriber", "OpenAI's Whisper, small and quick, on this machine. Best in English.", LANGUAGES, "MIT",
+            why_not="Its weights are not on this machine yet: run `manage.py weights`." if absent else "",
+        ),
+    )  # fmt: skip
+
+
+async def _make(spec: AgentSpec, around: Surroundings) -> STT:
+    whisper = shared(around.weights / "whisper-base")
+    await whisper.ready()
+    return WhisperSTT(whisper)
+
+
+PROVIDER = Provider("whisper", _offers, make_stt=_make)

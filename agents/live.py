@@ -1,0 +1,174 @@
+"""From a spec to an agent that can talk: its ear, its voice and its mind, made of models shared by the whole process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from agents.mind import Mind
+from agents.pronunciation import Speaker
+from agents.providers import registry
+from agents.providers.local import embeddings, piper, weights, whisper
+from agents.providers.offers import Kind, Problem, Provider, Surroundings
+from agents.spec import AgentSpec
+from agents.speech import STT, TTS, ProviderError
+
+if TYPE_CHECKING:
+    import httpx2
+
+__all__ = ["LiveAgent", "Problem", "configure", "make", "problems", "status", "warm_up", "weights_dir"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAgent:
+    """All that a session needs of an agent. One a call: the mind remembers."""
+
+    spec: AgentSpec
+    stt: STT
+    tts: TTS
+    mind: Mind
+    speak_text: Callable[[str], str]
+    """Pronunciation for this spec and voice: plain text → what the TTS is given."""
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A voice that can speak lines before they are needed."""
+
+    def prepare(self, texts: Iterable[str], *, speed: float) -> None: ...
+
+
+@dataclass(slots=True)
+class _Configured:
+    weights: Path | None = None
+    http_client: Callable[[], httpx2.AsyncClient] | None = None
+    now: Callable[[], datetime] | None = None
+
+
+_configured = _Configured()
+
+
+def configure(
+    weights: Path | None = None,
+    *,
+    http_client: Callable[[], httpx2.AsyncClient] | None = None,
+    now: Callable[[], datetime] | None = None,
+) -> None:
+    """Tell this process where the weights are and how to reach people's addresses safely. What isn't given stays."""
+    _configured.weights = weights or _configured.weights
+    _configured.http_client = http_client or _configured.http_client
+    _configured.now = now or _configured.now
+
+
+def weights_dir() -> Path:
+    return _configured.weights or weights.folder()
+
+
+def _surroundings(secrets: Mapping[str, str]) -> Surroundings:
+    folder = weights_dir()
+    around = Surroundings(
+        folder, secrets, _configured.http_client, embedder=embeddings.shared(folder / "minilm-l6-v2-int8")
+    )
+    return replace(around, now=_configured.now) if _configured.now else around
+
+
+def _named(spec: AgentSpec) -> list[tuple[Kind, str, str]]:
+    """(kind, key, knob) of the three things a spec names."""
+    return [
+        ("transcriber", spec.listens.transcriber, "listens.transcriber"),
+        ("voice", spec.sounds.voice, "sounds.voice"),
+        ("model", spec.knows.model, "knows.model"),
+    ]
+
+
+def problems(spec: AgentSpec) -> list[Problem]:
+    """What would keep this spec from talking. Quick: looks at files and installed packages only."""
+    found: list[Problem] = []
+    for kind, key, path in _named(spec):
+        match registry.find(key, kind, weights_dir()):
+            case None:
+                found.append(Problem(path, f"There is no {kind} called “{key}” on this machine."))
+            case provider, offer:
+                if not offer.is_usable:
+                    found.append(Problem(path, f"{offer.title} can't be used: {offer.why_not}"))
+                elif not offer.speaks(spec.sounds.language):
+                    found.append(Problem(path, f"{offer.title} doesn't know the language “{spec.sounds.language}”."))
+                found += provider.problems(spec)
+    return found
+
+
+async def make(spec: AgentSpec, secrets: Mapping[str, str]) -> LiveAgent:
+    """The agent for one call. ``secrets``: credential name → plaintext. Raises ``ProviderError(permanent)`` in plain words.
+
+    Models that are not loaded yet are loaded now: ``warm_up`` spares the first caller that.
+    """
+    if faults := problems(spec):
+        raise ProviderError(" ".join(fault.message for fault in faults), permanent=True)
+    around = _surroundings(secrets)
+    hearing, speaking, thinking = (_provider(kind, key) for kind, key, _ in _named(spec))
+    if hearing.make_stt is None or speaking.make_tts is None or thinking.make_mind is None:
+        raise ProviderError("A vendor offers what it can't make.", permanent=True)
+    # One after another: each loads on its model's own thread, or is loaded already.
+    tts = await speaking.make_tts(spec, around)
+    speaker = Speaker(spec.sounds.pronunciations, language=spec.sounds.language, can_ipa=tts.can_ipa)
+    if isinstance(tts, Prepares):
+        tts.prepare([speaker.speak(line) for line in static_lines(spec)], speed=spec.sounds.voice_speed)
+    stt = await hearing.make_stt(spec, around)
+    mind = await thinking.make_mind(spec, around)
+    return LiveAgent(spec, stt, tts, mind, speaker.speak)
+
+
+def _provider(kind: Kind, key: str) -> Provider:
+    found = registry.find(key, kind, weights_dir())
+    if found is None:
+        raise ProviderError(f"There is no {kind} called “{key}” on this machine.", permanent=True)
+    return found[0]
+
+
+def static_lines(spec: AgentSpec) -> list[str]:
+    """What the agent will say in the same words in every call, the soonest needed first."""
+    lines = [spec.privacy.consent_line, spec.says.first_message, spec.says.goodbye, *spec.limits.reminders]
+    if spec.does.collect:
+        lines += [*(field.question for field in spec.does.collect), spec.does.done_message]
+    return [line for line in dict.fromkeys(lines) if line.strip()]
+
+
+async def warm_up(spec: AgentSpec | None = None) -> None:
+    """Load the models of this spec (or of a new agent) once in this process. What can't be loaded is logged, and shows in
+    ``status``: a worker without a voice still says why."""
+    folder = weights_dir()
+    spec = spec or AgentSpec()
+    if faults := problems(spec):
+        logger.warning("Not all models are ready: %s", " ".join(fault.message for fault in faults))
+    paths = {fault.path for fault in faults}
+    around = _surroundings({})
+    if "listens.transcriber" not in paths and (make_stt := _provider("transcriber", spec.listens.transcriber).make_stt):
+        await _attempt(make_stt(spec, around))
+    if "sounds.voice" not in paths and (make_tts := _provider("voice", spec.sounds.voice).make_tts):
+        await _attempt(make_tts(spec, around))
+    if (folder / "minilm-l6-v2-int8" / "model.onnx").is_file() and around.embedder is not None:
+        await _attempt(around.embedder.embed(["What time do you open?"]))
+
+
+async def _attempt(loading: object) -> None:
+    try:
+        await loading  # type: ignore[misc]
+    except ProviderError as error:
+        logger.warning("%s", error.message)
+
+
+def status() -> dict[str, str]:
+    """Model → "loaded", "loading", "not loaded" or "failed: …", for the health page. Of this process."""
+    return {**whisper.statuses(), **piper.statuses(), **embeddings.statuses()}
+
+
+async def close() -> None:
+    """Stop the models' threads; for the end of a process and of tests."""
+    await asyncio.to_thread(lambda: [module.close_shared() for module in (whisper, piper, embeddings)])

@@ -1,0 +1,98 @@
+"""The Whisper network on CTranslate2: sound of its true length in, words out. Used by one thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.providers.local.hearing import Guess, believed, most_tokens, peak_rms
+from agents.providers.local.mel import log_mel
+from agents.speech import ProviderError
+
+RATE_HZ = 16_000
+SILENCE_AFTER_MS = 900
+"""Zeros put behind the sound. Without them Whisper may lose the last word or start over (measured: "goodbye" lost at 0 ms)."""
+SHORTEST_MS = 1_600
+"""Sound and zeros together are at least this long."""
+INTERIM_STEP_TOKENS = 8
+"""How many tokens an interim decodes before it looks whether a final waits (about 70 ms)."""
+MAX_PROMPT_TOKENS = 80
+
+_CODES = """
+en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg lt la mi
+ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si km sn yo so af oc ka be tg sd
+gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su
+"""
+LANGUAGES = tuple(_CODES.split())
+"""What Whisper was trained on; of many of these it has heard little."""
+
+PCM = npt.NDArray[np.int16]
+
+
+class WhisperModel:
+    """The loaded network. Used by one thread only: ``Whisper``'s."""
+
+    def __init__(self, folder: Path) -> None:
+        import ctranslate2  # here, so that the web process, which only lists what there is, doesn't carry it
+        import tokenizers
+
+        self._array = ctranslate2.StorageView.from_array
+        # One thread: on two cores a second one made nothing faster (66 + 165 ms against 76 + 165 ms) and starved the rest.
+        self._model = ctranslate2.models.Whisper(
+            str(folder), device="cpu", compute_type="int8", inter_threads=1, intra_threads=1
+        )
+        self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._end = self._id("<|endoftext|>")
+
+    def _id(self, token: str) -> int | None:
+        found: int | None = self._tokenizer.token_to_id(token)
+        return found
+
+    def knows(self, language: str) -> bool:
+        return self._id(f"<|{language}|>") is not None
+
+    def prompt(self, language: str, keywords: tuple[str, ...]) -> list[int]:
+        """What decoding starts from: words to expect, then language and task."""
+        start: list[int] = []
+        if keywords:
+            words = self._tokenizer.encode(" " + ", ".join(keywords) + ".", add_special_tokens=False).ids
+            start = [self._must("<|startofprev|>"), *words[:MAX_PROMPT_TOKENS]]
+        task = ("<|startoftranscript|>", f"<|{language}|>", "<|transcribe|>", "<|notimestamps|>")
+        return start + [self._must(token) for token in task]
+
+    def _must(self, token: str) -> int:
+        number = self._id(token)
+        if number is None:
+            raise ProviderError(f"This Whisper model does not know {token}.", permanent=True)
+        return number
+
+    def hear(self, pcm: PCM, prompt: list[int], stop: Callable[[], bool] | None = None) -> tuple[str, float] | None:
+        """The words in up to 30 s of sound, and how sure they are (0–1). ``None`` if ``stop`` said so on the way."""
+        level = peak_rms(pcm)
+        seconds = len(pcm) / RATE_HZ
+        zeros = max(SILENCE_AFTER_MS, SHORTEST_MS - round(seconds * 1000)) * RATE_HZ // 1000
+        samples = np.zeros(len(pcm) + zeros, dtype=np.float32)
+        np.multiply(pcm, np.float32(1 / 32768), out=samples[: len(pcm)])
+        encoded = self._model.encode(self._array(log_mel(samples)[None]))
+        limit = most_tokens(seconds)
+        tokens: list[int] = []
+        score, no_speech = 0.0, 0.0
+        while len(tokens) < limit:
+            if stop is not None and stop():
+                return None
+            until = limit if stop is None else min(limit, len(tokens) + INTERIM_STEP_TOKENS)
+            # CTranslate2 counts what is given as decoded so far, and lets the text have half of ``max_length``.
+            result = self._model.generate(
+                encoded, [prompt + tokens], beam_size=1, max_length=max(2 * until, len(prompt) + until),
+                return_scores=True, return_no_speech_prob=True,
+            )[0]  # fmt: skip
+            score = result.scores[0]
+            no_speech = no_speech or result.no_speech_prob
+            tokens = result.sequences_ids[0]
+            if len(tokens) < until:
+                break
+        text = self._tokenizer.decode([token for token in tokens if self._end is None or token < self._end])
+        return believed(Guess(text, score, no_speech, level, seconds)), float(np.exp(score))

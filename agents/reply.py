@@ -1,0 +1,319 @@
+"""A mind that is a language model: what it is told, what it may do, and its words as phrases to speak.
+
+A reply may be asked for before it is sure that the caller has finished. So nothing that a tool finds out lasts until
+``commit``: each revision works on its own copy.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from agents.collect import understand
+from agents.conversation import Conversation
+from agents.llm import LLM, Finished, Message, Text, Tool, ToolCall
+from agents.mind import Collected, EndCall, ReplyPart, Say, Thought, Utterance, Value
+from agents.phrases import PhraseSplitter
+from agents.spec import AgentSpec, CollectField, FieldType
+from agents.speech import ProviderError
+
+MAX_STEPS = 4
+"""Questions to the model in one turn: each round of tools is one."""
+MAX_HISTORY_CHARS = 24_000
+MAX_REVISIONS = 16
+
+RULES = """\
+You are talking on the phone. Your words are read aloud by a voice, and the caller's words come from a transcriber that may mishear.
+- Answer in one or two short sentences. Ask one thing at a time.
+- Plain spoken words only: no markdown, no lists, no emoji, no stage directions, no links.
+- Use only what you are told below and what the caller says. If you don't know something, say so; never make up facts, prices or times.
+- If words make no sense, they were misheard: ask again.
+- When an earlier answer of yours ends with "—", the caller interrupted you there and did not hear the rest."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What one revision would know if it were the turn."""
+
+    values: dict[str, Value]
+    confirmed: set[str] = field(default_factory=set)
+
+
+class LLMMind:
+    """``agents.mind.Mind`` on any ``LLM``."""
+
+    def __init__(self, spec: AgentSpec, llm: LLM, *, now: Callable[[], datetime]) -> None:
+        self._spec = spec
+        self._llm = llm
+        self._now = now
+        self._region = spec.sounds.language.partition("-")[2] or "US"
+        self._fields = {one.key: one for one in spec.does.collect}
+        self._kept = _Draft(dict.fromkeys(self._fields))
+        self._drafts: dict[int, _Draft] = {}
+
+    def greet(self) -> list[ReplyPart]:
+        first = self._spec.says.first_message.strip()
+        return [Say(first)] if first else []
+
+    async def reply(self, utterance: Utterance, conversation: Conversation) -> AsyncIterator[ReplyPart]:
+        draft = _Draft(dict(self._kept.values), set(self._kept.confirmed))
+        self._drafts[utterance.revision] = draft
+        while len(self._drafts) > MAX_REVISIONS:
+            del self._drafts[min(self._drafts)]
+        messages = [Message("system", self._instructions(draft)), *_history(conversation, utterance)]
+        turn = _Turn()
+        for step in range(MAX_STEPS):
+            calls: list[ToolCall] = []
+            tools = self._tools() if step < MAX_STEPS - 1 else []
+            async for part in self._listen(messages, tools, turn, calls):
+                yield part
+            if not calls:
+                break
+            results = [self._do(call, draft, turn) for call in calls]
+            for part in turn.take_found():
+                yield part
+            if turn.wants_to_end or (turn.has_spoken and not any(result.startswith("Not saved") for result in results)):
+                break  # it has said what it wanted to: asking once more would only make it repeat itself
+            messages.append(Message("assistant", turn.step_text, tuple(calls)))
+            messages += [Message("tool", result, answers=call.id) for call, result in zip(calls, results, strict=True)]
+        if turn.wants_to_end and not turn.has_spoken:
+            yield Say(self._spec.says.goodbye)
+            turn.has_spoken = True
+        if not turn.has_spoken:
+            raise ProviderError(f"The model “{self._llm.name}” answered with nothing.")
+        yield turn.thought(self._llm.name)
+        if turn.wants_to_end:
+            yield EndCall("agent_goodbye")
+
+    def commit(self, revision: int) -> None:
+        if revision in self._drafts:
+            self._kept = self._drafts[revision]
+        self._drafts.clear()
+
+    def collected(self) -> dict[str, Value]:
+        return dict(self._kept.values)
+
+    async def close(self) -> None:
+        await self._llm.close()
+
+    async def _listen(
+        self, messages: list[Message], tools: list[Tool], turn: _Turn, calls: list[ToolCall]
+    ) -> AsyncIterator[ReplyPart]:
+        """One question to the model: its words as phrases, its tool calls into ``calls``."""
+        splitter, unthought = PhraseSplitter(), _WithoutThinking()
+        turn.step_text = ""
+        answer = self._llm.stream(messages, tools)
+        try:
+            async for event in answer:
+                match event:
+                    case Text(delta):
+                        said = unthought.push(delta)
+                        turn.step_text += said
+                        for phrase in splitter.push(said):
+                            yield turn.say(phrase)
+                    case ToolCall():
+                        calls.append(event)
+                    case Finished():
+                        turn.finished(event)
+        except ProviderError:
+            # Half an answer is better than none; but a fault before the first word is for the session to hear of.
+            if not turn.has_spoken:
+                raise
+            turn.was_cut_off = True
+        finally:
+            if isinstance(answer, AsyncGenerator):
+                await answer.aclose()
+        for phrase in splitter.push(unthought.flush()) + splitter.flush():
+            yield turn.say(phrase)
+
+    def _tools(self) -> list[Tool]:
+        tools = [Tool("end_call", "Hang up. Only after the caller has said goodbye or wants nothing more, and after you have said goodbye.",
+                      {"type": "object", "properties": {}})]  # fmt: skip
+        if self._fields:
+            tools.insert(0, Tool(
+                "save_details", "Note down something the caller told you, as soon as they say it, and again when they correct it.",
+                {
+                    "type": "object",
+                    "properties": {
+                        "key": {"type": "string", "enum": list(self._fields)},
+                        "value": {"type": "string", "description": "In the caller's words, e.g. “next Wednesday at 3 pm”."},
+                        "confirmed": {"type": "boolean", "description": "true once the caller has confirmed what you read back"},
+                    },
+                    "required": ["key", "value"],
+                },
+            ))  # fmt: skip
+        return tools
+
+    def _do(self, call: ToolCall, draft: _Draft, turn: _Turn) -> str:
+        """Carry out a tool on this revision's draft; what the model is told of it."""
+        try:
+            given = json.loads(call.arguments or "{}")
+        except ValueError:
+            given = None
+        if not isinstance(given, dict):
+            return "Not saved: the arguments were not a JSON object."
+        if call.name == "end_call":
+            turn.wants_to_end = True
+            return "The call ends."
+        if call.name != "save_details":
+            return f"Not saved: there is no tool called {call.name}."
+        asked = self._fields.get(str(given.get("key", "")))
+        if asked is None:
+            return f"Not saved: the keys are {', '.join(self._fields)}."
+        text = str(given.get("value", "")).strip()
+        found = self._understood(asked, text)
+        if found is None:
+            return f"Not saved: “{text[:80]}” is not {_KINDS[asked.type]}{_of(asked)}. Ask the caller again."
+        value, spoken = found
+        is_confirmed = not asked.read_back or given.get("confirmed") is True
+        draft.values[asked.key] = value
+        (draft.confirmed.add if is_confirmed else draft.confirmed.discard)(asked.key)
+        turn.found.append(Collected(asked.key, value, spoken, is_confirmed))
+        return f"Saved: {spoken}." + ("" if is_confirmed else " Read it back and ask if that is right.")
+
+    def _understood(self, asked: CollectField, text: str) -> tuple[Value, str] | None:
+        if not text:
+            return None
+        found = understand(asked, text, now=self._now(), region=self._region, asked=True)
+        if found is not None and found.is_complete:
+            return found.value, found.spoken
+        return (text[:500], text[:500]) if asked.type in (FieldType.TEXT, FieldType.PERSON) else None
+
+    def _instructions(self, draft: _Draft) -> str:
+        now = self._now()
+        parts = [
+            RULES,
+            f"Speak the language of the code {self._spec.sounds.language}.",
+            f"It is {now:%A}, {now.day} {now:%B %Y}, {now:%H:%M}.",
+            self._spec.says.prompt.strip(),
+        ]
+        if self._fields:
+            when = (
+                "Right from the start" if self._spec.does.when_to_collect == "always"
+                else f"When the caller wants to {self._spec.does.collect_intent.strip().rstrip('.')}"
+            )  # fmt: skip
+            lines = [
+                f"- {one.key}: {_KINDS[one.type]}{_of(one)}. {one.question}{_manner(one)}{_known(one, draft)}"
+                for one in self._fields.values()
+            ]
+            parts.append(
+                f"{when}, find out the following, one question at a time, skipping what the caller has said already. "
+                "Call save_details for each as soon as you know it:\n" + "\n".join(lines)
+                + f"\nWhen all of it is known, say: {self._spec.does.done_message}"
+            )  # fmt: skip
+        endings = ", ".join(f"“{phrase}”" for phrase in self._spec.says.ending_phrases)
+        parts.append(
+            f"When the caller is done (for example says {endings or '“goodbye”'}), say “{self._spec.says.goodbye}” and call end_call."
+        )
+        return "\n\n".join(part for part in parts if part)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What has happened in this turn so far."""
+
+    began_s: float = field(default_factory=time.monotonic)
+    has_spoken: bool = False
+    wants_to_end: bool = False
+    was_cut_off: bool = False
+    step_text: str = ""
+    found: list[Collected] = field(default_factory=list)
+    steps: int = 0
+    prompt_tokens: int = 0
+    reply_tokens: int = 0
+    first_token_ms: int = 0
+
+    def say(self, phrase: str) -> Say:
+        self.has_spoken = True
+        return Say(phrase)
+
+    def take_found(self) -> list[Collected]:
+        found, self.found = self.found, []
+        return found
+
+    def finished(self, event: Finished) -> None:
+        self.steps += 1
+        self.prompt_tokens += event.prompt_tokens
+        self.reply_tokens += event.reply_tokens
+        self.first_token_ms = self.first_token_ms or event.first_token_ms
+
+    def thought(self, model: str) -> Thought:
+        return Thought("model", {
+            "model": model, "questions": self.steps, "prompt_tokens": self.prompt_tokens, "reply_tokens": self.reply_tokens,
+            "first_token_ms": self.first_token_ms, "took_ms": round((time.monotonic() - self.began_s) * 1000), "was_cut_off": self.was_cut_off,
+        })  # fmt: skip
+
+
+class _WithoutThinking:
+    """Drops ``<think>…</think>``, which reasoning models on local servers write before they answer."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._is_thinking = False
+
+    def push(self, delta: str) -> str:
+        self._held += delta
+        said = ""
+        while True:
+            tag = "</think>" if self._is_thinking else "<think>"
+            before, found, after = self._held.partition(tag)
+            if not found:
+                break
+            said += "" if self._is_thinking else before
+            self._held, self._is_thinking = after, not self._is_thinking
+        # The beginning of a tag may be at the end.
+        kept = next((size for size in range(len(tag) - 1, 0, -1) if self._held.endswith(tag[:size])), 0)
+        out, self._held = self._held[: len(self._held) - kept], self._held[len(self._held) - kept :]
+        return said + ("" if self._is_thinking else out)
+
+    def flush(self) -> str:
+        rest, self._held = self._held, ""
+        return "" if self._is_thinking else rest
+
+
+def _history(conversation: Conversation, utterance: Utterance) -> list[Message]:
+    """As it was heard: where the caller barged in, the agent's words end with a dash."""
+    turns = list(conversation.turns)
+    if turns and turns[-1].role == "caller" and turns[-1].text == utterance.text:
+        turns.pop()
+    messages = [
+        Message("user", turn.text)
+        if turn.role == "caller"
+        else Message("assistant", turn.text + (" —" if turn.was_cut else ""))
+        for turn in turns
+        if turn.text.strip() or turn.was_cut
+    ]
+    size = len(utterance.text)
+    for index in range(len(messages) - 1, -1, -1):
+        size += len(messages[index].text)
+        if size > MAX_HISTORY_CHARS:
+            messages = messages[index + 1 :]
+            break
+    return [*messages, Message("user", utterance.text)]
+
+
+_KINDS = {
+    FieldType.PERSON: "a person's name", FieldType.PHONE: "a phone number", FieldType.EMAIL: "an e-mail address",
+    FieldType.DATETIME: "a day and time", FieldType.NUMBER: "a number", FieldType.YES_NO: "a yes or no",
+    FieldType.CHOICE: "one of the choices", FieldType.TEXT: "words",
+}  # fmt: skip
+
+
+def _of(one: CollectField) -> str:
+    return f" ({', '.join(one.choices)})" if one.choices else ""
+
+
+def _manner(one: CollectField) -> str:
+    return (" Read the answer back and ask if it is right." if one.read_back else "") + (
+        "" if one.is_required else " Ask once; it may stay open."
+    )
+
+
+def _known(one: CollectField, draft: _Draft) -> str:
+    value = draft.values.get(one.key)
+    if value is None:
+        return ""
+    return f" Known: {value}{'' if one.key in draft.confirmed or not one.read_back else ', not confirmed yet'}."
