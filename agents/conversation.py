@@ -20,7 +20,10 @@ class Said:
 
 @dataclass(slots=True)
 class Conversation:
-    """The turns of a call in order. An agent's turn is entered when it starts and cut when the caller barges in."""
+    """The turns of a call in order. An agent's turn is entered when it starts and cut when the caller barges in.
+
+    While a mind makes its reply, the utterance it replies to is not entered yet: it may still turn out not to be the turn.
+    """
 
     turns: list[Said] = field(default_factory=list)
 
@@ -30,13 +33,27 @@ class Conversation:
     def agent_said(self, text: str) -> None:
         self.turns.append(Said("agent", text, intended=text))
 
-    def cut_agent(self, heard: str) -> None:
+    def agent_goes_on(self, text: str) -> None:
+        """The next phrase of the agent's last turn."""
+        index = self._last_agent()
+        if index is None:
+            self.agent_said(text)
+            return
+        turn = self.turns[index]
+        longer = f"{turn.text} {text}".strip()
+        self.turns[index] = replace(turn, text=longer, intended=longer)
+
+    def cut_agent(self, heard: str, *, intended: str | None = None) -> None:
         """The caller barged in: of the agent's last turn only ``heard`` reached them."""
-        for index in range(len(self.turns) - 1, -1, -1):
-            if self.turns[index].role == "agent":
-                self.turns[index] = replace(self.turns[index], text=heard, was_cut=True)
-                return
+        index = self._last_agent()
+        if index is not None:
+            turn = self.turns[index]
+            self.turns[index] = replace(turn, text=heard, intended=intended or turn.intended, was_cut=True)
 
     @property
     def last_agent(self) -> Said | None:
-        return next((turn for turn in reversed(self.turns) if turn.role == "agent"), None)
+        index = self._last_agent()
+        return None if index is None else self.turns[index]
+
+    def _last_agent(self) -> int | None:
+        return next((index for index in range(len(self.turns) - 1, -1, -1) if self.turns[index].role == "agent"), None)

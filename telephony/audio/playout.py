@@ -48,22 +48,23 @@ class PhraseStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """All of the generation has been heard."""
-
-    generation: int
-
-
-PlayoutEvent = PhraseStarted | Finished
-
-
-@dataclass(frozen=True, slots=True)
 class Heard:
     """How much of a generation reached the caller. ``text`` is a prefix of its phrases joined by spaces."""
 
     text: str
     played_ms: int
     was_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """All there is of the generation has been heard."""
+
+    generation: int
+    heard: Heard
+
+
+PlayoutEvent = PhraseStarted | Finished
 
 
 @dataclass(slots=True)
@@ -104,7 +105,6 @@ class Playout:
         self,
         *,
         delay_ms: int = 0,
-        background: Samples | None = None,
         on_pull: Callable[[bytes], None] | None = None,
     ) -> None:
         self.delay_ms = delay_ms
@@ -114,7 +114,8 @@ class Playout:
         """20 ms each: the clock itself."""
         self.last = SILENCE
         """What the last ``pull`` gave."""
-        self._background = None if background is None or not len(background) else background
+        self.background: Samples | None = None
+        """A loop mixed under everything, see ``ambience``."""
         self._background_at = 0
         self._on_pull = on_pull
         self._newest = 0
@@ -154,11 +155,11 @@ class Playout:
         reply.waits = 0
         return True
 
-    def finish(self, generation: int) -> None:
-        """Nothing more comes: the generation is over when this has been heard."""
+    def finish(self, generation: int, *, is_broken: bool = False) -> None:
+        """Nothing more comes: the generation is over when this has been heard. ``is_broken``: its last phrase is not all there."""
         reply = self._find(generation)
         if reply is not None:
-            if reply.phrases and reply.phrases[-1].end is None:
+            if not is_broken and reply.phrases and reply.phrases[-1].end is None:
                 reply.phrases[-1].end = reply.pushed
             reply.is_complete = True
 
@@ -170,14 +171,14 @@ class Playout:
     # ---- the floor
 
     def release(self, generation: int) -> bool:
-        """Let the caller hear it, as far as there is sound; what is playing is cut. False: it is over."""
+        """Let the caller hear it, as far as there is sound; what is playing is cut. If paused, it waits for ``resume``.
+        False: it is over."""
         if self._held is None or self._held.generation != generation:
             return False
         if self._playing is not None:
             self.cut(self._playing.generation)
         self._playing, self._held = self._held, None
         self._recent.clear()
-        self.is_paused = False
         return True
 
     def hold(self, generation: int) -> bool:
@@ -241,8 +242,7 @@ class Playout:
             return Heard("", 0, False)
         back = self._delay_pulls()
         samples = self._recent[-1 - back] if back < len(self._recent) else 0
-        text = _heard_text(reply, samples)
-        return Heard(text, samples * 1000 // PLAYOUT_RATE_HZ, reply.is_complete and samples >= reply.pushed)
+        return _heard(reply, samples)
 
     def events(self) -> list[PlayoutEvent]:
         """What happened since this was last asked, in order."""
@@ -265,8 +265,8 @@ class Playout:
         if reply is not None:
             self._recent.append(reply.played)
             self._check_finished(reply)
-        if self._background is not None:
-            pcm = self._mix(pcm, self._background)
+        if self.background is not None and len(self.background):
+            pcm = self._mix(pcm, self.background)
         self.last = pcm
         if self._on_pull is not None:
             self._on_pull(pcm)
@@ -297,7 +297,7 @@ class Playout:
             return
         reply.waits += 1
         if reply.waits > self._delay_pulls():
-            self._events.append(Finished(reply.generation))
+            self._events.append(Finished(reply.generation, _heard(reply, reply.pushed)))
             self._playing = None
             self.is_paused = False
 
@@ -341,10 +341,16 @@ def _scaled_head(pcm: bytes) -> bytes:
     return samples.tobytes()
 
 
+def _heard(reply: _Reply, samples: int) -> Heard:
+    text = _heard_text(reply, samples)
+    is_whole = reply.is_complete and samples >= reply.pushed and all(phrase.end is not None for phrase in reply.phrases)
+    return Heard(text, samples * 1000 // PLAYOUT_RATE_HZ, is_whole)
+
+
 def _heard_text(reply: _Reply, samples: int) -> str:
     heard: list[str] = []
     for phrase in reply.phrases:
-        if phrase.begin >= samples:
+        if phrase.begin >= samples and not (phrase.end == phrase.begin == samples):
             break
         if phrase.end is not None and samples >= phrase.end:
             heard.append(phrase.text)

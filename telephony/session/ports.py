@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Protocol, runtime_checkable
 
 from agents.speech import AudioFrame
 from telephony.audio.playout import Playout
@@ -49,3 +49,10 @@ class Tap(Protocol):
 
     def agent(self, pcm: bytes) -> None:
         """20 ms at ``PLAYOUT_RATE_HZ``, as pulled."""
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A voice that can speak lines in advance, for when they are needed at once."""
+
+    def prepare(self, texts: Iterable[str], *, speed: float) -> None: ...

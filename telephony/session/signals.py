@@ -79,6 +79,11 @@ class ReplyFailed:
     stage: Stage
 
 
+@dataclass(frozen=True, slots=True)
+class EarLost:
+    """The transcriber is gone for good."""
+
+
 Signal = (
     Answered
     | Ticked
@@ -90,6 +95,7 @@ Signal = (
     | AgentEnding
     | AgentFinished
     | ReplyFailed
+    | EarLost
 )
 
 # ---- asked for
@@ -119,9 +125,11 @@ class Speculate:
 
 @dataclass(frozen=True, slots=True)
 class EndTurn:
-    """This was the caller's turn: let the answer out. ``pause_over_ms``: when the silence alone had lasted long enough."""
+    """This was the caller's turn: let the answer out. Their last sound was at ``stopped_ms``; at ``pause_over_ms`` silence alone
+    had lasted long enough."""
 
     utterance: Utterance
+    stopped_ms: int
     pause_over_ms: int
 
 
@@ -165,6 +173,8 @@ class SayLine:
 
     line: Line
     text: str = ""
+    hang_up: str = ""
+    """Why the call ends after it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,11 @@ A turn is never committed without the final transcript of its last sound, but fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from agents.mind import Utterance
-from agents.spec import AgentSpec, FirstSpeaker, Sensitivity
 from telephony.audio.vad import SpeechStarted, SpeechStopped
+from telephony.session.knobs import TurnSettings
 from telephony.session.signals import (
     Action,
     AgentAsked,
@@ -41,6 +40,7 @@ from telephony.session.signals import (
     Answered,
     BargeIn,
     DropUtterance,
+    EarLost,
     EndTurn,
     Fill,
     FlushTranscript,
@@ -60,51 +60,6 @@ from telephony.session.signals import (
     Withdraw,
 )
 from telephony.session.words import Kind, cleaned, kind_of, normalised, pause_ms
-
-_YIELD_MS = {Sensitivity.LOW: 600, Sensitivity.MEDIUM: 350, Sensitivity.HIGH: 200}
-_PROTECTED = (Line.CONSENT, Line.GOODBYE)
-
-
-@dataclass(frozen=True, slots=True)
-class TurnSettings:
-    """The knobs of turn-taking. The first are the builder's, the others are ours."""
-
-    language: str = "en-US"
-    agent_speaks_first: bool = True
-    has_consent_line: bool = False
-    endpointing_ms: int = 500
-    barge_in: bool = True
-    yield_ms: int = 350
-    """Speech this long takes the floor, if it is words."""
-    reminder_after_ms: int = 8_000
-    reminders: tuple[str, ...] = ()
-    hang_up_after_silence_ms: int = 30_000
-    max_duration_ms: int = 600_000
-    speculate_after_ms: int = 160
-    transcript_wait_ms: int = 2_500
-    sure_ms: int = 400
-    """Speech this much longer than ``yield_ms`` takes the floor without known words."""
-    cough_wait_ms: int = 300
-    """After a sound shorter than ``yield_ms``: how long its words are waited for before the agent goes on."""
-    max_pause_ms: int = 1_200
-    fill_after_ms: int = 2_000
-    preparing_limit_ms: int = 20_000
-    """Nothing prepared takes longer: the session's own deadlines are shorter. A last resort, so that every call ends."""
-
-    @classmethod
-    def of(cls, spec: AgentSpec) -> TurnSettings:
-        return cls(
-            language=spec.sounds.language,
-            agent_speaks_first=spec.says.first_speaker is FirstSpeaker.AGENT,
-            has_consent_line=spec.privacy.record and bool(spec.privacy.consent_line.strip()),
-            endpointing_ms=spec.listens.endpointing_ms,
-            barge_in=spec.listens.barge_in,
-            yield_ms=_YIELD_MS[spec.listens.barge_in_sensitivity],
-            reminder_after_ms=spec.limits.reminder_after_s * 1000,
-            reminders=spec.limits.reminders,
-            hang_up_after_silence_ms=spec.limits.hang_up_after_silence_s * 1000,
-            max_duration_ms=spec.limits.max_duration_s * 1000,
-        )
 
 
 class Caller(Enum):
@@ -187,6 +142,8 @@ class TurnTaker:
                 self._on_agent_finished(hang_up)
             case ReplyFailed(stage):
                 self._on_failure(stage)
+            case EarLost():
+                self._say(Line.GOODBYE, hang_up="stt_failed")
         if not self.has_ended:
             self._decide()
         actions, self._actions = self._actions, []
@@ -195,12 +152,11 @@ class TurnTaker:
     @property
     def is_protected(self) -> bool:
         """What the agent says now is said to the end."""
-        return bool(self._hang_up == "max_duration" or self.line in _PROTECTED)
+        return self.line is Line.CONSENT or (self._hang_up not in ("", "silence"))
 
     @property
-    def turn(self) -> Utterance | None:
-        """The caller's turn being answered, as far as it has been speculated on."""
-        return self._speculated
+    def waits_for_answer(self) -> bool:
+        return self.agent is Agent.PREPARING and self.line is None
 
     # ---- what is told
 
@@ -261,7 +217,7 @@ class TurnTaker:
     def _on_agent_finished(self, hang_up: str) -> None:
         if self.agent is Agent.SILENT:
             return
-        line = self.line
+        line, was_protected = self.line, self.is_protected
         if line is None and self.caller is Caller.ANSWERED:
             self._close_utterance()  # an answer without a sound
         self._end_agent()
@@ -269,8 +225,9 @@ class TurnTaker:
             self._alone_since_ms = self.now_ms
         if line is None:
             self._failures = 0
-        if self._hang_up or hang_up:
-            self._end(self._hang_up or hang_up)
+        self._hang_up = self._hang_up or hang_up
+        if self._hang_up and (was_protected or self.caller is Caller.QUIET):
+            self._end(self._hang_up)
         elif line is Line.CONSENT and self.settings.agent_speaks_first:
             self._say(Line.GREETING)
 
@@ -314,7 +271,8 @@ class TurnTaker:
                 self._fail("stt")
                 return
             self._text, self._covered_ms = self._guess, self._stopped_ms  # better than nothing
-        if not normalised(self._text):
+        kind = kind_of(self._text, self.settings.language, in_farewell=bool(self._hang_up))
+        if kind is Kind.NOTHING or (self._hang_up and kind is Kind.BACKCHANNEL):
             self._drop()
             return
         if self._speculated is None or normalised(self._speculated.text) != normalised(self._text):
@@ -325,9 +283,8 @@ class TurnTaker:
         if silence_ms >= needed_ms:
             self.caller = Caller.ANSWERED
             self._prepare(None)
-            self._filled = False
-            self._reminded = 0
-            self._do(EndTurn(self._speculated, self._stopped_ms + needed_ms))
+            self._filled, self._reminded, self._hang_up = False, 0, ""
+            self._do(EndTurn(self._speculated, self._stopped_ms, self._stopped_ms + needed_ms))
 
     def _decide_floor(self) -> None:
         """The caller makes sounds while the agent has the floor."""
@@ -336,7 +293,7 @@ class TurnTaker:
             self._text if is_known else self._guess,
             self.settings.language,
             in_greeting=self.line is Line.GREETING,
-            in_farewell=self._is_ending,
+            in_farewell=self._is_ending or self.line is Line.GOODBYE,
         )
         if is_known and kind in (Kind.NOTHING, Kind.BACKCHANNEL):
             if not (kind is Kind.BACKCHANNEL and self._is_question):
@@ -425,12 +382,15 @@ class TurnTaker:
             self._do(ResumePlayout())
 
     def _yield(self) -> None:
+        self._hang_up = ""
         self._do(BargeIn(self._onset_ms))
         self._end_agent()
 
     def _drop(self) -> None:
         self._do(DropUtterance(self._text))
         self._close_utterance()
+        if self._hang_up and self.agent is Agent.SILENT:
+            self._end(self._hang_up)  # the goodbye was heard, and this was nothing
 
     def _close_utterance(self) -> None:
         self.caller = Caller.QUIET
@@ -440,18 +400,18 @@ class TurnTaker:
 
     def _prepare(self, line: Line | None) -> None:
         self.agent, self.line, self._prepared_at_ms = Agent.PREPARING, line, self.now_ms
-        self._expects, self._is_question, self._is_ending = None, False, False
+        self._is_question = self._is_ending = False
 
     def _end_agent(self) -> None:
         self.agent, self.line, self.is_hushed = Agent.SILENT, None, False
         self._is_ending = self._is_question = False
-        self._quiet_since_ms = self._alone_since_ms if self.now_ms < self._alone_since_ms else self.now_ms
+        self._quiet_since_ms = self.now_ms
 
     def _say(self, line: Line, text: str = "", *, hang_up: str = "") -> None:
         self._hang_up = hang_up
         self._prepare(line)
         self.is_hushed = False
-        self._do(SayLine(line, text))
+        self._do(SayLine(line, text, hang_up))
 
     def _fail(self, stage: Stage, *, can_speak: bool = True) -> None:
         self._failures += 1

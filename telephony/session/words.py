@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from agents.spec import CollectField, FieldType
+
 
 class Kind(Enum):
     """What was said while the agent had the floor."""
@@ -109,6 +111,7 @@ _NOT_WORD = re.compile(r"[^\w'@]+")
 _ENDS = re.compile(r"[.?!。？！]['\")»”]*$")
 _TRAILS_OFF = re.compile(r"(\.{2,}|…|[,;:–—-])\s*$")
 _PHONE_DIGITS = 10
+_PIECEWISE = {FieldType.PHONE: "phone", FieldType.EMAIL: "email", FieldType.NUMBER: "number"}
 
 
 def cleaned(text: str) -> str:
@@ -186,3 +189,24 @@ def _is_made_of(words: str, phrases: frozenset[str]) -> bool:
         else:
             return False
     return True
+
+
+class AskedFor:
+    """Which of the agent's phrases ask for something people say in pieces."""
+
+    def __init__(self, fields: tuple[CollectField, ...]) -> None:
+        self._questions = {
+            normalised(field.question): kind for field in fields if (kind := _PIECEWISE.get(field.type)) is not None
+        }
+
+    def kind(self, phrase: str) -> str | None:
+        """ "phone", "email", "number" or None."""
+        words = normalised(phrase)
+        for question, kind in self._questions.items():
+            if question in words or (len(words.split()) > 2 and words in question):
+                return kind
+        if not phrase.rstrip().endswith("?"):
+            return None
+        if re.search(r"phone|telephone|telefon|teléfono|téléphone|call you back", words):
+            return "phone"
+        return "email" if re.search(r"e mail|email|correo|courriel", words) else None

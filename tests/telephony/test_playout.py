@@ -139,7 +139,7 @@ def test_it_is_finished_when_it_was_heard_not_when_it_was_sent() -> None:
     for _ in range(8):
         playout.pull()
         seen.append(playout.events())
-    assert seen == [[PhraseStarted(1, 0)], [], [], [], [Finished(1)], [], [], []]
+    assert seen == [[PhraseStarted(1, 0)], [], [], [], [Finished(1, Heard("hello", 40, True))], [], [], []]
 
 
 def test_a_reply_that_goes_on_is_not_finished_by_a_gap() -> None:
@@ -155,7 +155,7 @@ def test_a_reply_that_goes_on_is_not_finished_by_a_gap() -> None:
     playout.finish(1)
     playout.pull()
     playout.pull()
-    assert playout.events() == [PhraseStarted(1, 0), PhraseStarted(1, 1), Finished(1)]
+    assert playout.events() == [PhraseStarted(1, 0), PhraseStarted(1, 1), Finished(1, Heard("a b", 40, True))]
 
 
 def test_an_empty_reply_finishes() -> None:
@@ -164,7 +164,7 @@ def test_an_empty_reply_finishes() -> None:
     playout.finish(1)
     playout.release(1)
     playout.pull()
-    assert playout.events() == [Finished(1)]
+    assert playout.events() == [Finished(1, Heard("", 0, True))]
 
 
 def test_heard_words_of_several_phrases() -> None:
@@ -182,6 +182,20 @@ def test_heard_words_of_several_phrases() -> None:
     assert "Hello there. How are you?".startswith(playout.heard(1).text)
 
 
+def test_of_a_broken_phrase_only_the_words_that_fit_were_heard() -> None:
+    playout = Playout()
+    playout.begin(1)
+    playout.release(1)
+    playout.phrase(1, "Your appointment is on Monday at nine.")
+    playout.push(1, ramp(600))
+    playout.finish(1, is_broken=True)
+    for _ in range(31):
+        playout.pull()
+    finished = playout.events()[-1]
+    assert isinstance(finished, Finished)
+    assert finished.heard == Heard("Your", 600, False)
+
+
 def test_a_minute_of_backlog_is_refused() -> None:
     playout = Playout()
     playout.begin(1)
@@ -193,7 +207,8 @@ def test_a_minute_of_backlog_is_refused() -> None:
 
 def test_background_is_mixed_under_silence_and_speech() -> None:
     noise = np.arange(FRAME_SAMPLES * 3 // 2, dtype=np.int16)
-    playout = Playout(background=noise)
+    playout = Playout()
+    playout.background = noise
     first = np.frombuffer(playout.pull(), dtype="<i2")
     assert (first == noise[:FRAME_SAMPLES]).all()
     playout.begin(1)

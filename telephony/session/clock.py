@@ -1,0 +1,71 @@
+"""The call's clock: milliseconds of caller audio. Deadlines are set on it, so that a stalled machine is not taken for a stalled
+vendor, and a test can run a call as fast as it computes."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+
+
+class CallClock:
+    def __init__(self) -> None:
+        self.now_ms = 0
+        self._deadlines: set[_Deadline] = set()
+        self._ticked = asyncio.Event()
+
+    def tick(self, now_ms: int) -> None:
+        """A frame is over. Wakes whoever waits for time."""
+        self.now_ms = now_ms
+        if self._deadlines:
+            for deadline in [each for each in self._deadlines if each.at_ms <= now_ms]:
+                deadline.expire()
+        self._ticked.set()
+        self._ticked = asyncio.Event()
+
+    async def next_tick(self) -> None:
+        await self._ticked.wait()
+
+    def timeout(self, after_ms: int) -> _Deadline:
+        """``async with clock.timeout(5_000): …`` raises ``TimeoutError`` when the call has gone on for so long."""
+        return _Deadline(self, self.now_ms + after_ms)
+
+    def add(self, deadline: _Deadline) -> None:
+        self._deadlines.add(deadline)
+
+    def remove(self, deadline: _Deadline) -> None:
+        self._deadlines.discard(deadline)
+
+
+class _Deadline:
+    """``asyncio.timeout``, on the call's clock."""
+
+    def __init__(self, clock: CallClock, at_ms: int) -> None:
+        self.at_ms = at_ms
+        self._clock = clock
+        self._task: asyncio.Task[object] | None = None
+        self._cancelling = 0
+        self._has_expired = False
+
+    def expire(self) -> None:
+        self._clock.remove(self)
+        self._has_expired = True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.current_task()
+        self._cancelling = self._task.cancelling() if self._task is not None else 0
+        self._clock.add(self)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._clock.remove(self)
+        # As asyncio.timeout does: our own cancel becomes a TimeoutError, one from outside stays what it is.
+        if (
+            self._has_expired
+            and self._task is not None
+            and self._task.uncancel() <= self._cancelling
+            and kind is asyncio.CancelledError
+        ):
+            raise TimeoutError from error

@@ -1,0 +1,51 @@
+"""The knobs of turn-taking: what the builder set, and what we chose for everyone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agents.spec import AgentSpec, FirstSpeaker, Sensitivity
+
+_YIELD_MS = {Sensitivity.LOW: 600, Sensitivity.MEDIUM: 350, Sensitivity.HIGH: 200}
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """The first are the builder's, the others ours. Milliseconds of the call's clock."""
+
+    language: str = "en-US"
+    agent_speaks_first: bool = True
+    has_consent_line: bool = False
+    endpointing_ms: int = 500
+    barge_in: bool = True
+    yield_ms: int = 350
+    """Speech this long takes the floor, if it is words."""
+    reminder_after_ms: int = 8_000
+    reminders: tuple[str, ...] = ()
+    hang_up_after_silence_ms: int = 30_000
+    max_duration_ms: int = 600_000
+    speculate_after_ms: int = 160
+    transcript_wait_ms: int = 2_500
+    sure_ms: int = 400
+    """Speech this much longer than ``yield_ms`` takes the floor without known words."""
+    cough_wait_ms: int = 300
+    """After a sound shorter than ``yield_ms``: how long its words are waited for before the agent goes on."""
+    max_pause_ms: int = 1_200
+    fill_after_ms: int = 2_000
+    preparing_limit_ms: int = 20_000
+    """Nothing prepared takes longer: the session's own deadlines are shorter. A last resort, so that every call ends."""
+
+    @classmethod
+    def of(cls, spec: AgentSpec) -> TurnSettings:
+        return cls(
+            language=spec.sounds.language,
+            agent_speaks_first=spec.says.first_speaker is FirstSpeaker.AGENT,
+            has_consent_line=spec.privacy.record and bool(spec.privacy.consent_line.strip()),
+            endpointing_ms=spec.listens.endpointing_ms,
+            barge_in=spec.listens.barge_in,
+            yield_ms=_YIELD_MS[spec.listens.barge_in_sensitivity],
+            reminder_after_ms=spec.limits.reminder_after_s * 1000,
+            reminders=spec.limits.reminders,
+            hang_up_after_silence_ms=spec.limits.hang_up_after_silence_s * 1000,
+            max_duration_ms=spec.limits.max_duration_s * 1000,
+        )

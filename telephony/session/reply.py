@@ -1,0 +1,253 @@
+"""One thing the agent says: from the mind's parts to sound in the playout, under one generation number.
+
+Thinking and speaking run side by side: while a phrase is being voiced the next is being thought of. A stage that gives nothing in
+time, or fails, is tried once more as long as nothing of it was heard; then the reply is broken, and ``failed`` says where.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from agents.mind import Collected, EndCall, ReplyPart, Say, Thought, Utterance
+from agents.speech import ProviderError
+from telephony.audio.playout import PLAYOUT_RATE_HZ, Playout
+from telephony.audio.resample import Resampler
+from telephony.session.clock import CallClock
+from telephony.session.events import Latency
+from telephony.session.latency import Marks
+from telephony.session.signals import Line, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from agents.live import LiveAgent
+
+logger = logging.getLogger(__name__)
+
+Parts = Callable[[], AsyncIterator[ReplyPart]]
+"""Starts the mind, anew each time."""
+
+_PIECE_MS = 200
+"""Sound is resampled in pieces of this length, so that a long phrase doesn't stop the loop."""
+_QUIET = 200
+"""Samples below this are silence: a voice's breath before the first word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long each stage may give nothing, on the call's clock."""
+
+    model_first_ms: int = 8_000
+    model_next_ms: int = 6_000
+    tts_first_ms: int = 5_000
+    tts_next_ms: int = 3_000
+    held_ahead_ms: int = 2_000
+    """How much is voiced of an answer that may yet be withdrawn."""
+    ahead_ms: int = 8_000
+    """How much is voiced ahead of what is heard: it is lost when the caller barges in."""
+
+
+class _Broken(Exception):
+    def __init__(self, stage: Stage, detail: str) -> None:
+        super().__init__(detail)
+        self.stage = stage
+
+
+@dataclass(eq=False, slots=True)
+class Reply:
+    """What is known of it. The session owns the task that runs ``run``, and cancels it to stop it."""
+
+    generation: int
+    parts: Parts
+    line: Line | None = None
+    utterance: Utterance | None = None
+    texts: list[str] = field(default_factory=list)
+    """What the mind said so far."""
+    phrases: list[str] = field(default_factory=list)
+    """What was given to the voice, as the playout counts it: ``texts`` and fillers."""
+    fillers: set[int] = field(default_factory=set)
+    waiting: list[Collected] = field(default_factory=list)
+    """Found out, and not told yet: it counts when the caller's turn is certain."""
+    thoughts: list[Thought] = field(default_factory=list)
+    hang_up: str = ""
+    marks: Marks = field(default_factory=Marks)
+    is_released: bool = False
+    is_committed: bool = False
+    has_started: bool = False
+    latency: Latency | None = None
+    """What the caller waited for it, once its first sound was sent."""
+    failed: Stage | None = None
+    failure: str = ""
+    task: asyncio.Task[None] | None = None
+    queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(32))
+    wants_filler: str = ""
+
+    @property
+    def intended(self) -> str:
+        """All it set out to say, as far as is known."""
+        return " ".join((*self.phrases, *self.texts[len(self.phrases) - len(self.fillers) :]))
+
+    def fill(self, text: str) -> bool:
+        """Say this while the mind is still silent. False: it isn't."""
+        if self.texts or self.phrases or self.failed:
+            return False
+        self.wants_filler = text
+        with suppress(asyncio.QueueFull):
+            self.queue.put_nowait("")  # wakes the voice
+        return True
+
+
+class Speaker:
+    """Runs replies: knows the agent, the clock and the playout."""
+
+    def __init__(self, agent: LiveAgent, playout: Playout, clock: CallClock, deadlines: Deadlines) -> None:
+        self._agent = agent
+        self._playout = playout
+        self._clock = clock
+        self._deadlines = deadlines
+
+    async def run(self, reply: Reply) -> None:
+        """Until all is in the playout, or it is broken. Cancelling leaves the playout to whoever cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._think(reply), name="think")
+                await self._speak(reply)
+        except* _Broken as group:
+            broken = next(error for error in _leaves(group) if isinstance(error, _Broken))
+            reply.failed, reply.failure = broken.stage, str(broken)
+        self._playout.finish(reply.generation, is_broken=reply.failed is not None)
+
+    # ---- the mind
+
+    async def _think(self, reply: Reply) -> None:
+        for attempt in (1, 2):
+            try:
+                await self._read(reply)
+                break
+            except (ProviderError, TimeoutError) as error:
+                is_permanent = isinstance(error, ProviderError) and error.permanent
+                if reply.texts or attempt == 2 or is_permanent:
+                    raise _Broken("model", str(error) or "It gave no answer in time.") from error
+                reply.waiting.clear()
+                reply.thoughts.clear()
+            except Exception as error:
+                logger.exception("The mind broke.")
+                raise _Broken("model", f"{type(error).__name__}: {error}") from error
+        await reply.queue.put(None)
+
+    async def _read(self, reply: Reply) -> None:
+        parts = cast("AsyncGenerator[ReplyPart]", reply.parts())
+        is_first = True
+        async with aclosing(parts):
+            while True:
+                wait_ms = self._deadlines.model_first_ms if is_first else self._deadlines.model_next_ms
+                try:
+                    async with self._clock.timeout(wait_ms):
+                        part = await anext(parts)
+                except StopAsyncIteration:
+                    return
+                is_first = False
+                match part:
+                    case Say(text):
+                        if text.strip():
+                            reply.texts.append(text.strip())
+                            if reply.marks.text_ms is None:
+                                reply.marks.text_ms = self._clock.now_ms
+                            await reply.queue.put(text.strip())
+                    case Collected():
+                        reply.waiting.append(part)
+                    case Thought():
+                        reply.thoughts.append(part)
+                    case EndCall(reason):
+                        reply.hang_up = reason
+
+    # ---- the voice
+
+    async def _speak(self, reply: Reply) -> None:
+        is_first = True
+        while (text := await reply.queue.get()) is not None:
+            if not text:  # woken for a filler, if it is still wanted
+                text, reply.wants_filler = reply.wants_filler, ""
+                if not text or reply.texts:
+                    continue
+                reply.fillers.add(len(reply.phrases))
+            elif reply.marks.sound_ms is None and reply.fillers:
+                is_first = True
+            await self._voice(reply, text, is_first=is_first)
+            is_first = False
+
+    async def _voice(self, reply: Reply, text: str, *, is_first: bool) -> None:
+        is_filler = len(reply.phrases) in reply.fillers
+        reply.phrases.append(text)
+        self._playout.phrase(reply.generation, text)
+        resampler = Resampler(self._agent.tts.rate_hz, PLAYOUT_RATE_HZ)
+        has_sound = False
+        for attempt in (1, 2):
+            try:
+                async with aclosing(self._sound(text, trim=is_first)) as pieces:
+                    async for pcm in pieces:
+                        if not has_sound and not is_filler and reply.marks.sound_ms is None:
+                            reply.marks.sound_ms = self._clock.now_ms
+                        has_sound = True
+                        await self._push(reply, resampler.push(pcm))
+                break
+            except (ProviderError, TimeoutError) as error:
+                is_permanent = isinstance(error, ProviderError) and error.permanent
+                if has_sound or attempt == 2 or is_permanent:
+                    raise _Broken("tts", str(error) or "It gave no sound in time.") from error
+            except Exception as error:
+                logger.exception("The voice broke.")
+                raise _Broken("tts", f"{type(error).__name__}: {error}") from error
+        await self._push(reply, resampler.flush())
+
+    async def _sound(self, text: str, *, trim: bool) -> AsyncGenerator[bytes]:
+        """The voice's sound in short pieces, without the silence before the first word if ``trim``."""
+        tts = self._agent.tts
+        piece_bytes = tts.rate_hz * _PIECE_MS // 1000 * 2
+        speech = tts.speak(self._agent.speak_text(text), speed=self._agent.spec.sounds.voice_speed)
+        is_first = True
+        async with aclosing(cast("AsyncGenerator[bytes]", speech)) as pieces:
+            while True:
+                wait_ms = self._deadlines.tts_first_ms if is_first else self._deadlines.tts_next_ms
+                try:
+                    async with self._clock.timeout(wait_ms):
+                        pcm = await anext(pieces)
+                except StopAsyncIteration:
+                    return
+                is_first = False
+                if trim:
+                    pcm = without_silence(pcm, tts.rate_hz)
+                    trim = not pcm
+                for at in range(0, len(pcm), piece_bytes):
+                    yield pcm[at : at + piece_bytes]
+
+    async def _push(self, reply: Reply, pcm: bytes) -> None:
+        self._playout.push(reply.generation, pcm)
+        await asyncio.sleep(0)
+        while self._playout.ahead_ms(reply.generation) > (
+            self._deadlines.ahead_ms if reply.is_released else self._deadlines.held_ahead_ms
+        ):
+            await self._clock.next_tick()
+
+
+def without_silence(pcm: bytes, rate_hz: int, *, keep_ms: int = 10) -> bytes:
+    """``pcm`` from shortly before its first sound; empty if there is none."""
+    samples = np.frombuffer(pcm[: len(pcm) & ~1], dtype="<i2")
+    loud = np.flatnonzero((samples > _QUIET) | (samples < -_QUIET))
+    if not len(loud):
+        return b""
+    return pcm[max(0, int(loud[0]) - rate_hz * keep_ms // 1000) * 2 :]
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    leaves: list[BaseException] = []
+    for error in group.exceptions:
+        leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return leaves

@@ -1,0 +1,478 @@
+"""One live call: frames in, the turn-taker's wishes carried out, everything told.
+
+    transport.frames ─▶ clock, tape, ear, VAD ─▶ TurnTaker ─▶ actions ─▶ Reply (mind ─▶ voice) ─▶ Playout ─▶ transport
+                                   ear's transcripts ─▶ ┘ ▲─────────── what was heard ────────────┘
+
+Everything here runs on one event loop and returns at once; what takes time is a task of this call's task group. The loop below
+and ``_tell`` are the only places where something is decided: by ``turns.TurnTaker``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine
+from typing import TYPE_CHECKING
+
+from agents.conversation import Conversation
+from agents.mind import Collected, Mind, ReplyPart, Say, Utterance
+from agents.spec import BackgroundSound
+from agents.speech import AudioFrame
+from telephony.audio import ambience
+from telephony.audio.level import level
+from telephony.audio.playout import Finished, PhraseStarted, Playout, PlayoutEvent
+from telephony.session import signals
+from telephony.session.clock import CallClock
+from telephony.session.ear import Ear, EarBroken
+from telephony.session.events import (
+    BargedIn,
+    Ended,
+    Event,
+    FieldCollected,
+    Happened,
+    Levels,
+    State,
+    StateChanged,
+)
+from telephony.session.knobs import TurnSettings
+from telephony.session.latency import breakdown
+from telephony.session.lines import lines_for
+from telephony.session.log import TurnLog
+from telephony.session.ports import VAD, Listener, Prepares, Tap, Transport
+from telephony.session.reply import Deadlines, Parts, Reply, Speaker
+from telephony.session.signals import Action, Line, Signal
+from telephony.session.turns import Agent, Caller, TurnTaker
+from telephony.session.words import AskedFor
+
+if TYPE_CHECKING:
+    from agents.live import LiveAgent
+
+logger = logging.getLogger(__name__)
+
+FRAME_MS = 20
+_STALLED_S = 10.0
+"""No frame for so long in wall time, or no pull for so long of frames: the transport is dead and doesn't know."""
+_CLOSE_S = 5.0
+
+
+class Session:
+    """Make one for a call, ``run`` it once. ``playout`` is what the transport pulls from."""
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        agent: LiveAgent,
+        vad: VAD,
+        listener: Listener,
+        tap: Tap | None = None,
+        deadlines: Deadlines | None = None,
+    ) -> None:
+        spec = agent.spec
+        self.agent = agent
+        self.conversation = Conversation()
+        self.clock = CallClock()
+        self.playout = Playout(
+            delay_ms=transport.outbound_delay_ms,
+            on_pull=None if tap is None else tap.agent,
+        )
+        self._transport = transport
+        self._vad = vad
+        self._listener = listener
+        self._tap = tap
+        self._lines = lines_for(spec.sounds.language)
+        self._turns = TurnTaker(TurnSettings.of(spec))
+        self._speaker = Speaker(agent, self.playout, self.clock, deadlines or Deadlines())
+        self._ear = Ear(agent.stt, language=spec.sounds.language, keywords=spec.listens.keywords)
+        self._log = TurnLog(self._say_so)
+        self._asked_for = AskedFor(spec.does.collect)
+        self._generation = 0
+        self._reply: Reply | None = None
+        self._transcript_ms = 0
+        """When the last final transcript came."""
+        self._signals: deque[Signal] = deque()
+        self._is_telling = False
+        self._state: State = "listening"
+        self._paused_at_ms = 0
+        self._pulls_seen = (0, 0)
+        self._tasks: asyncio.TaskGroup | None = None
+        self._children: set[asyncio.Task[None]] = set()
+        self._over: asyncio.Future[str] | None = None
+        self._end_reason = ""
+
+    async def run(self) -> str:
+        """The whole call. Returns why it ended, a key of ``telephony.end_reasons.REASONS``; leaves nothing running."""
+        self._over = asyncio.get_running_loop().create_future()
+        if self._end_reason:
+            self._over.set_result(self._end_reason)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                self._spawn(self._listen())
+                self._spawn(self._transcribe())
+                self._spawn(self._watch())
+                self._prepare()
+                try:
+                    self._tell(signals.Answered())
+                    await self._over
+                finally:
+                    for child in self._children:
+                        child.cancel()
+        except* Exception:
+            logger.exception("The call broke.")
+            self._end("internal_error")
+        finally:
+            self._end(self._end_reason or "worker_stopped")  # cancelled from outside
+            self._close_turns()
+            await self._close()
+            self._say_so(Ended(self.clock.now_ms, self._end_reason))
+        return self._end_reason
+
+    def hang_up(self, reason: str) -> None:
+        """End it now, from outside. ``reason``: a key of ``telephony.end_reasons.REASONS``. May be called at any time."""
+        self._end(reason)
+
+    # ---- in
+
+    async def _listen(self) -> None:
+        self._transport.attach(self.playout)
+        async for frame in self._transport.frames():
+            self._on_frame(frame)
+            if self._end_reason:
+                return
+        self._end("caller_hung_up")
+
+    def _on_frame(self, frame: AudioFrame) -> None:
+        begin_ms = self.clock.now_ms
+        self.clock.tick(begin_ms + FRAME_MS)
+        if self._tap is not None:
+            self._tap.caller(frame, begin_ms)
+        self._ear.push(frame, begin_ms)
+        for happening in self.playout.events():
+            self._on_playout(happening)
+        self._tell(signals.Ticked(self.clock.now_ms))
+        for edge in self._vad.push(frame):
+            self._tell(edge)
+        reply = self._reply
+        if reply is not None and reply.is_committed and reply.waiting:
+            self._tell_collected(reply)
+        if begin_ms % 100 == 0:
+            self._say_so(Levels(self.clock.now_ms, level(frame.pcm), level(self.playout.last)))
+        if begin_ms % 1000 == 0:
+            self.playout.delay_ms = self._transport.outbound_delay_ms
+            self._check_pulls()
+
+    async def _transcribe(self) -> None:
+        try:
+            async for transcript in self._ear.transcripts():
+                if transcript.utterance != self._turns.utterance or self._turns.caller is Caller.QUIET:
+                    continue
+                if transcript.is_final:
+                    self._transcript_ms = self.clock.now_ms
+                self._log.caller_says(self.clock.now_ms, transcript.text, transcript.confidence)
+                self._tell(
+                    signals.Transcribed(transcript.text, transcript.utterance, transcript.until_ms, transcript.is_final)
+                )
+        except EarBroken as error:
+            self._happened("stage_failed", stage="stt", error=str(error))
+            self._tell(signals.EarLost())
+
+    def _prepare(self) -> None:
+        sounds, tts = self.agent.spec.sounds, self.agent.tts
+        if isinstance(tts, Prepares):
+            tts.prepare([self.agent.speak_text(line) for line in self._lines.all()], speed=sounds.voice_speed)
+        if sounds.background_sound is not BackgroundSound.NONE:
+            self._spawn(self._furnish(sounds.background_sound, sounds.background_volume))
+
+    async def _furnish(self, room: BackgroundSound, volume: float) -> None:
+        self.playout.background = await asyncio.to_thread(ambience.loop, room.value, volume)
+
+    async def _watch(self) -> None:
+        """The only wall clock of a call: a transport that gives no frames stops every other one."""
+        while True:
+            before_ms = self.clock.now_ms
+            await asyncio.sleep(_STALLED_S)
+            if self.clock.now_ms == before_ms:
+                self._end("connection_lost")
+
+    def _check_pulls(self) -> None:
+        pulls, since_ms = self._pulls_seen
+        if self.playout.pulls != pulls:
+            self._pulls_seen = (self.playout.pulls, self.clock.now_ms)
+        elif self.clock.now_ms - since_ms >= _STALLED_S * 1000:
+            self._end("connection_lost")
+
+    # ---- the turn-taker
+
+    def _tell(self, signal: Signal) -> None:
+        """One signal at a time, in order, however they come about."""
+        self._signals.append(signal)
+        if self._is_telling:
+            return
+        self._is_telling = True
+        try:
+            while self._signals:
+                for action in self._turns.receive(self._signals.popleft()):
+                    self._carry_out(action)
+        finally:
+            self._is_telling = False
+        self._tell_state()
+
+    def _carry_out(self, action: Action) -> None:
+        match action:
+            case signals.StartUtterance(utterance, at_ms):
+                self._ear.start(utterance, at_ms)
+                self._log.caller_began(at_ms)
+            case signals.FlushTranscript(at_ms):
+                self._ear.flush(at_ms)
+            case signals.Speculate(utterance):
+                self._speculate(utterance)
+            case signals.EndTurn():
+                self._end_turn(action)
+            case signals.Reopen():
+                if self._reply is not None and self.playout.hold(self._reply.generation):
+                    self._reply.is_released = False
+            case signals.DropUtterance(text):
+                self._drop_utterance(text)
+            case signals.PausePlayout():
+                self._paused_at_ms = self.clock.now_ms
+                self.playout.pause()
+            case signals.ResumePlayout():
+                self.playout.resume()
+            case signals.BargeIn(onset_ms):
+                self._barge_in(onset_ms)
+            case signals.Withdraw():
+                self._stop_reply()
+            case signals.SayLine(line, text, hang_up):
+                self._say_line(line, text, hang_up)
+            case signals.Fill():
+                if self._reply is not None and self._reply.fill(self._lines.filler):
+                    self._happened("filler")
+            case signals.HangUp(reason):
+                self._end(reason)
+
+    def _speculate(self, utterance: Utterance) -> None:
+        if self._reply is not None:
+            self._happened("speculation_dropped", text=self._reply.utterance.text if self._reply.utterance else "")
+            self._stop_reply()
+        mind, conversation = self.agent.mind, self.conversation
+        self._start_reply(lambda: mind.reply(utterance, conversation), utterance=utterance)
+
+    def _end_turn(self, turn: signals.EndTurn) -> None:
+        reply = self._reply
+        if reply is None or reply.utterance is None or reply.utterance.revision != turn.utterance.revision:
+            self._speculate(turn.utterance)  # cannot be: the turn-taker speculates first. Answer all the same.
+            reply = self._reply
+        if reply is not None:
+            marks = reply.marks
+            marks.stopped_ms, marks.pause_over_ms = turn.stopped_ms, turn.pause_over_ms
+            marks.transcript_ms, marks.committed_ms = self._transcript_ms, self.clock.now_ms
+            self._release(reply)
+
+    def _drop_utterance(self, text: str) -> None:
+        self._ear.end()
+        self._log.caller_dropped(self.clock.now_ms)
+        if self._reply is not None and not self._reply.is_released:
+            self._stop_reply()
+        if text:
+            self._happened("backchannel", text=text)
+
+    def _barge_in(self, onset_ms: int) -> None:
+        reply = self._reply
+        if reply is not None and reply.has_started:
+            turn = self._log.agent_turn
+            heard = self.playout.heard(reply.generation).text
+            self._stop_reply()
+            silent_ms = min(self._paused_at_ms, self.clock.now_ms) or self.clock.now_ms
+            self._say_so(BargedIn(self.clock.now_ms, turn or 0, heard, max(0, silent_ms - onset_ms)))
+        else:
+            self._stop_reply()
+
+    def _say_line(self, line: Line, text: str, hang_up: str) -> None:
+        self._stop_reply()
+        spec = self.agent.spec
+        match line:
+            case Line.CONSENT:
+                parts = _saying(spec.privacy.consent_line)
+            case Line.GREETING:
+                parts = _greeting(self.agent.mind)
+            case Line.REMINDER:
+                parts = _saying(text)
+                self._happened("reminder", text=text)
+            case Line.APOLOGY:
+                parts = _saying(self._lines.apology)
+            case Line.GOODBYE:
+                parts = _saying(self._lines.breakdown if hang_up.endswith("_failed") else spec.says.goodbye)
+        self._release(self._start_reply(parts, line=line))
+
+    # ---- replies
+
+    def _start_reply(self, parts: Parts, *, line: Line | None = None, utterance: Utterance | None = None) -> Reply:
+        self._generation += 1
+        reply = Reply(self._generation, parts, line=line, utterance=utterance, is_committed=utterance is None)
+        self._reply = reply
+        self.playout.begin(reply.generation)
+        reply.task = self._spawn(self._run_reply(reply))
+        return reply
+
+    async def _run_reply(self, reply: Reply) -> None:
+        await self._speaker.run(reply)
+        if reply.failed is not None and reply is self._reply:
+            self._happened("stage_failed", stage=reply.failed, error=reply.failure)
+
+    def _release(self, reply: Reply) -> None:
+        reply.is_released = True
+        self.playout.release(reply.generation)
+
+    def _stop_reply(self) -> None:
+        """Whatever is being said or prepared ends here; what was heard of it is kept."""
+        reply, self._reply = self._reply, None
+        if reply is None:
+            self.playout.resume()
+            return
+        if reply.task is not None:
+            reply.task.cancel()
+        heard = self.playout.cut(reply.generation)
+        self.playout.resume()
+        if reply.has_started:
+            self._end_agent_turn(reply, heard.text, was_cut=not heard.was_whole)
+
+    def _on_playout(self, happening: PlayoutEvent) -> None:
+        reply = self._reply
+        if reply is None or happening.generation != reply.generation:
+            return
+        match happening:
+            case PhraseStarted(_, index):
+                self._on_phrase(reply, index)
+            case Finished(_, heard):
+                self._reply = None
+                if reply.has_started:
+                    self._end_agent_turn(reply, heard.text, was_cut=not heard.was_whole)
+                self._commit(reply)
+                if reply.failed is not None:
+                    self._tell(signals.ReplyFailed(reply.failed))
+                else:
+                    self._tell(signals.AgentFinished(reply.hang_up))
+
+    def _on_phrase(self, reply: Reply, index: int) -> None:
+        now_ms = self.clock.now_ms
+        text = reply.phrases[index]
+        if not reply.has_started:
+            reply.has_started = True
+            self._commit(reply)
+            self._log.agent_began(now_ms)
+            self.conversation.agent_said(" ".join(reply.phrases[: index + 1]))
+            self._tell(signals.AgentStarted())
+        else:
+            self.conversation.agent_goes_on(text)
+        if reply.utterance is not None and index not in reply.fillers and reply.latency is None:
+            reply.latency = breakdown(reply.marks, now_ms, self.playout.delay_ms)
+        self._log.agent_says(now_ms, " ".join(reply.phrases[: index + 1]))
+        if reply.utterance is not None or reply.line is Line.GREETING:
+            self._tell(signals.AgentAsked(self._asked_for.kind(text), text.rstrip().endswith("?")))
+        if reply.hang_up:
+            self._tell(signals.AgentEnding())
+
+    def _commit(self, reply: Reply) -> None:
+        """The caller's turn is certain: they heard the beginning of its answer, or there was nothing to hear."""
+        utterance = reply.utterance
+        if utterance is None or reply.is_committed:
+            self._tell_collected(reply)
+            return
+        reply.is_committed = True
+        self.conversation.caller_said(utterance.text)
+        self._ear.end()
+        self._log.caller_ended(self.clock.now_ms, utterance.text, utterance.ended_ms)
+        if reply.failed is None:
+            self.agent.mind.commit(utterance.revision)
+            self._tell_collected(reply)
+
+    def _end_agent_turn(self, reply: Reply, heard: str, *, was_cut: bool) -> None:
+        if was_cut:
+            self.conversation.cut_agent(heard, intended=reply.intended)
+        self._tell_collected(reply)
+        self._log.agent_ended(
+            self.clock.now_ms,
+            heard,
+            reply.intended,
+            was_cut=was_cut,
+            latency=reply.latency,
+            thoughts=tuple(reply.thoughts),
+        )
+
+    def _tell_collected(self, reply: Reply) -> None:
+        found: list[Collected] = list(reply.waiting)
+        reply.waiting.clear()
+        for each in found:
+            self._say_so(FieldCollected(self.clock.now_ms, each.key, each.value, each.spoken, each.is_confirmed))
+
+    # ---- out
+
+    def _say_so(self, event: Event) -> None:
+        self._listener.receive(event)
+
+    def _happened(self, kind: str, **data: str | int | float | bool | None) -> None:
+        self._say_so(Happened(self.clock.now_ms, kind, data))
+
+    def _tell_state(self) -> None:
+        turns = self._turns
+        state: State = "listening"
+        if turns.agent is Agent.SPEAKING and not turns.is_hushed:
+            state = "speaking"
+        elif turns.waits_for_answer:
+            state = "thinking"
+        if state != self._state:
+            self._state = state
+            self._say_so(StateChanged(self.clock.now_ms, state))
+
+    # ---- the end
+
+    def _end(self, reason: str) -> None:
+        """The first reason counts."""
+        if not self._end_reason:
+            self._end_reason = reason
+        if self._over is not None and not self._over.done():
+            self._over.set_result(self._end_reason)
+
+    def _close_turns(self) -> None:
+        reply, self._reply = self._reply, None
+        if reply is not None and reply.has_started:
+            heard = self.playout.cut(reply.generation)
+            self._end_agent_turn(reply, heard.text, was_cut=not heard.was_whole)
+        self._log.close_caller(self.clock.now_ms)
+
+    async def _close(self) -> None:
+        for name, closing in (
+            ("transcriber", self._ear.close()),
+            ("mind", self.agent.mind.close()),
+            ("transport", self._transport.close()),
+        ):
+            try:
+                async with asyncio.timeout(_CLOSE_S):
+                    await closing
+            except Exception:
+                logger.exception("The %s of the call did not close.", name)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        assert self._tasks is not None, "a session works while it runs"
+        task = self._tasks.create_task(work)
+        self._children.add(task)
+        task.add_done_callback(self._children.discard)
+        return task
+
+
+def _saying(text: str) -> Parts:
+    async def parts() -> AsyncIterator[ReplyPart]:
+        if text.strip():
+            yield Say(text)
+
+    return parts
+
+
+def _greeting(mind: Mind) -> Parts:
+    async def parts() -> AsyncIterator[ReplyPart]:
+        for part in mind.greet():
+            yield part
+
+    return parts
