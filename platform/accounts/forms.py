@@ -12,7 +12,9 @@ from accounts.models import User
 
 class SignUpForm(forms.Form):
     name = forms.CharField(
-        max_length=120, label="Your name", widget=forms.TextInput(attrs={"autocomplete": "name", "placeholder": "Ada Lovelace"})
+        max_length=120,
+        label="Your name",
+        widget=forms.TextInput(attrs={"autocomplete": "name", "placeholder": "Ada Lovelace"}),
     )
     field_order = ["name", "email", "password1"]
 

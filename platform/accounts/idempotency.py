@@ -42,7 +42,9 @@ class IdempotencyMiddleware:
 
     def _answer_once(self, request: Any, api_key: ApiKey, key: str) -> HttpResponseBase:
         if not _claim(api_key, key):
-            return Problem(409, "Still at work", "A request with this Idempotency-Key is still being worked on. Try again shortly.").response()
+            return Problem(
+                409, "Still at work", "A request with this Idempotency-Key is still being worked on. Try again shortly."
+            ).response()
         fingerprint = _fingerprint(request)
         earlier = IdempotentReply.objects.filter(api_key=api_key, key=key).first()
         if earlier and earlier.created_at < timezone.now() - KEPT_FOR:
@@ -50,7 +52,9 @@ class IdempotencyMiddleware:
             earlier = None
         if earlier:
             if earlier.fingerprint != fingerprint:
-                return Problem(422, "Idempotency-Key used", "It was used for another request. Use a new one.").response()
+                return Problem(
+                    422, "Idempotency-Key used", "It was used for another request. Use a new one."
+                ).response()
             return _replay(earlier)
         response = self.get_response(request)
         if isinstance(response, HttpResponse) and 200 <= response.status_code < 300:
@@ -89,8 +93,18 @@ def _keep(api_key: ApiKey, key: str, fingerprint: str, response: HttpResponse) -
     reply.save(force_insert=True)
 
 
+def _opened(reply: IdempotentReply) -> str | None:
+    try:
+        return vault.open_(_place(reply), reply.body)
+    except vault.CannotOpen:  # its key is gone: VAULT_KEYS_OLD was emptied within the day
+        return None
+
+
 def _replay(reply: IdempotentReply) -> HttpResponse:
-    body = vault.open_(_place(reply), reply.body)
+    body = _opened(reply)
+    if body is None:
+        detail = "What this Idempotency-Key was answered can't be read any more. Look whether the request was done."
+        return Problem(409, "Answer lost", detail).response()
     return HttpResponse(
         body, status=reply.status, content_type=reply.content_type or None, headers={"Idempotency-Replayed": "true"}
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager

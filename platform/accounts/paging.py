@@ -31,7 +31,9 @@ def page(rows: QuerySet[Any], cursor: str, limit: int) -> tuple[list[Any], str |
     if len(found) <= limit:
         return found, None
     last = found[limit - 1]
-    return found[:limit], base64.urlsafe_b64encode(f"{last.created_at.isoformat()} {last.pk}".encode()).decode().rstrip("=")
+    return found[:limit], base64.urlsafe_b64encode(f"{last.created_at.isoformat()} {last.pk}".encode()).decode().rstrip(
+        "="
+    )
 
 
 def _decode(cursor: str) -> tuple[datetime, uuid.UUID]:

@@ -13,7 +13,9 @@ CONTENT_TYPE = "application/problem+json"
 class Problem(Exception):
     """Answered as ``application/problem+json``. ``title`` names the kind, ``detail`` says what happened and what to do."""
 
-    def __init__(self, status: int, title: str, detail: str = "", *, headers: dict[str, str] | None = None, **more: Any) -> None:
+    def __init__(
+        self, status: int, title: str, detail: str = "", *, headers: dict[str, str] | None = None, **more: Any
+    ) -> None:
         super().__init__(f"{status} {title}: {detail}")
         self.status = status
         self.title = title

@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 PREFIX = "parley-limits"
 SIGN_IN_PATHS = ("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/accounts/2fa/authenticate/")
+SIGN_IN_LINKS = ("/sign-in/", "/invitations/")
 
 
 class TooManyRequests(Exception):
@@ -67,7 +68,9 @@ class SignInLimitMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.method == "POST" and request.path.startswith(SIGN_IN_PATHS):
+        if (request.method == "POST" and request.path.startswith(SIGN_IN_PATHS)) or request.path.startswith(
+            SIGN_IN_LINKS
+        ):
             try:
                 hit(settings.SIGN_IN_LIMIT, "sign-in", client_address(request))
             except TooManyRequests as error:

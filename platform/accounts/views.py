@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import invitations, middleware, ratelimit, signin, signup, tenancy
+from accounts import invitations, middleware, signin, signup, tenancy
 from accounts.members import NotAllowed
 from accounts.models import Membership
 
@@ -25,7 +25,6 @@ def sign_in(request: HttpRequest, token: str) -> HttpResponse:
     """Follow a one-time link. A browser that only looks ahead doesn't use it up; a second factor is still asked for."""
     if "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", "")):
         return HttpResponse(status=204)
-    ratelimit.hit(settings.SIGN_IN_LIMIT, "sign-in", ratelimit.client_address(request))
     user = signin.use(token)
     if user is None:
         return render(request, "accounts/link_used.html", status=410)
@@ -63,6 +62,8 @@ def switch(request: Any, pk: str) -> HttpResponse:
     if not request.user.is_authenticated:
         return redirect(settings.LOGIN_URL)
     with tenancy.system("the organizations a person may switch to"):
-        membership = get_object_or_404(Membership.objects.select_related("organization"), user=request.user, organization_id=pk)
+        membership = get_object_or_404(
+            Membership.objects.select_related("organization"), user=request.user, organization_id=pk
+        )
     middleware.switch(request, membership.organization)
     return redirect(settings.LOGIN_REDIRECT_URL)

@@ -43,7 +43,9 @@ EMBEDDED = env_bool("PARLEY_EMBEDDED", False)
 
 if EMBEDDED:
     SECRET_KEY = env_secret("SECRET_KEY", "") or _local_secret("secret_key", lambda: secrets.token_urlsafe(50))
-    VAULT_KEY = env_secret("VAULT_KEY", "") or _local_secret("vault_key", lambda: base64.b64encode(secrets.token_bytes(32)).decode())
+    VAULT_KEY = env_secret("VAULT_KEY", "") or _local_secret(
+        "vault_key", lambda: base64.b64encode(secrets.token_bytes(32)).decode()
+    )
 else:
     SECRET_KEY = env_secret("SECRET_KEY")
     VAULT_KEY = env_secret("VAULT_KEY")
@@ -53,7 +55,9 @@ _site = urlsplit(SITE_URL)
 if _site.scheme not in ("http", "https") or not _site.hostname:
     raise ImproperlyConfigured(f"SITE_URL={SITE_URL}: use the address people open, such as https://voice.example.com.")
 IS_HTTPS = _site.scheme == "https"
-ALLOWED_HOSTS = env_list("ALLOWED_HOSTS") or sorted({_site.hostname, "localhost", "127.0.0.1", "[::1]"} if not IS_HTTPS else {_site.hostname})
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS") or sorted(
+    {_site.hostname, "localhost", "127.0.0.1", "[::1]"} if not IS_HTTPS else {_site.hostname}
+)
 CSRF_TRUSTED_ORIGINS = [f"{_site.scheme}://{_site.netloc}"]
 
 
@@ -161,7 +165,13 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [VALKEY_URL], "capacity": 1000, "expiry": 20, "prefix": "parley"},
     }
 }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": VALKEY_URL, "KEY_PREFIX": "parley"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": VALKEY_URL,
+        "KEY_PREFIX": "parley",
+    }
+}
 
 AUTH_USER_MODEL = "accounts.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -179,6 +189,9 @@ STORAGES = {
 }
 # An image has its files collected; `make up` serves them from where they are.
 WHITENOISE_USE_FINDERS = EMBEDDED
+if EMBEDDED:
+    STATIC_ROOT = DATA_DIR / "static"
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 DJANGO_VITE = {
     "default": {
         "dev_mode": env_bool("VITE_DEV", False),
@@ -215,7 +228,10 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator", "OPTIONS": {"user_attributes": ["email", "name"]}},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["email", "name"]},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
@@ -273,7 +289,10 @@ PERMISSIONS_POLICY: dict[str, str | list[str]] = {
     "autoplay": "self",
     "speaker-selection": "self",
     "clipboard-write": "self",
-    **{name: [] for name in ("camera", "display-capture", "geolocation", "payment", "usb", "serial", "bluetooth", "midi")},
+    **{
+        name: []
+        for name in ("camera", "display-capture", "geolocation", "payment", "usb", "serial", "bluetooth", "midi")
+    },
 }
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -73,7 +73,12 @@ def configure(style: str, level: str) -> dict[str, Any]:
     ]
     last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if style == "json":
-        last = [structlog.processors.format_exc_info, _redact_event, *last, structlog.processors.JSONRenderer(default=str)]
+        last = [
+            structlog.processors.format_exc_info,
+            _redact_event,
+            *last,
+            structlog.processors.JSONRenderer(default=str),
+        ]
     else:
         last = [structlog.processors.format_exc_info, _redact_event, *last, structlog.dev.ConsoleRenderer()]
     structlog.configure(

@@ -24,7 +24,10 @@ class ProbesMiddleware:
                 return JsonResponse({"status": "alive"})
             case "/readyz":
                 problems = health.problems()
-                return JsonResponse({"status": "not ready" if problems else "ready", "problems": problems}, status=503 if problems else 200)
+                return JsonResponse(
+                    {"status": "not ready" if problems else "ready", "problems": problems},
+                    status=503 if problems else 200,
+                )
             case "/metrics":
                 return _metrics(request)
         return metrics.measure(request, self.get_response)
@@ -39,5 +42,7 @@ def _metrics(request: HttpRequest) -> HttpResponse:
         is_local = request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1")
         allowed = is_local and "X-Forwarded-For" not in request.headers and "Forwarded" not in request.headers
     if not allowed:
-        return HttpResponse("Send the METRICS_TOKEN of this platform as bearer token.", status=403, content_type="text/plain")
+        return HttpResponse(
+            "Send the METRICS_TOKEN of this platform as bearer token.", status=403, content_type="text/plain"
+        )
     return HttpResponse(metrics.exposition(), content_type=CONTENT_TYPE_LATEST)

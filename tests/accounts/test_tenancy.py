@@ -80,9 +80,13 @@ def test_a_savepoint_rolled_back_takes_the_setting_back_with_it(
 
 def test_a_failed_statement_in_another_scope_still_rolls_back(organization: Organization) -> None:
     """The rollback of a failed transaction must not be kept back by a setting that can't be made."""
-    with pytest.raises(ProgrammingError), transaction.atomic(), tenancy.use(organization):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT nonsense")
+    with (
+        pytest.raises(ProgrammingError),
+        transaction.atomic(),
+        tenancy.use(organization),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT nonsense")
     assert raw_count() == 0
 
 

@@ -39,7 +39,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.connection.info.transaction_status == TransactionStatus.INERROR:
             return
         with self.wrap_database_errors, self.connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('parley.organization', %s, false), set_config('parley.system', %s, false)", wanted)
+            cursor.execute(
+                "SELECT set_config('parley.organization', %s, false), set_config('parley.system', %s, false)", wanted
+            )
         self._scope = wanted
 
     def connect(self) -> None:
