@@ -13,8 +13,8 @@ from typing import Any
 from agents import live, spec
 from agents.speech import ProviderError
 from telephony import answer, live_feed, recordings
+from telephony.audio import vad
 from telephony.audio.playout import PLAYOUT_RATE_HZ
-from telephony.audio.vad import VAD
 from telephony.end_reasons import REASONS
 from telephony.finish import Outcome, end_call
 from telephony.journal import Database, Journal
@@ -30,7 +30,7 @@ FEED_SECONDS = 0.05
 MAX_FEED = 400
 END_RETRY_SECONDS = 600
 SETTLE_SECONDS = 5
-CONSENT_HEARD = "consent_heard"
+VAD_WEIGHTS = "silero-vad-v6/silero_vad_v6.onnx"
 
 Reply = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -69,6 +69,7 @@ class LiveCall:
         self._reason: str | None = None
         """Why it ends, where somebody else than the session decided."""
         self._collected: dict[str, Any] = {}
+        self._waits_for_consent = False
 
     # -- what others do with it
 
@@ -113,6 +114,7 @@ class LiveCall:
 
     async def _talk(self, call: Call, reply: Reply) -> str:
         agent_spec = spec.load(call.spec)
+        self._collected = {field.key: None for field in agent_spec.does.collect}
         making = asyncio.create_task(self._make(call, agent_spec))
         try:
             try:
@@ -126,19 +128,17 @@ class LiveCall:
             if not await self._transport.connected():
                 return self._reason or self._transport.end_reason or "never_connected"
             agent = await making
-        except Refused:
-            raise
         finally:
-            making.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await making
+            if not making.done():
+                making.cancel()
+                await asyncio.wait({making})
         await self._database.run(answer.connected, call)
         if agent_spec.privacy.record:
             await self._record(call, agent_spec)
         self._session = Session(
             transport=self._transport,
             agent=agent,
-            vad=VAD(),
+            vad=vad.VAD(vad.load(live.weights_dir() / VAD_WEIGHTS)),
             listener=self,
             tap=self._recorder,
         )
@@ -179,7 +179,8 @@ class LiveCall:
             logger.error("The recording of call %s could not be entered: %s", self.id, error)
             return
         self._recorder = recorder
-        if not agent_spec.privacy.consent_line.strip():
+        self._waits_for_consent = bool(agent_spec.privacy.consent_line.strip())
+        if not self._waits_for_consent:
             recorder.start(0)
 
     async def _wind_up(self, call: Call | None, reason: str, detail: str, feeding: asyncio.Task[None]) -> None:
@@ -199,8 +200,7 @@ class LiveCall:
         if call is None:
             return
         await self._journal.settle(self.id, SETTLE_SECONDS)
-        collected = self._collected or None
-        outcome = Outcome(self._at_ms, collected, written)
+        outcome = Outcome(self._at_ms, self._collected, written)
         loop = asyncio.get_running_loop()
         give_up = loop.time() + END_RETRY_SECONDS
         while True:
@@ -221,6 +221,8 @@ class LiveCall:
         match event:
             case TurnEnded():
                 self._journal.add(self._turn(event))
+                if event.role == "agent":
+                    self._said(event)
             case FieldCollected():
                 self._collected[event.key] = event.value
                 self._add_event(
@@ -230,8 +232,6 @@ class LiveCall:
             case BargedIn():
                 self._add_event("barge_in", {"turn": event.turn, "heard": event.heard, "after_ms": event.after_ms})
             case Happened():
-                if event.kind == CONSENT_HEARD and self._recorder is not None:
-                    self._recorder.start(event.at_ms)
                 self._add_event(event.kind, dict(event.data))
             case Ended():
                 self._add_event("ended", {"reason": event.reason})
@@ -240,6 +240,13 @@ class LiveCall:
         for message in live_feed.messages(event):
             self._picture.add(message)
             self._tell(message)
+
+    def _said(self, turn: TurnEnded) -> None:
+        """The agent's first words are the consent line where there is one: recording begins when it was heard."""
+        if self._waits_for_consent and self._recorder is not None and not turn.was_cut:
+            self._waits_for_consent = False
+            self._recorder.start(turn.at_ms)
+            self._add_event("recording_started", {})
 
     def _tell(self, message: live_feed.Message) -> None:
         if len(self._feed) >= MAX_FEED:  # nobody takes it: the picture has it all

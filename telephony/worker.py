@@ -22,10 +22,13 @@ from aiortc import RTCIceServer
 from channels.layers import get_channel_layer
 from django.conf import settings
 
+import egress
+from agents import live
 from telephony import answer, ice, worker_status
+from telephony.audio import vad
 from telephony.finish import worker_channel
 from telephony.journal import Database, Journal
-from telephony.live_call import LiveCall, Offer
+from telephony.live_call import VAD_WEIGHTS, LiveCall, Offer
 from telephony.signalling import WORKERS
 from telephony.transports.webrtc import Line
 
@@ -81,7 +84,6 @@ class CallWorker:
         self._valkey = redis.asyncio.Redis.from_url(settings.VALKEY_URL, socket_timeout=2, socket_connect_timeout=2)
         self._lag = LoopLag()
         self._running: dict[uuid.UUID, Running] = {}
-        self._models: dict[str, str] = {}
         self._is_draining = False
         self._drained = asyncio.Event()
         self._stop_now = asyncio.Event()
@@ -132,15 +134,12 @@ class CallWorker:
 
     async def _warm_up(self) -> None:
         """Load the models before anybody can call, and keep the collector away from what will never be garbage."""
-        from agents import live
-
+        live.configure(settings.WEIGHTS_DIR, http_client=egress.client)
         try:
+            vad.load(live.weights_dir() / VAD_WEIGHTS)
             await live.warm_up(None)
-        except Exception as error:
-            logger.exception("The models could not be loaded")
-            self._models["local"] = f"not loaded: {error}"
-        else:
-            self._models.update(_models())
+        except Exception:  # the health page shows what is missing; a call says so too
+            logger.exception("Not all models could be loaded")
         gc.collect()
         gc.freeze()
 
@@ -271,7 +270,7 @@ class CallWorker:
             started_at=self._started_at,
             calls=len(self._running),
             capacity=self._options.capacity,
-            models=self._models,
+            models=live.status(),
             is_draining=self._is_draining,
             loop_lag_ms=round(self._lag.ms, 1),
             call_ids=tuple(str(call_id) for call_id in self._running),
@@ -291,10 +290,6 @@ class CallWorker:
                         running.call.hang_up("worker_lost")
             except Exception as error:
                 logger.warning("The leases could not be renewed: %s", error)
-
-
-def _models() -> dict[str, str]:
-    return {"local": "loaded"}
 
 
 def install_signals(worker: CallWorker) -> None:
