@@ -51,6 +51,21 @@ export default function mount(editor: HTMLElement): () => void {
   const onHash = (): void => goTo(location.hash);
   addEventListener("hashchange", onHash);
 
+  const onGo = (event: MouseEvent): void => {
+    const link = (event.target as Element).closest<HTMLAnchorElement>("[data-go]");
+    if (link) {
+      event.preventDefault();
+      const dialog = link.closest(".modal");
+      dialog?.addEventListener("hidden.bs.modal", () => goTo(link.dataset["go"] ?? ""), { once: true });
+      dialog?.querySelector<HTMLElement>("[data-bs-dismiss]")?.click();
+    } else if ((event.target as Element).closest("[data-load-theirs]")) {
+      touched.clear();
+      for (const state of editor.querySelectorAll("[data-invalid]")) state.removeAttribute("data-invalid");
+      location.reload();
+    }
+  };
+  document.addEventListener("click", onGo);
+
   // --- search
   const search = editor.querySelector<HTMLInputElement>("[data-search]");
   const nothing = editor.querySelector<HTMLElement>("[data-search-nothing]");
@@ -169,6 +184,7 @@ export default function mount(editor: HTMLElement): () => void {
   goTo(location.hash);
   return () => {
     removeEventListener("hashchange", onHash);
+    document.removeEventListener("click", onGo);
     removeEventListener("beforeunload", onLeave);
     document.body.removeEventListener("htmx:afterSettle", onSettle);
   };

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django import template
 
@@ -20,3 +21,9 @@ def is_missing(options: Iterable[Option], value: str) -> bool:
 @register.simple_tag
 def is_missing_in_groups(groups: Iterable[tuple[str, Iterable[Option]]], value: str) -> bool:
     return is_missing([option for _, options in groups for option in options], value)
+
+
+@register.filter
+def of(mapping: Mapping[str, Any], key: str) -> Any:
+    """``{{ names|of:key }}``: the value under a key that is itself a variable."""
+    return mapping.get(key)

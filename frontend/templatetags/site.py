@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django import template
+from django.forms import BoundField, widgets
 from django.templatetags.static import static
 from django.utils import formats, timezone
 from django.utils.html import format_html
@@ -47,3 +48,28 @@ def can(membership: object, role: str) -> bool:
 
     held = getattr(membership, "role", None)
     return held is not None and Role(held).rank >= Role(role).rank
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """A Django form's control with the kit's classes, tied to its help and its errors."""
+    widget = field.field.widget
+    if isinstance(widget, widgets.CheckboxInput):
+        css = "form-check-input"
+    elif isinstance(widget, widgets.CheckboxSelectMultiple | widgets.RadioSelect):
+        return field.as_widget()
+    else:
+        css = "form-select" if isinstance(widget, widgets.Select) else "form-control"
+    attrs = {"class": f"{css} is-invalid" if field.errors else css}
+    described = [f"{field.auto_id}-{part}" for part, there in (("help", field.help_text), ("errors", field.errors)) if there]
+    if described:
+        attrs["aria-describedby"] = " ".join(described)
+    return field.as_widget(attrs=attrs)
+
+
+@register.filter
+def control_kind(field: BoundField) -> str:
+    widget = field.field.widget
+    if isinstance(widget, widgets.CheckboxInput):
+        return "checkbox"
+    return "group" if isinstance(widget, widgets.CheckboxSelectMultiple | widgets.RadioSelect) else "plain"
