@@ -146,10 +146,10 @@ async def test_no_name_of_an_inner_address_is_touched(
 async def test_a_name_that_changes_its_mind_is_looked_up_once(make: Any, canary: Canary, names: Any) -> None:
     """Rebinding: the first answer passes, the second would be this machine. Only the first is ever connected to."""
     rules = Policy.of([f"127.0.0.1:{canary.port}"])
-    names["rebinding.example"] = [["127.0.0.1"], ["::1"]]
+    names["rebinding.example"] = [["127.0.0.1"], ["::1"], ["::1"]]
     async with make(rules=rules) as client:
         assert (await client.get(f"http://rebinding.example:{canary.port}/")).text == "hello"
-    assert names["rebinding.example"] == [["::1"]], "the second answer was never asked for"
+    assert len(names["rebinding.example"]) == 2, "no second answer was ever asked for"
     assert b"Host: rebinding.example" in canary.requests[0].replace(b"host:", b"Host:")
 
 

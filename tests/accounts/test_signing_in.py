@@ -1,0 +1,234 @@
+"""Signing up, in and out, as people do it in a browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from django.conf import settings as django_settings
+from django.contrib.auth.hashers import check_password, make_password
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils import timezone
+
+from accounts import invitations, signin, tenancy
+from accounts.models import Membership, Organization, SignInLink, User
+from tests.conftest import PASSWORD
+
+Browser = Callable[[Any], Client]
+
+
+def path(link: str) -> str:
+    return link.removeprefix(django_settings.SITE_URL)
+
+
+def signed_in_as(client: Client) -> str | None:
+    pk = client.session.get("_auth_user_id")
+    return User.objects.get(pk=pk).email if pk else None
+
+
+def roles_of(user: User) -> dict[str, str]:
+    with tenancy.system("test"):
+        return {
+            m.organization.name: m.role for m in Membership.objects.filter(user=user).select_related("organization")
+        }
+
+
+def sign_up(client: Client, email: str, name: str = "Dora") -> Any:
+    return client.post("/accounts/signup/", {"name": name, "email": email, "password1": PASSWORD})
+
+
+def test_who_signs_up_owns_a_new_organization_and_is_signed_in(db: None) -> None:
+    browser = Client()
+    assert sign_up(browser, "Dora@Example.com").status_code == 302
+    dora = User.objects.get(email="dora@example.com")
+    assert dora.name == "Dora"
+    assert roles_of(dora) == {"Dora's organization": "owner"}
+    assert signed_in_as(browser) == "dora@example.com"
+
+
+def test_a_weak_password_is_not_taken(db: None) -> None:
+    browser = Client()
+    response = browser.post("/accounts/signup/", {"name": "D", "email": "d@example.com", "password1": "password12"})
+    assert response.status_code == 200
+    assert not User.objects.exists()
+
+
+def test_signing_in_with_address_and_password(alice: User, organization: Organization) -> None:
+    browser = Client()
+    assert browser.post("/accounts/login/", {"login": "ALICE@example.com", "password": PASSWORD}).status_code == 302
+    assert signed_in_as(browser) == "alice@example.com"
+    wrong = Client()
+    assert wrong.post("/accounts/login/", {"login": "alice@example.com", "password": "wrong"}).status_code == 200
+    assert signed_in_as(wrong) is None
+
+
+def test_passwords_are_hashed_with_argon2(settings: Any) -> None:
+    from config import settings as configured
+
+    settings.PASSWORD_HASHERS = configured.PASSWORD_HASHERS
+    hashed = make_password(PASSWORD)
+    assert hashed.startswith("argon2$argon2id$")
+    assert check_password(PASSWORD, hashed)
+
+
+def test_with_a_second_factor_the_password_alone_does_not_sign_in(alice: User, organization: Organization) -> None:
+    TOTP.activate(alice, "JBSWY3DPEHPK3PXP")
+    RecoveryCodes.activate(alice)
+    browser = Client()
+    response = browser.post("/accounts/login/", {"login": "alice@example.com", "password": PASSWORD})
+    assert response.url == "/accounts/2fa/authenticate/"
+    assert signed_in_as(browser) is None
+    browser.post("/accounts/2fa/authenticate/", {"code": "000000"})
+    assert signed_in_as(browser) is None
+    counter = next(iter(yield_hotp_counters_from_time()))
+    browser.post("/accounts/2fa/authenticate/", {"code": format_hotp_value(hotp_value("JBSWY3DPEHPK3PXP", counter))})
+    assert signed_in_as(browser) == "alice@example.com"
+
+
+def test_guessing_is_limited_for_each_address_whatever_header_is_sent(alice: User, settings: Any) -> None:
+    settings.SIGN_IN_LIMIT = "5/minute"
+    browser = Client()
+    statuses = []
+    for n in range(8):
+        form = {"login": f"someone{n}@example.com", "password": "guess"}
+        response = browser.post("/accounts/login/", form, headers={"X-Forwarded-For": f"9.9.9.{n}"})
+        statuses.append(response.status_code)
+    assert statuses == [200] * 5 + [429] * 3
+    assert 1 <= int(response["Retry-After"]) <= 61
+    assert browser.get("/accounts/login/").status_code == 200
+
+
+def test_behind_our_own_proxy_each_address_has_its_own_limit(alice: User, settings: Any) -> None:
+    settings.SIGN_IN_LIMIT, settings.TRUSTED_PROXIES = "2/minute", 1
+
+    def guess(forwarded: str) -> int:
+        form = {"login": "a@example.com", "password": "x"}
+        return Client().post("/accounts/login/", form, headers={"X-Forwarded-For": forwarded}).status_code
+
+    assert [guess("7.7.7.7"), guess("1.2.3.4, 7.7.7.7"), guess("5.6.7.8, 7.7.7.7")] == [200, 200, 429]
+    assert guess("7.7.7.7, 8.8.8.8") == 200
+
+
+def test_where_the_limits_store_is_gone_people_still_sign_in(
+    alice: User, organization: Organization, settings: Any
+) -> None:
+    settings.VALKEY_URL = "redis://127.0.0.1:1/0"
+    browser = Client()
+    browser.post("/accounts/login/", {"login": "alice@example.com", "password": PASSWORD})
+    assert signed_in_as(browser) == "alice@example.com"
+
+
+def test_a_sign_in_link_works_once(alice: User, organization: Organization) -> None:
+    out = StringIO()
+    call_command("signin_link", "Alice@example.com", stdout=out)
+    link = path(out.getvalue().strip())
+    first, second = Client(), Client()
+    assert first.get(link).status_code == 302
+    assert signed_in_as(first) == "alice@example.com"
+    response = second.get(link)
+    assert (response.status_code, signed_in_as(second)) == (410, None)
+    assert "signin_link" in response.content.decode()
+
+
+def test_a_browser_that_looks_ahead_does_not_use_the_link_up(alice: User, organization: Organization) -> None:
+    link = path(signin.link_for(alice))
+    assert Client().get(link, headers={"Sec-Purpose": "prefetch;prerender"}).status_code == 204
+    assert Client().head(link).status_code == 405
+    browser = Client()
+    browser.get(link)
+    assert signed_in_as(browser) == "alice@example.com"
+
+
+def test_a_sign_in_link_ends_after_a_day_and_with_its_person(alice: User) -> None:
+    old, other = signin.link_for(alice), signin.link_for(alice)
+    SignInLink.objects.filter(token_hash=signin._hash(old.rstrip("/").split("/")[-1])).update(
+        expires_at=timezone.now() - timedelta(1)
+    )
+    assert Client().get(path(old)).status_code == 410
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert Client().get(path(other)).status_code == 410
+    with pytest.raises(CommandError, match="Nobody here"):
+        call_command("signin_link", "nobody@example.com")
+
+
+def test_a_sign_in_link_does_not_pass_the_second_factor(alice: User, organization: Organization) -> None:
+    TOTP.activate(alice, "JBSWY3DPEHPK3PXP")
+    browser = Client()
+    assert browser.get(path(signin.link_for(alice))).url == "/accounts/2fa/authenticate/"
+    assert signed_in_as(browser) is None
+
+
+def test_the_database_keeps_no_sign_in_link(alice: User) -> None:
+    token = signin.link_for(alice).rstrip("/").split("/")[-1]
+    assert token not in str(SignInLink.objects.values().get())
+
+
+def invite(alice: User, organization: Organization, email: str) -> str:
+    with tenancy.use(organization):
+        inviter = Membership.objects.select_related("user", "organization").get(user=alice)
+    return path(invitations.invite(inviter, email, "editor")[1])
+
+
+def test_the_invited_signs_up_and_is_in_that_organization_only(
+    alice: User, organization: Organization, settings: Any
+) -> None:
+    settings.SIGN_UP = "invited"
+    link = invite(alice, organization, "dora@example.com")
+    browser = Client()
+    page = browser.get(link)
+    assert "Bright Smiles" in page.content.decode()
+    sign_up(browser, "dora@example.com")
+    dora = User.objects.get(email="dora@example.com")
+    assert roles_of(dora) == {"Bright Smiles": "editor"}
+
+
+def test_where_only_the_invited_may_sign_up_others_are_told(db: None, settings: Any) -> None:
+    settings.SIGN_UP = "invited"
+    response = sign_up(Client(), "dora@example.com")
+    assert not User.objects.exists()
+    assert response.status_code == 200
+
+
+def test_a_link_for_another_address_gives_the_one_who_signs_up_nothing(alice: User, organization: Organization) -> None:
+    browser = Client()
+    browser.get(invite(alice, organization, "dora@example.com"))
+    sign_up(browser, "eve@example.com", "Eve")
+    assert roles_of(User.objects.get(email="eve@example.com")) == {"Eve's organization": "owner"}
+
+
+def test_the_invited_with_an_account_joins_by_a_button(
+    alice: User, charlie: User, organization: Organization, client_of: Browser
+) -> None:
+    link = invite(alice, organization, "charlie@example.com")
+    browser = client_of(charlie)
+    assert browser.get(link).status_code == 200
+    assert roles_of(charlie) == {"Charlie & Sons": "owner"}, "looking is not joining"
+    assert browser.post(link).status_code == 302
+    assert roles_of(charlie) == {"Charlie & Sons": "owner", "Bright Smiles": "editor"}
+    assert browser.session["organization"] == str(organization.pk)
+
+
+def test_someone_elses_invitation_says_whose_it_is(
+    alice: User, charlie: User, organization: Organization, client_of: Browser
+) -> None:
+    response = client_of(charlie).post(invite(alice, organization, "dora@example.com"))
+    assert response.status_code == 409
+    assert "dora@example.com" in response.content.decode()
+
+
+def test_an_organizations_name_can_do_nothing_in_the_mail_or_the_page(
+    alice: User, organization: Organization, mailoutbox: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    organization.name = "Evil\r\nBcc: x@example.com <script>alert(1)</script>"
+    organization.save()
+    with django_capture_on_commit_callbacks(execute=True):
+        link = invite(alice, organization, "dora@example.com")
+    assert "\n" not in mailoutbox[0].subject
+    assert not re.search(r"<script>alert", Client().get(link).content.decode())
