@@ -7,7 +7,8 @@ milliseconds of that clock (``VirtualTime``), so a test says "the model takes 3 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -114,16 +115,17 @@ class FakeTransport:
     async def close(self) -> None:
         self.is_closed = True
 
-    async def frames(self) -> AsyncIterator[AudioFrame]:
+    async def frames(self) -> AsyncGenerator[AudioFrame]:
         for step in self._script:
-            async for frame in self._act(step):
-                self.time.advance(FRAME_MS)
-                yield frame
-                for _ in range(12):  # let everyone who can go on go on
-                    await asyncio.sleep(0)
-                self._pull()
+            async with aclosing(self._act(step)) as frames:
+                async for frame in frames:
+                    self.time.advance(FRAME_MS)
+                    yield frame
+                    for _ in range(12):  # let everyone who can go on go on
+                        await asyncio.sleep(0)
+                    self._pull()
 
-    async def _act(self, step: Step) -> AsyncIterator[AudioFrame]:
+    async def _act(self, step: Step) -> AsyncGenerator[AudioFrame]:
         begin_ms = self.time.now_ms
         match step:
             case Silence(ms):
@@ -308,6 +310,7 @@ class FakeMind:
         self.greeting = greeting
         self.asked: list[Utterance] = []
         self.committed: list[str] = []
+        self.committed_revisions: list[int] = []
         self.is_closed = False
         self._texts: dict[int, str] = {}
 
@@ -332,6 +335,7 @@ class FakeMind:
 
     def commit(self, revision: int) -> None:
         self.committed.append(self._texts[revision])
+        self.committed_revisions.append(revision)
 
     def collected(self) -> dict[str, Value]:
         return {}

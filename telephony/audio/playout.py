@@ -141,10 +141,15 @@ class Playout:
         reply = self._find(generation)
         if reply is None:
             return False
-        if reply.phrases and reply.phrases[-1].end is None:
-            reply.phrases[-1].end = reply.pushed
+        self.end_phrase(generation)
         reply.phrases.append(_Phrase(text, reply.pushed))
         return True
+
+    def end_phrase(self, generation: int) -> None:
+        """All of the last phrase's sound is there."""
+        reply = self._find(generation)
+        if reply is not None and reply.phrases and reply.phrases[-1].end is None:
+            reply.phrases[-1].end = reply.pushed
 
     def push(self, generation: int, pcm: bytes) -> bool:
         """Add sound, mono 16-bit at ``PLAYOUT_RATE_HZ``. False: the generation is over (or a minute behind); stop making more."""
@@ -159,8 +164,8 @@ class Playout:
         """Nothing more comes: the generation is over when this has been heard. ``is_broken``: its last phrase is not all there."""
         reply = self._find(generation)
         if reply is not None:
-            if not is_broken and reply.phrases and reply.phrases[-1].end is None:
-                reply.phrases[-1].end = reply.pushed
+            if not is_broken:
+                self.end_phrase(generation)
             reply.is_complete = True
 
     def ahead_ms(self, generation: int) -> int:

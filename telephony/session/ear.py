@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from agents.speech import STT, AudioFrame, ProviderError, STTStream, Transcript
+from telephony.session.streams import closing
 
 logger = logging.getLogger(__name__)
 
@@ -69,8 +70,9 @@ class Ear:
             try:
                 self._stream = await self._stt.open(language=self._language, keywords=self._keywords)
                 self._catch_up(self._stream)
-                async for transcript in self._stream.transcripts():
-                    yield transcript
+                async with closing(self._stream.transcripts()) as transcripts:
+                    async for transcript in transcripts:
+                        yield transcript
                 self.failure = "It stopped listening."
             except ProviderError as error:
                 self.failure = error.message

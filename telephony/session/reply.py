@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,10 +23,9 @@ from telephony.session.clock import CallClock
 from telephony.session.events import Latency
 from telephony.session.latency import Marks
 from telephony.session.signals import Line, Stage
+from telephony.session.streams import closing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from agents.live import LiveAgent
 
 logger = logging.getLogger(__name__)
@@ -143,9 +142,8 @@ class Speaker:
         await reply.queue.put(None)
 
     async def _read(self, reply: Reply) -> None:
-        parts = cast("AsyncGenerator[ReplyPart]", reply.parts())
         is_first = True
-        async with aclosing(parts):
+        async with closing(reply.parts()) as parts:
             while True:
                 wait_ms = self._deadlines.model_first_ms if is_first else self._deadlines.model_next_ms
                 try:
@@ -191,7 +189,7 @@ class Speaker:
         has_sound = False
         for attempt in (1, 2):
             try:
-                async with aclosing(self._sound(text, trim=is_first)) as pieces:
+                async with closing(self._sound(text, trim=is_first)) as pieces:
                     async for pcm in pieces:
                         if not has_sound and not is_filler and reply.marks.sound_ms is None:
                             reply.marks.sound_ms = self._clock.now_ms
@@ -206,14 +204,15 @@ class Speaker:
                 logger.exception("The voice broke.")
                 raise _Broken("tts", f"{type(error).__name__}: {error}") from error
         await self._push(reply, resampler.flush())
+        self._playout.end_phrase(reply.generation)
 
-    async def _sound(self, text: str, *, trim: bool) -> AsyncGenerator[bytes]:
+    async def _sound(self, text: str, *, trim: bool) -> AsyncIterator[bytes]:
         """The voice's sound in short pieces, without the silence before the first word if ``trim``."""
         tts = self._agent.tts
         piece_bytes = tts.rate_hz * _PIECE_MS // 1000 * 2
         speech = tts.speak(self._agent.speak_text(text), speed=self._agent.spec.sounds.voice_speed)
         is_first = True
-        async with aclosing(cast("AsyncGenerator[bytes]", speech)) as pieces:
+        async with closing(speech) as pieces:
             while True:
                 wait_ms = self._deadlines.tts_first_ms if is_first else self._deadlines.tts_next_ms
                 try:

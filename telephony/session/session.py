@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from agents.conversation import Conversation
 from agents.mind import Collected, Mind, ReplyPart, Say, Utterance
 from agents.spec import BackgroundSound
-from agents.speech import AudioFrame
+from agents.speech import AudioFrame, Transcript
 from telephony.audio import ambience
 from telephony.audio.level import level
 from telephony.audio.playout import Finished, PhraseStarted, Playout, PlayoutEvent
@@ -42,8 +42,9 @@ from telephony.session.log import TurnLog
 from telephony.session.ports import VAD, Listener, Prepares, Tap, Transport
 from telephony.session.reply import Deadlines, Parts, Reply, Speaker
 from telephony.session.signals import Action, Line, Signal
+from telephony.session.streams import closing
 from telephony.session.turns import Agent, Caller, TurnTaker
-from telephony.session.words import AskedFor
+from telephony.session.words import AskedFor, cleaned
 
 if TYPE_CHECKING:
     from agents.live import LiveAgent
@@ -137,10 +138,11 @@ class Session:
 
     async def _listen(self) -> None:
         self._transport.attach(self.playout)
-        async for frame in self._transport.frames():
-            self._on_frame(frame)
-            if self._end_reason:
-                return
+        async with closing(self._transport.frames()) as frames:
+            async for frame in frames:
+                self._on_frame(frame)
+                if self._end_reason:
+                    return
         self._end("caller_hung_up")
 
     def _on_frame(self, frame: AudioFrame) -> None:
@@ -165,18 +167,20 @@ class Session:
 
     async def _transcribe(self) -> None:
         try:
-            async for transcript in self._ear.transcripts():
-                if transcript.utterance != self._turns.utterance or self._turns.caller is Caller.QUIET:
-                    continue
-                if transcript.is_final:
-                    self._transcript_ms = self.clock.now_ms
-                self._log.caller_says(self.clock.now_ms, transcript.text, transcript.confidence)
-                self._tell(
-                    signals.Transcribed(transcript.text, transcript.utterance, transcript.until_ms, transcript.is_final)
-                )
+            async with closing(self._ear.transcripts()) as transcripts:
+                async for transcript in transcripts:
+                    self._on_transcript(transcript)
         except EarBroken as error:
             self._happened("stage_failed", stage="stt", error=str(error))
             self._tell(signals.EarLost())
+
+    def _on_transcript(self, transcript: Transcript) -> None:
+        if transcript.utterance != self._turns.utterance or self._turns.caller is Caller.QUIET:
+            return
+        if transcript.is_final:
+            self._transcript_ms = self.clock.now_ms
+        self._log.caller_says(self.clock.now_ms, cleaned(transcript.text), transcript.confidence)
+        self._tell(signals.Transcribed(transcript.text, transcript.utterance, transcript.until_ms, transcript.is_final))
 
     def _prepare(self) -> None:
         sounds, tts = self.agent.spec.sounds, self.agent.tts
@@ -443,14 +447,14 @@ class Session:
         self._log.close_caller(self.clock.now_ms)
 
     async def _close(self) -> None:
-        for name, closing in (
+        for name, work in (
             ("transcriber", self._ear.close()),
             ("mind", self.agent.mind.close()),
             ("transport", self._transport.close()),
         ):
             try:
                 async with asyncio.timeout(_CLOSE_S):
-                    await closing
+                    await work
             except Exception:
                 logger.exception("The %s of the call did not close.", name)
 
