@@ -1,0 +1,225 @@
+"""Every page of the dashboard as a picture, at desktop and phone width, light and dark, and what a browser finds wrong with it.
+
+    python -m tests.browser.screens http://127.0.0.1:8000/sign-in/…/ --to pictures/
+
+signs in by the one-time link that `make up` or `manage.py signin_link` prints, visits every page it knows or finds, and fails
+on errors in the console, on what the content security policy refuses, on pages wider than the screen, on broken requests and on
+whatever axe finds. ``test_pages.py`` runs the same in the tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+CHROMIUM = "/usr/bin/chromium"
+WIDTHS = {"desktop": (1440, 900), "phone": (360, 780)}
+THEMES = ("light", "dark")
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+SCRIPT_LIMIT_BYTES = 150_000
+
+PAGES = (
+    "/",
+    "/agents/",
+    "/agents/?archived",
+    "/agents/new/",
+    "/calls/",
+    "/organization/members/",
+    "/organization/credentials/",
+    "/organization/settings/",
+    "/developers/keys/",
+    "/health/",
+    "/account/",
+    "/accounts/password/change/",
+    "/accounts/email/",
+    "/accounts/2fa/",
+    "/accounts/logout/",
+    "/nothing-is-here/",
+)
+SIGNED_OUT = ("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/sign-in/used/", "/invitations/gone/")
+SECTIONS = ("says", "sounds", "knows", "does", "listens", "limits", "privacy")
+
+
+@dataclass
+class Findings:
+    """What a browser said while it was on a page; empty is good."""
+
+    page: str
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+@contextmanager
+def chromium(headless: bool = True) -> Iterator[Browser]:
+    arguments = ["--no-sandbox", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        path = CHROMIUM if Path(CHROMIUM).exists() else None
+        browser = playwright.chromium.launch(executable_path=path, headless=headless, args=arguments)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def context_for(browser: Browser, width: str, theme: str, state: str | None = None) -> BrowserContext:
+    wide, high = WIDTHS[width]
+    context = browser.new_context(
+        viewport={"width": wide, "height": high},
+        color_scheme=theme,  # type: ignore[arg-type]
+        is_mobile=width == "phone",
+        has_touch=width == "phone",
+        reduced_motion="reduce",
+        storage_state=state,
+    )
+    context.add_init_script(f"try {{ localStorage.setItem('theme', '{theme}') }} catch {{}}")
+    return context
+
+
+def look(page: Page, url: str, to: Path | None = None, expect: Sequence[int] = (200,)) -> Findings:
+    """Visit one page and say what is wrong with it. ``to`` is where its picture goes."""
+    found = Findings(urlsplit(url).path + (f"?{urlsplit(url).query}" if urlsplit(url).query else ""))
+    scripts: dict[str, int] = {}
+
+    def heard(message: object) -> None:
+        kind, text = getattr(message, "type", ""), getattr(message, "text", "")
+        if kind == "error" and "the server responded with a status of 4" not in text:
+            found.add(f"console: {text}")
+
+    def answered(response: object) -> None:
+        request = getattr(response, "request")
+        if getattr(response, "status") >= 400 and request.resource_type != "document":
+            found.add(f"{getattr(response, 'status')} for {request.url}")
+        if request.resource_type == "script":
+            length = getattr(response, "headers").get("content-length", "")
+            scripts[request.url] = int(length) if length.isdigit() else len(getattr(response, "body")())
+
+    def failed(error: object) -> None:
+        found.add(f"script error: {error}")
+
+    page.on("console", heard)
+    page.on("pageerror", failed)
+    page.on("response", answered)
+    try:
+        response = page.goto(url, wait_until="load")
+        page.wait_for_timeout(350)
+        if response is not None and response.status not in expect:
+            found.add(f"answered {response.status}")
+        if to is not None:
+            to.parent.mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=to, full_page=True)
+        inspect(page, found)
+        total = sum(scripts.values())
+        if total > SCRIPT_LIMIT_BYTES:
+            found.add(f"{total:,} bytes of script")
+    finally:
+        page.remove_listener("console", heard)
+        page.remove_listener("pageerror", failed)
+        page.remove_listener("response", answered)
+    return found
+
+
+def inspect(page: Page, found: Findings) -> None:
+    """Overflow and accessibility of what is on the screen now."""
+    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    if overflow > 1:
+        found.add(f"{overflow} px wider than the screen")
+    if AXE.exists():
+        # Injected by the debugger, which the page's content security policy does not bind.
+        page.evaluate(AXE.read_text())
+        result = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", AXE_TAGS)
+        for violation in result["violations"]:
+            where = "; ".join(str(node["target"][0])[:90] for node in violation["nodes"][:3])
+            found.add(f"axe {violation['id']} ({violation['impact']}): {violation['help']} at {where}")
+
+
+def name_of(path: str) -> str:
+    path = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "id", path)
+    return re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "home"
+
+
+def sign_in(browser: Browser, link: str) -> str:
+    """The browser's state after the one-time link, as JSON for ``new_context``."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(link)
+    if "/sign-in/" in page.url or "/accounts/login" in page.url:
+        raise SystemExit(f"The link did not sign in; it led to {page.url}.")
+    state = context.storage_state()
+    context.close()
+    return state  # type: ignore[return-value]
+
+
+def pages_of(page: Page, origin: str) -> list[str]:
+    """The pages everybody has, and those of the first agent and the first call there is."""
+    paths = list(PAGES)
+    page.goto(f"{origin}/agents/")
+    agent = page.locator("a.agent-name").first
+    if agent.count():
+        path = str(agent.get_attribute("href"))
+        paths += [f"{path}?section={section}" for section in SECTIONS]
+        paths += [f"{path}versions/", f"{path}versions/compare/?from=1&to=draft"]
+    page.goto(f"{origin}/calls/")
+    call = page.locator('main a[href^="/calls/"]').filter(has_not_text=re.compile("^$")).first
+    if call.count() and re.search(r"/calls/[0-9a-f-]{36}/", str(call.get_attribute("href"))):
+        paths.append(str(call.get_attribute("href")))
+    return paths
+
+
+def walk(
+    browser: Browser, origin: str, state: str | None, paths: Sequence[str], to: Path | None, prefix: str = ""
+) -> list[Findings]:
+    """Every page at every width in every theme."""
+    findings = []
+    for width in WIDTHS:
+        for theme in THEMES:
+            context = context_for(browser, width, theme, state)
+            page = context.new_page()
+            for path in paths:
+                picture = to / f"{prefix}{name_of(path)}--{width}-{theme}.png" if to else None
+                expect = (404, 410) if path in ("/nothing-is-here/", "/sign-in/used/", "/invitations/gone/") else (200,)
+                found = look(page, origin + path, picture, expect)
+                found.page = f"{found.page} ({width}, {theme})"
+                if found.problems:
+                    findings.append(found)
+            context.close()
+    return findings
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("link", help="a one-time sign-in link")
+    parser.add_argument("--to", type=Path, default=Path("test-results/screens"), help="folder of the pictures")
+    parser.add_argument("--only", default="", help="only pages whose address matches this")
+    arguments = parser.parse_args()
+    parts = urlsplit(arguments.link)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    with chromium() as browser:
+        state = sign_in(browser, arguments.link)
+        context = browser.new_context(storage_state=state)
+        paths = [path for path in pages_of(context.new_page(), origin) if re.search(arguments.only, path)]
+        context.close()
+        findings = walk(browser, origin, state, paths, arguments.to)
+        findings += walk(
+            browser, origin, None, [path for path in SIGNED_OUT if re.search(arguments.only, path)], arguments.to, "out-"
+        )
+    for found in findings:
+        print(found.page, *(f"    {problem}" for problem in found.problems), sep="\n")
+    print(f"{len(findings)} pages with something wrong; pictures in {arguments.to}")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
