@@ -6,7 +6,7 @@ import re
 
 from agents.collect.digits import NAMES, TEENS, TENS, UNITS
 from agents.collect.understood import Ask, Understood
-from agents.collect.words import Word, flat, words
+from agents.collect.words import Word, flat, words, word_set
 
 _WRITTEN = re.compile(r"[a-z0-9][a-z0-9._%+-]*@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}")
 _SIGNS = {
@@ -19,11 +19,16 @@ _SIGNS = {
     "minus": "-",
     "plus": "+",
 }
-_NOT_LOCAL = frozenset(
-    ["is", "it's", "its", "that's", "my", "email", "mail", "e-mail", "address", "to", "me", "be", "the", "a", "and", "um", "uh", "er", "so", "yes", "sure", "okay", "ok", "it", "use", "would", "no", "sorry", "actually", "meant", "send", "reach", "contact", "mean", "i'm", "i", "you", "can", "at", "on", "write", "well", "here's", "this"]
+_NOT_LOCAL = word_set(
+    """
+    is it's its that's my email mail e-mail address to me be the a and um uh er so yes sure okay ok it use would no sorry actually
+    meant send reach contact mean i'm i you can at on write well here's this
+    """
 )
-_DOMAINS = frozenset(
-    ["com", "org", "net", "edu", "gov", "io", "co", "uk", "de", "fr", "pl", "eu", "us", "ca", "au", "info", "biz", "dev", "app", "me", "nl", "es", "it", "ch", "at", "be", "ie", "in"]
+_DOMAINS = word_set(
+    """
+    com org net edu gov io co uk de fr pl eu us ca au info biz dev app me nl es it ch at be ie in
+    """
 )
 _SOUND = {
     "gee": "g",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz
 
 from agents.collect.understood import Ask, Understood
-from agents.collect.words import FILLERS, Word, flat, words
+from agents.collect.words import FILLERS, Word, flat, words, word_set
 
 _STRONG = re.compile(
     r"\b(?:(?:my|the) (?:full |first |last |own )?name(?:'s| is|s| would be|,)|name is|name's|call me|(?:under|for) the name(?: of)?|"
@@ -17,17 +17,41 @@ _STRONG = re.compile(
 _WEAK = re.compile(r"\b(?:this is|i'm|i am|it's|it is|that's|that is|here is|here's|for|under|with)\s+")
 _PART = re.compile(r"\b(?:my |the )?(?P<which>first|last|family|sur|second)\s?name(?:'s| is|,|:)?\s+")
 _AFTER = re.compile(r"^(?:\s*(?:is )?(?:speaking|here|calling)\b)")
-_TITLES = frozenset(["mr", "mrs", "ms", "miss", "dr", "doctor", "prof", "professor", "sir", "madam"])
-_PARTICLES = frozenset(["van", "von", "der", "den", "de", "la", "le", "da", "di", "del", "dos", "bin", "ibn", "al", "el", "st", "mac", "mc", "ten", "ter", "san"])
-_STOP = frozenset(
-    ["a", "about", "actually", "afternoon", "again", "ahead", "all", "alright", "also", "am", "an", "and", "another", "any", "anything", "anyone", "appointment", "are", "as", "ask", "at", "back", "bad", "be", "because", "been", "before", "book", "booking", "but", "by", "bye", "call", "called", "calling", "can", "can't", "cancel", "canceling", "cancelling", "cavity", "check", "cleaning", "come", "coming", "confused", "correct", "could", "curious", "currently", "damn", "day", "dentist", "did", "didn't", "do", "doctor", "does", "doesn't", "doing", "don't", "done", "driving", "early", "emergency", "every", "evening", "everything", "exactly", "experiencing", "fine", "for", "free", "from", "getting", "give", "glad", "go", "going", "gonna", "good", "got", "great", "guess", "had", "happening", "happy", "has", "have", "haven't", "having", "he", "hello", "help", "her", "here", "hi", "his", "hmm", "home", "hoping", "hour", "how", "hurt", "hurting", "i", "i'd", "i'll", "i'm", "i've", "if", "ill", "in", "interested", "is", "isn't", "it", "it's", "just", "kind", "know", "last", "late", "later", "let", "like", "little", "long", "looking", "lost", "mad", "make", "many", "maybe", "me", "mean", "mine", "morning", "most", "much", "my", "name", "need", "needing", "never", "new", "next", "nice", "night", "no", "nobody", "none", "nope", "not", "nothing", "now", "number", "of", "off", "oh", "ok", "okay", "on", "once", "one", "only", "open", "or", "order", "other", "our", "out", "over", "pain", "patient", "phone", "please", "pretty", "question", "quite", "rather", "ready", "really", "reason", "right", "running", "sad", "same", "say", "sec", "second", "see", "she", "should", "sick", "so", "some", "someone", "something", "soon", "sorry", "speak", "speaking", "still", "sure", "table", "take", "talk", "terrible", "than", "thank", "thanks", "that", "that's", "the", "them", "then", "there", "these", "they", "thing", "think", "this", "thinking", "three", "time", "tired", "to", "today", "tomorrow", "too", "tooth", "toothache", "trying", "two", "um", "uh", "under", "up", "us", "use", "very", "visit", "wait", "waiting", "want", "wanna", "wanted", "wanting", "was", "way", "we", "wednesday", "well", "were", "what", "what's", "when", "where", "which", "who", "why", "will", "with", "won't", "wondering", "work", "working", "would", "wrong", "yeah", "yep", "yes", "yesterday", "yet", "you", "you're", "your", "zero", "monday", "tuesday", "thursday", "friday", "saturday", "sunday", "january", "february", "march", "july", "august", "september", "october", "november", "december", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "noon", "half", "quarter", "repeat", "goodbye", "stop", "skip", "pass", "mhm", "huh", "pardon", "excuse", "hold", "moment", "minute", "saturday's", "mom", "mother", "father", "dad", "son", "daughter", "wife", "husband", "kid", "kids", "child", "appointment's", "checkup", "check-up", "tuesday's", "nice", "perfect", "wonderful", "awesome", "cool", "dumb", "silly", "stupid", "hurry", "hurts", "swelling", "broken", "tell", "yourself", "myself", "someone's", "anonymous", "private", "personal", "secret", "nevermind"]
+_TITLES = word_set("mr mrs ms miss dr doctor prof professor sir madam")
+_PARTICLES = word_set(
+    """
+    van von der den de la le da di del dos bin ibn al el st mac mc ten ter san
+    """
+)
+_STOP = word_set(
+    """
+    a about actually afternoon again ahead all alright also am an and another any anything anyone appointment are as ask at back bad
+    be because been before book booking but by bye call called calling can can't cancel canceling cancelling cavity check cleaning
+    come coming confused correct could curious currently damn day dentist did didn't do doctor does doesn't doing don't done driving
+    early emergency every evening everything exactly experiencing fine for free from getting give glad go going gonna good got great
+    guess had happening happy has have haven't having he hello help her here hi his hmm home hoping hour how hurt hurting i i'd i'll
+    i'm i've if ill in interested is isn't it it's just kind know last late later let like little long looking lost mad make many
+    maybe me mean mine morning most much my name need needing never new next nice night no nobody none nope not nothing now number of
+    off oh ok okay on once one only open or order other our out over pain patient phone please pretty question quite rather ready
+    really reason right running sad same say sec second see she should sick so some someone something soon sorry speak speaking still
+    sure table take talk terrible than thank thanks that that's the them then there these they thing think this thinking three time
+    tired to today tomorrow too tooth toothache trying two um uh under up us use very visit wait waiting want wanna wanted wanting was
+    way we wednesday well were what what's when where which who why will with won't wondering work working would wrong yeah yep yes
+    yesterday yet you you're your zero monday tuesday thursday friday saturday sunday january february march july august september
+    october november december four five six seven eight nine ten eleven twelve noon half quarter repeat goodbye stop skip pass mhm huh
+    pardon excuse hold moment minute saturday's mom mother father dad son daughter wife husband kid kids child appointment's checkup
+    check-up tuesday's nice perfect wonderful awesome cool dumb silly stupid hurry hurts swelling broken tell yourself myself
+    someone's anonymous private personal secret nevermind
+    """
 )
 _NOT_NAME_ENDS = ("ing",)
 _NATO = dict(
-    zip(
-        ["alpha", "alfa", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliet", "juliett", "kilo", "lima", "mike", "november", "oscar", "papa", "quebec", "romeo", "sierra", "tango", "uniform", "victor", "whiskey", "xray", "yankee", "zulu"],
-        "aabcdefghijjklmnopqrstuvwxyz",
-        strict=True,
+    (word, word[0])
+    for word in word_set(
+        """
+        alpha alfa bravo charlie delta echo foxtrot golf hotel india juliet juliett kilo lima mike november oscar papa quebec romeo sierra tango
+        uniform victor whiskey xray yankee zulu
+        """
     )
 )
 

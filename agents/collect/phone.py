@@ -105,9 +105,30 @@ def _patched(text: str, ask: Ask, digits: str, span: tuple[int, int]) -> Underst
     return _understood(value_of(found[0], is_local=found[1]), ask, 0.8, span) if found else None
 
 
+def _continued(previous: str, found: list[list[Segment]], ask: Ask) -> Understood | None:
+    """The digits said before with those said now."""
+    segments = [segment for run in found for segment in run]
+    digits = previous + "".join(segment.digits for segment in segments)
+    if not segments:
+        return None
+    span = (segments[0].start, segments[-1].end)
+    whole = _number(digits, ask.region, has_plus=False)
+    if whole and not (whole[1] and len(digits) == 7 and len(digits) - len(previous) == 7):
+        return _understood(value_of(whole[0], is_local=whole[1]), ask, 0.9, span)
+    if ask.asked and len(digits) < 10 and len(digits) != 7:
+        return Understood(digits, spoken_digits(digits), 0.5, span, is_complete=False)
+    return None
+
+
 def understand(text: str, ask: Ask) -> Understood | None:
     found = runs(text)
     candidates = [c for run in found for c in _candidates(run, text, ask.region)]
+    previous = str(ask.previous or "")
+    is_begun = previous.isdecimal() and len(previous) < 7
+    if is_begun and all(c.is_local for c in candidates):  # the beginning was said in the turn before
+        whole = _continued(previous, found, ask)
+        if whole:
+            return whole
     if candidates:
         best = max(candidates, key=lambda c: (not c.is_local, c.end - c.start))
         return _understood(
@@ -118,13 +139,6 @@ def understand(text: str, ask: Ask) -> Understood | None:
     if not digits:
         return None
     span = (segments[0].start, segments[-1].end)
-    previous = str(ask.previous or "")
-    if previous and previous.isdecimal() and len(previous) < 7:  # the beginning was said in the turn before
-        whole = _number(previous + digits, ask.region, has_plus=False)
-        if whole:
-            return _understood(value_of(whole[0], is_local=whole[1]), ask, 0.9, span)
-        if ask.asked and len(previous + digits) < 7:
-            return Understood(previous + digits, spoken_digits(previous + digits), 0.5, span, is_complete=False)
     if previous and not previous.isdecimal():
         patched = _patched(text, ask, digits, span)
         if patched:

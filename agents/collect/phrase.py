@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from agents.collect.understood import Ask, Understood
-from agents.collect.words import flat, strip_fillers, words
+from agents.collect.words import flat, strip_fillers, words, word_set
 
 _REASON_FIELD = re.compile(
     r"\b(?:reason|purpose|problem|issue|concern|symptom|about|why|bring|brings|what .* for|help you with|treatment|service)\b"
@@ -34,8 +34,10 @@ _NOT_A_REASON = re.compile(
 _STOP = re.compile(
     r"\s+(?:and|but|on|at|so|for|next|this)\s+(?=my\b|i\b|i'd\b|i'm\b|can\b|could\b|tomorrow\b|today\b|;|(?:next |this )?(?:mon|tues|wednes|thurs|fri|satur|sun)day)|\s*;"
 )
-_EMPTY = frozenset(
-    ["um", "uh", "no", "yes", "yeah", "nothing", "what", "huh", "hello", "ok", "okay", "sure", "please", "and", "it", "is", "the", "a", "for", "i", "on", "at", "my", "on", "works", "fine", "good"]
+_EMPTY = word_set(
+    """
+    um uh no yes yeah nothing what huh hello ok okay sure please and it is the a for i on at my on works fine good
+    """
 )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agents.collect import email, names, phone, phrase, simple, when
 from agents.collect.understood import Ask, Understood
-from agents.collect.words import blank, is_correction, tails
+from agents.collect.words import FILLERS, blank, is_correction, tails, words
 from agents.mind import Value
 from agents.spec import CollectField, FieldType
 
@@ -66,7 +66,7 @@ def _merged_with_start(found: Understood, start: Understood | None, ask: Ask) ->
 
 
 def understand_all(
-    fields: Iterable[CollectField],
+    fields: Collection[CollectField],
     text: str,
     *,
     now: datetime,
@@ -75,27 +75,37 @@ def understand_all(
     known: Mapping[str, Value],
 ) -> dict[str, Understood]:
     """Everything the text says of these fields, by key. What is known is touched only by a correction or by its own question."""
-    corrects = is_correction(text)
-    asked_type = next((f.type for f in fields if f.key == asked), None)
+    circumstances = _Turn(text, is_correction(text), next((f.type for f in fields if f.key == asked), None))
     result: dict[str, Understood] = {}
     left = text
     for field in sorted(fields, key=lambda f: (_ORDER.index(f.type), f.key != asked)):
         is_asked = field.key == asked
         previous = known.get(field.key)
-        if previous is not None and not is_asked:
-            if field.type in (FieldType.TEXT, FieldType.YES_NO, FieldType.NUMBER) or not (
-                corrects or field.type is FieldType.DATETIME
-            ):
-                continue
-            if not corrects and asked_type is FieldType.TEXT:
-                continue
         found = understand(field, left, now=now, region=region, asked=is_asked, previous=previous)
-        if found is None or found.value == previous:
-            if found is not None:
-                left = blank(left, [found.span])
+        if found is None or (not is_asked and not circumstances.counts(field, found, previous)):
             continue
-        if not is_asked and not found.is_complete and field.type is not FieldType.DATETIME:
-            continue
-        result[field.key] = found
         left = blank(left, [found.span])
+        if found.value != previous:
+            result[field.key] = found
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What a turn is, for judging values nobody asked for."""
+
+    text: str
+    corrects: bool
+    asked_type: FieldType | None
+
+    def counts(self, field: CollectField, found: Understood, previous: Value) -> bool:
+        if not found.is_complete and field.type is not FieldType.DATETIME:
+            return False
+        is_all = not [w for w in words(blank(self.text, [found.span])) if w.text not in FILLERS and w.text not in ("at", "on", "and", "for", "it's", "is", "then")]
+        if self.asked_type is FieldType.TEXT and field.type is FieldType.DATETIME:
+            return is_all or (self.corrects and previous is not None)  # "my tooth has hurt since Tuesday" is no appointment
+        if previous is None:
+            return True
+        if field.type in (FieldType.TEXT, FieldType.YES_NO, FieldType.NUMBER):
+            return False
+        return self.corrects or field.type is FieldType.DATETIME or (is_all and field.type is not FieldType.PERSON)

@@ -114,8 +114,8 @@ def understand(text: str, ask: Ask) -> Understood | None:
         return None if not ask.asked else _partial(parts[0].name, ask, (parts[0].start, parts[0].end))
     kept_clock = previous.clock if not part else None
     when = When(day or previous.day, clock or kept_clock, part if not clock else "")
-    spots = [(h.start, h.end) for h in (*found_days[:1], *found_clocks[:1], *parts[:1])]
-    span = (min(s for s, _ in spots), max(e for _, e in spots))
+    spots = [*((d.start, d.end) for d in found_days[:1]), *((c.start, c.end) for c in found_clocks[:1]), *((p.start, p.end) for p in parts[:1])]
+    span = (min(start for start, _ in spots), max(end for _, end in spots))
     sure = 0.95 if found_clocks and found_clocks[0].is_exact else 0.85
     if when.day is None:
         return Understood(iso(when), spoken(when, ask.now), 0.6, span, is_complete=False)

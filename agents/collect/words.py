@@ -6,10 +6,18 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a table."""
+    return frozenset(text.split())
+
+
 _WORD = re.compile(r"\d+(?:st|nd|rd|th)\b|[^\W\d_]+(?:'[^\W\d_]+)*|\d+")
 
-FILLERS = frozenset(
-    ["uh", "um", "er", "erm", "ah", "hmm", "mm", "hm", "mhm", "well", "so", "like", "okay", "ok", "right", "sure", "please", "yeah", "yes", "yep", "thanks", "hi", "hello", "oh"]
+FILLERS = word_set(
+    """
+    uh um er erm ah hmm mm hm mhm well so like okay ok right sure please yeah yes yep thanks hi hello oh
+    """
 )
 """Words that carry no answer by themselves when more follows."""
 

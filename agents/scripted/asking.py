@@ -40,6 +40,7 @@ class Asker:
         state = answer.state
         echoes: list[str] = []
         changes: list[str] = []
+        echoed: list[str] = []
         name = ""
         for key, understood in found.items():
             field = self.fields[key]
@@ -53,13 +54,17 @@ class Asker:
             if key in state.skipped:
                 state.skipped -= {key}
             if before and before.is_complete:
+                echoed.append(key)
                 changes.append(self._lines.changed.format(label=self.label(key), value=understood.spoken))
             elif field.type is FieldType.PERSON:
+                echoed.append(key)
                 name = str(understood.value).split()[0]
             elif field.read_back and field.type in (FieldType.PHONE, FieldType.EMAIL, FieldType.DATETIME):
+                echoed.append(key)
                 echoes.append(understood.spoken)
         if is_quiet:
             return
+        answer.echoed = tuple(echoed)
         if name:
             answer.say(self._lines.thanks_name.format(name=name))
         if changes:
@@ -94,6 +99,13 @@ class Asker:
             answer.say(self._lines.back_to.format(question=_lower(field.question)))
         else:
             answer.say(field.question)
+
+    def ask_anew(self, answer: Answer, key: str) -> None:
+        """Drop a value that was called wrong and ask for it."""
+        answer.state.held.pop(key, None)
+        answer.parts.append(Collected(key, None))
+        answer.say(self._lines.ask_anew.format(label=self.label(key)))
+        self.ask_next(answer)
 
     def ask_again(self, answer: Answer) -> None:
         """The open question wasn't answered: put it otherwise, and after some tries leave it open and say so."""
@@ -176,6 +188,7 @@ class Asker:
 
 def _lower(question: str) -> str:
     """A question after "So,": its first letter small unless it is a name or "I"."""
+    question = question.removeprefix("And ")
     first = question.split(" ", 1)[0]
     is_word = first.lower() in (
         "what",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from rapidfuzz import fuzz
+
 from agents.collect import Understood, understand, understand_all
 from agents.collect.simple import yes_or_no
-from agents.collect.words import flat, joined
+from agents.collect.words import flat, joined, words
 from agents.scripted.asking import GIVE_UP_AFTER, Asker
 from agents.scripted.intents import Intent, Recognised, is_question
 from agents.scripted.lines import Lines
@@ -28,6 +30,11 @@ _ALONE = (FieldType.PERSON, FieldType.CHOICE, FieldType.DATETIME, FieldType.PHON
 """Types whose value a bare "no, …" may correct."""
 
 
+def _sounds_like(text: str, name: str) -> bool:
+    """A word of the text is near to a word of the name."""
+    return any(fuzz.ratio(w.text, part.lower()) >= 50 for w in words(text) for part in name.split())
+
+
 class Checker:
     def __init__(self, asker: Asker, teller: Teller, lines: Lines, region: str) -> None:
         self._asker = asker
@@ -38,8 +45,8 @@ class Checker:
     def reply(self, answer: Answer, heard: Heard, intents: Recognised, now: datetime) -> None:
         state = answer.state
         told, unknown, rest = self._teller.find(heard, needs_question=True)
-        found = self._corrections(answer, rest, now)
-        mentioned = self._mentioned(rest)
+        found = self.corrections(answer, rest, now)
+        mentioned = self.mentioned(rest)
         verdict = yes_or_no(rest)
         says_yes, says_no = verdict is not None and verdict[0], verdict is not None and not verdict[0]
         self._teller.tell(answer, told, unknown)
@@ -48,9 +55,7 @@ class Checker:
             self._asker.adopt(answer, found)
             self._asker.read_back(answer)
         elif mentioned and not says_yes:
-            state.held.pop(mentioned, None)
-            answer.say(self._lines.ask_anew.format(label=self._asker.label(mentioned)))
-            self._asker.ask_next(answer)
+            self._asker.ask_anew(answer, mentioned)
         elif says_yes and state.phase is Phase.CHECKING:
             self._asker.confirm(answer)
         elif told:
@@ -78,25 +83,28 @@ class Checker:
         else:
             answer.say(self._lines.is_it_right)
 
-    def _corrections(self, answer: Answer, text: str, now: datetime) -> dict[str, Understood]:
+    def corrections(self, answer: Answer, text: str, now: datetime) -> dict[str, Understood]:
         """What sets something right: a value that is plain by itself, or one given with its field's name."""
         known = answer.state.known()
-        mentioned = self._mentioned(text)
+        mentioned = self.mentioned(text)
         verdict = yes_or_no(text)
         fields = self._asker.fields
         found = understand_all(fields.values(), text, now=now, region=self._region, asked=mentioned, known=known)
         if not found and not (verdict and verdict[0]) and not is_question(text):
             lead = _LEAD.match(flat(text))
             bare = " " * lead.end() + text[lead.end() :] if lead else text
-            for key, field in fields.items():
-                if field.type not in _ALONE or (mentioned and key != mentioned):
+            is_meant = bool(lead) or answer.state.phase is Phase.MENDING
+            for key, field in sorted(fields.items(), key=lambda item: item[1].type is FieldType.TEXT):
+                if (mentioned and key != mentioned) or not (field.type in _ALONE or (field.type is FieldType.TEXT and is_meant)):
                     continue
+                if field.type is FieldType.PERSON and not (mentioned or _sounds_like(bare, str(known.get(key) or "")) or bare != bare.lower()):
+                    continue  # "no, root canal" is not a name
                 new = understand(field, bare, now=now, region=self._region, asked=True, previous=known.get(key))
                 if new and new.is_complete and new.value != known.get(key):
                     return {key: new}
         return {k: u for k, u in found.items() if u.is_complete}
 
-    def _mentioned(self, text: str) -> str | None:
+    def mentioned(self, text: str) -> str | None:
         """The field a sentence names: "the phone number is wrong"."""
         low = flat(text)
         for key, field in self._asker.fields.items():

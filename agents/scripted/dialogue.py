@@ -10,7 +10,7 @@ from agents.mind import Thought
 from agents.scripted.asking import GIVE_UP_AFTER, Asker
 from agents.scripted.checking import Checker
 from agents.scripted.facts import split
-from agents.scripted.intents import Intent, Recognised, is_question, recognise, wants, ways_to_say
+from agents.scripted.intents import Intent, Recognised, is_question, is_wrong, recognise, wants, ways_to_say
 from agents.scripted.lines import lines_for
 from agents.scripted.matching import FactIndex, Vectors
 from agents.scripted.state import Answer, Phase, State
@@ -65,6 +65,7 @@ class Dialogue:
         if is_free and does.collect and does.when_to_collect == "always":
             self._asker.ask_next(answer)
         state.has_greeted = True
+        state.echoed = answer.echoed
         if answer.said and not (is_repeat and state.last):
             state.last = answer.said
         return answer
@@ -152,6 +153,8 @@ class Dialogue:
             for k in found
             if fields[k].type in (FieldType.DATETIME, FieldType.TEXT, FieldType.CHOICE, FieldType.NUMBER)
         ]
+        if len(found) > 1 and requests and not is_question(heard.text):
+            return True
         if Intent.COLLECT in intents:
             return not (is_question(heard.text) and best_fact > max(intents.collect_score, 0.7) and not requests)
         return bool(requests) and wants(heard.text) and best_fact < 0.7
@@ -208,10 +211,15 @@ class Dialogue:
         elif told and self._is_request(field, heard.text):
             found = self._understand(answer, heard.text, now, asked=field.key) or found
             told = [] if found else told
+        if not (found or told) and state.echoed:  # "Thank you, Anna." "No, Hannah."
+            found = {k: u for k, u in self._checker.corrections(answer, rest, now).items() if k in state.echoed}
+        wrong = self._taken_back(state, heard, intents, found)
         will_not_say = (Intent.REFUSE in intents and field.type is not FieldType.YES_NO) or Intent.UNSURE in intents
         if will_not_say and field.type in (FieldType.TEXT, FieldType.PERSON):
             found.pop(field.key, None)
-        if found:
+        if wrong:
+            self._asker.ask_anew(answer, wrong)
+        elif found:
             state.failures = 0
             self._teller.tell(answer, told, unknown if told else ())
             self._asker.adopt(answer, found)
@@ -226,6 +234,16 @@ class Dialogue:
             self._asker.ask_next(answer, is_back=True)
         else:
             self._asker.ask_again(answer)
+
+    def _taken_back(self, state: State, heard: Heard, intents: Recognised, found: dict[str, Understood]) -> str | None:
+        """The field a caller calls wrong: by its name, or with a "no" to what was just heard back."""
+        named = self._checker.mentioned(heard.text)
+        is_held = named in state.held and named != state.asked
+        if named and is_held and not found and is_wrong(heard.text):
+            return named
+        if state.echoed and (not found or is_wrong(heard.text)) and Intent.NO in intents and len(heard.text.split()) <= 5:
+            return None if found else state.echoed[0]
+        return None
 
     def _is_request(self, field: CollectField, text: str) -> bool:
         """ "Can I come on Saturday?" answers the question for the day though a fact speaks of Saturdays too."""

@@ -75,6 +75,7 @@ _WANTS = re.compile(
     r"\b(?:i'd like|i would like|i'd love|i want|i wanna|i need|i'm calling (?:to|about|for)|i'm looking (?:to|for)|can i|could i|may i|can we|could we|let's|we'd like|we want|we need|"
     r"i have to|would it be possible|is it possible|can you|could you|i'm trying to|i was hoping|please|do you have (?:any(?:thing)?|a|an)|yes)\b"
 )  # fmt: skip
+_WRONG = re.compile(r"\b(?:wrong|incorrect|not (?:right|correct)|isn't (?:right|correct)|change|mistake)\b")
 _OTHER_BUSINESS = re.compile(r"\b(?:cancel|resch\w+|move my|change my|postpone|delay)\b")
 
 COLLECT_MEANING = 0.62
@@ -104,6 +105,10 @@ def is_question(text: str) -> bool:
     """By its words; a question mark alone may be only the caller's uncertain voice."""
     low = flat(text)
     return bool(_QUESTION_START.match(low) or _QUESTION_INSIDE.search(low))
+
+
+def is_wrong(text: str) -> bool:
+    return bool(_WRONG.search(flat(text)))
 
 
 def wants(text: str) -> bool:

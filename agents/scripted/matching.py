@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.collect.calendar_words import WEEKDAYS
 from agents.collect.words import flat
 from agents.scripted.facts import Fact
-from agents.scripted.stems import alike, stems
+from agents.scripted.stems import alike, stem, stems
 
 Vectors = NDArray[np.float32]
 
@@ -21,7 +22,7 @@ ANSWERS = 0.40
 """From this score on a fact is said as the answer; below it: "I don't know that". Tuned on the table in tests/agents/test_scripted_facts.py."""
 TOGETHER = 0.06
 """Neighbouring facts no further apart than this are said together."""
-_MEANING, _WORDS, _KIND, _UNNAMED = 0.62, 0.42, 0.14, 0.22
+_MEANING, _WORDS, _KIND, _ONLY_KIND, _UNNAMED = 0.62, 0.42, 0.14, 0.34, 0.22
 
 _WHEN = re.compile(
     r"\b(?:when|what time|how late|how early|hours?|open|close[sd]?|until|mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|weekends?|tonight|tomorrow)\b"
@@ -35,11 +36,31 @@ _WHERE = re.compile(r"\b(?:where|address|located|location|directions|how do i (?
 _HAS_PLACE = re.compile(
     r"\b(?:address|street|avenue|road|floor|square|building|located|behind|opposite|next to|station|corner|downtown)\b"
 )
+_IS_THE_ADDRESS = re.compile(r"\b(?:address|located|find us|visit us|we(?:'re| are) (?:at|on|in)|come to)\b")
 _LONG = re.compile(r"\bhow long\b")
 _HAS_LENGTH = re.compile(r"\b(?:minutes?|hours?|half an hour|days?|weeks?)\b")
 _WHO = re.compile(r"\b(?:who|whose)\b")
 _HAS_PERSON = re.compile(r"\b(?:dr|mr|mrs|ms|owner|manager|chef|team|founded)\b")
 _KINDS = ((_MONEY, _HAS_MONEY), (_LONG, _HAS_LENGTH), (_WHERE, _HAS_PLACE), (_WHO, _HAS_PERSON), (_WHEN, _HAS_HOURS))
+
+
+_DAY = re.compile(rf"\b(?:{'|'.join(WEEKDAYS)}|weekdays?|weekends?)")
+_RANGE = re.compile(rf"\b({'|'.join(WEEKDAYS)})s? ?(?:to|till|until|through|thru|-|–) ?({'|'.join(WEEKDAYS)})")
+
+
+def _days_between(low: str) -> frozenset[str]:
+    """The days a fact means by "Monday to Friday", as stems."""
+    found: set[str] = set()
+    for match in _RANGE.finditer(low):
+        first, last = WEEKDAYS.index(match[1]), WEEKDAYS.index(match[2])
+        found |= {stem(WEEKDAYS[(first + i) % 7]) for i in range((last - first) % 7 + 1)}
+    return frozenset(found)
+
+
+def asks_for_all_hours(question: str) -> bool:
+    """"When are you open?" names no day: every fact about the hours is wanted."""
+    low = flat(question)
+    return bool(re.search(r"\b(?:when|what time|hours?|how late|how early|times?)\b", low) and re.search(r"\b(?:open|close[sd]?|opening|closing|hours)\b", low) and not _DAY.search(low))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +78,12 @@ class FactIndex:
         """``vectors``: those of ``texts(facts)``."""
         self.facts = tuple(facts)
         self._with_topic, self._alone = vectors[: len(facts)], vectors[len(facts) :]
-        self._stems = [frozenset(stems(f.to_match)) for f in facts]
+        self._stems = [frozenset(stems(f.to_match)) | _days_between(flat(f.to_match)) for f in facts]
         self._flat = [flat(f.to_match) for f in facts]
         self._counts = Counter(s for one in self._stems for s in one)
+
+    def speaks_of_days(self, fact: int) -> bool:
+        return bool(_DAY.search(self._flat[fact]) and _HAS_HOURS.search(self._flat[fact]))
 
     @staticmethod
     def texts(facts: Sequence[Fact]) -> list[str]:
@@ -80,13 +104,16 @@ class FactIndex:
         weights = {word: self._weight(word) for word in asked}
         total = sum(weights.values())
         low = flat(question)
-        kind = next((has for asks, has in _KINDS if asks.search(low)), None)
+        asks, kind = next((k for k in _KINDS if k[0].search(low)), (None, None))
+        bonus = _ONLY_KIND if asks and not stems(asks.sub(" ", low)) else _KIND  # "Where are you?" names nothing else
         result = []
         for i, own in enumerate(self._stems):
             found = {word: max((alike(word, s) for s in own), default=0.0) for word in asked}
             overlap = sum(weights[w] * found[w] for w in asked) / total if total else 0.0
             fits = 0.0 if kind is None else 1.0 if kind.search(self._flat[i]) else -0.6
-            score = _MEANING * float(meanings[i]) + _WORDS * overlap + _KIND * fits
+            if asks is _WHERE and fits > 0 and not _IS_THE_ADDRESS.search(self._flat[i]):
+                fits = 0.5
+            score = _MEANING * float(meanings[i]) + _WORDS * overlap + bonus * fits
             if asked and overlap == 0.0 and fits <= 0.0:
                 score -= _UNNAMED
             result.append(Match(i, round(score, 3), round(float(meanings[i]), 3), round(overlap, 3)))
@@ -104,4 +131,4 @@ def parts(question: str) -> list[str]:
         )
         if p.strip(" .?!,")
     ]
-    return [p for p in pieces if stems(p)] or [question]
+    return [p for p in pieces if len(p.split()) > 1] or [question]

@@ -50,6 +50,8 @@ class State:
     is_cancelled: bool = False
     resume: Phase = Phase.IDLE
     """What ``STOPPING`` goes back to."""
+    echoed: tuple[str, ...] = ()
+    """Fields whose value the caller has just heard back, so that a bare "no" is about them."""
     last: tuple[str, ...] = ()
     """What was said last, for "repeat that"."""
 
@@ -67,6 +69,7 @@ class Answer:
     state: State
     parts: list[ReplyPart] = field(default_factory=list)
     has_ended: bool = False
+    echoed: tuple[str, ...] = ()
 
     def say(self, text: str) -> None:
         """One phrase; an abbreviation's full stop is also the sentence's."""

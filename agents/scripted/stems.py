@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from agents.collect.words import words
+from agents.collect.words import word_set, words
 
-SMALL = frozenset(
-    ["a", "an", "the", "and", "or", "but", "if", "of", "to", "in", "on", "at", "by", "for", "with", "from", "as", "is", "are", "was", "were", "be", "been", "am", "do", "does", "did", "doing", "done", "have", "has", "had", "having", "can", "could", "will", "would", "shall", "should", "may", "might", "must", "i", "i'm", "i'd", "i've", "i'll", "me", "my", "mine", "we", "our", "us", "you", "your", "yours", "he", "she", "it", "its", "they", "them", "their", "this", "that", "these", "those", "there", "here", "what", "what's", "which", "who", "who's", "whom", "when", "where", "where's", "why", "how", "so", "too", "very", "just", "also", "about", "into", "than", "then", "not", "no", "nor", "yes", "please", "tell", "know", "like", "want", "need", "get", "got", "go", "going", "any", "some", "every", "each", "all", "many", "much", "more", "most", "other", "another", "okay", "ok", "hello", "hi", "hey", "uh", "um", "well", "guys", "let", "lets", "say", "said", "give", "possible", "wondering", "don't", "doesn't", "isn't", "aren't", "can't", "won't", "it's", "there's", "that's", "you're", "they're", "up", "out", "off", "over", "question", "ask", "asking", "quick", "actually", "really", "right", "now", "one", "thing", "something", "anything"]
+SMALL = word_set(
+    """
+    a an the and or but if of to in on at by for with from as is are was were be been am do does did doing done have has had having
+    can could will would shall should may might must i i'm i'd i've i'll me my mine we our us you your yours he she it its they them
+    their this that these those there here what what's which who who's whom when where where's why how so too very just also about
+    into than then not no nor yes please tell know like want need get got go going any some every each all many much more most other
+    another okay ok hello hi hey uh um well guys let lets say said give possible wondering don't doesn't isn't aren't can't won't it's
+    there's that's you're they're up out off over question ask asking quick actually really right now one thing something anything
+    """
 )
 
 _SAME = (
@@ -37,12 +44,16 @@ _SAME = (
     "wifi internet wi-fi wireless",
     "menu food dish meal eat",
     "reservation reserve booking book appointment",
-    "wheelchair accessible accessibility disabled",
+    "wheelchair accessible accessibility disabled ramp stairs elevator lift step",
     "long duration minute minutes",
     "return refund",
     "discount offer deal senior student",
     "kitchen chef cook",
     "phone telephone number",
+    "gift voucher certificate",
+    "swelling swollen swell",
+    "pain hurt ache toothache sore",
+    "dessert sweet cake tiramisu",
 )
 
 

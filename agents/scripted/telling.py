@@ -11,7 +11,7 @@ from agents.mind import EndCall, Thought
 from agents.scripted.asking import Asker
 from agents.scripted.intents import is_question
 from agents.scripted.lines import Lines
-from agents.scripted.matching import ANSWERS, TOGETHER, FactIndex, Match, Vectors, parts
+from agents.scripted.matching import ANSWERS, TOGETHER, FactIndex, Match, Vectors, asks_for_all_hours, parts
 from agents.scripted.state import Answer, Phase, State
 from agents.spec import AgentSpec, FieldType
 
@@ -76,7 +76,7 @@ class Teller:
                 continue
             matches = self._index.matches(part, vector)
             if matches and matches[0].score >= ANSWERS:
-                told.append(Told(part, self._together(matches)))
+                told.append(Told(part, self._together(part, matches)))
             elif asks:
                 unknown.append(part)
             else:

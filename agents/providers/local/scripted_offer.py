@@ -31,7 +31,9 @@ async def _make(spec: AgentSpec, around: Surroundings) -> Mind:
     if around.embedder is None:
         raise ProviderError("The scripted brain needs the sentence embeddings.", permanent=True)
     region = spec.sounds.language.partition("-")[2] or "US"
-    return ScriptedMind(spec, around.embedder, around.now, region)
+    mind = ScriptedMind(spec, around.embedder, around.now, region)
+    await mind.prepare()
+    return mind
 
 
 PROVIDER = Provider("scripted", _offers, make_mind=_make)
