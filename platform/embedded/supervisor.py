@@ -9,6 +9,7 @@ import os
 import queue
 import shlex
 import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from honcho.manager import Manager
 from honcho.printer import Message, Printer
+from honcho.process import Popen
 
 from embedded.keeper import Keeper
 
@@ -43,6 +45,19 @@ class Running:
     is_gone: bool = False
 
 
+def _open(command: str, **options: object) -> Popen:
+    child = Popen(command, **options)
+    threading.Thread(target=_end_with, args=(child,), daemon=True).start()
+    return child
+
+
+def _end_with(child: Popen) -> None:
+    """What a program leaves behind when it ends would hold its output open, and honcho waits for that to close."""
+    child.wait()
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+
+
 class Supervisor(Manager):  # type: ignore[misc]
     """Runs the programs until Ctrl-C, SIGTERM or SIGHUP; a second one stops everything at once."""
 
@@ -58,7 +73,8 @@ class Supervisor(Manager):  # type: ignore[misc]
         self.each_tick: Callable[[], None] = lambda: None
 
     def add(self, program: Program) -> None:
-        self.add_process(program.name, "exec " + shlex.join(program.command), cwd=str(self._folder))
+        process = self.add_process(program.name, "exec " + shlex.join(program.command), cwd=str(self._folder))
+        process._child_ctor = _open
         self._running[program.name] = Running(program)
 
     def stop(self, because: str) -> None:

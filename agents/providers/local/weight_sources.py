@@ -159,14 +159,14 @@ class Hub:
         os.replace(kept, partial)
 
     def _get(self, kept: Path, start: int, size: int, progress: Report) -> None:
-        headers = {"Range": f"bytes={start}-"} if start else {}
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
         with httpx.stream("GET", self.url, headers=headers, follow_redirects=True, timeout=30) as response:
             response.raise_for_status()
             resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
             done = start if resumed else 0
             said = time.monotonic()
             with kept.open("ab" if resumed else "wb") as out:
-                for chunk in response.iter_bytes(CHUNK):
+                for chunk in response.iter_bytes():
                     done += len(chunk)
                     if done > size:
                         raise SourceError(f"more than the expected {size} bytes came")
