@@ -132,7 +132,12 @@ def _money(found: re.Match[str]) -> str:
 
 
 def _phone(found: re.Match[str]) -> str:
-    return ", ".join(digits(group) for group in re.findall(r"\d+", found[0]))
+    groups = re.findall(r"\d+", found[0])
+    if len(groups) == 1:  # +15551234567
+        whole = groups[0]
+        north_american = [whole[:-10], whole[-10:-7], whole[-7:-4], whole[-4:]]
+        groups = north_american if len(whole) in (10, 11) else [whole[at : at + 3] for at in range(0, len(whole), 3)]
+    return ", ".join(digits(group) for group in groups if group)
 
 
 def _half(found: re.Match[str]) -> str:
@@ -292,9 +297,9 @@ def _rules(day_first: bool) -> tuple[Rule, ...]:
         _rule(rf"(?<![\w.])(?:{_NUMBER})\.\d+(?!\.?\d)", lambda found: decimal(found[0])),
         _rule(rf"(?<![\w.])(?:{_NUMBER})(?![\w])", lambda found: cardinal(found[0])),
         # abbreviations
-        _rule(r"\bDr\.?(?=\s[A-Z])", "Doctor"), _rule(r"(?<=\w\s)Dr\.?(?=$|[\s,.])", "Drive"),
-        _rule(r"\bMr\.?(?=\s[A-Z])", "Mister"), _rule(r"\bMrs\.?(?=\s[A-Z])", "Missus"), _rule(r"\bMs\.(?=\s[A-Z])", "Miss"),
-        _rule(r"\bProf\.(?=\s)", "Professor"), _rule(r"\bSt\.?(?=\s[A-Z])(?<!\w\sSt)(?<!\w\sSt\.)", "Saint"),
+        _rule(r"\bDr\.?(?=\s[A-Z\ue000-\uf8fe])", "Doctor"), _rule(r"(?<=\w\s)Dr\.?(?=$|[\s,.])", "Drive"),
+        _rule(r"\bMr\.?(?=\s[A-Z\ue000-\uf8fe])", "Mister"), _rule(r"\bMrs\.?(?=\s[A-Z\ue000-\uf8fe])", "Missus"), _rule(r"\bMs\.(?=\s[A-Z\ue000-\uf8fe])", "Miss"),
+        _rule(r"\bProf\.(?=\s)", "Professor"), _rule(r"\bSt\.?(?=\s[A-Z\ue000-\uf8fe])(?<!\w\sSt)(?<!\w\sSt\.)", "Saint"),
         _rule(r"(?<=\w\s)St\b\.?(?=$|[\s,.])", "Street"), _rule(r"\bAve\b\.?", "Avenue"), _rule(r"\bBlvd\b\.?", "Boulevard"),
         _rule(r"(?<=\w\s)Rd\b\.?", "Road"), _rule(r"\bApt\b\.?", "apartment"), _rule(r"\be\.g\.,?", "for example,"), _rule(r"\bi\.e\.,?", "that is,"),
         _rule(r"\betc\.(?=\s[a-z]|,|\))", "et cetera"), _rule(r"\betc\b\.?", "et cetera."), _rule(r"\bvs\b\.?", "versus"),

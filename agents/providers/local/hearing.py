@@ -7,7 +7,6 @@ sound's level and the model's own doubts.
 from __future__ import annotations
 
 import re
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,8 +85,6 @@ def without_loops(text: str) -> str:
                 kept = words[: start + length] + ([] if leftover else words[rest:])
                 return without_loops(" ".join(kept))
             start += 1
-    if len(text) > 100 and len(text) / len(zlib.compress(text.encode())) > 2.6:
-        return ""
     return text
 
 

@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -48,6 +49,8 @@ LATER_S = 60.0
 """Prepared lines wait for everything that a caller waits for."""
 FIRST_PIECE_SOUNDS = 45
 """A sentence longer than this many phonemes is cut at a comma, so that sound starts early."""
+
+_SIGN_BEHIND_IPA = re.compile(r"\]\]([.,;:!?])")
 
 Samples = npt.NDArray[np.float32]
 
@@ -166,7 +169,8 @@ class Voice:
     @staticmethod
     def _pieces(voice: PiperVoice, text: str) -> list[tuple[list[int], int]]:
         pieces: list[tuple[list[int], int]] = []
-        for sentence in voice.phonemize(text):
+        # A sign right behind [[ipa]] would be lost: as a sound of its own inside, it is kept.
+        for sentence in voice.phonemize(_SIGN_BEHIND_IPA.sub(r"\1]]", text)):
             known = [sound for sound in sentence if sound in voice.config.phoneme_id_map]
             clauses = _clauses(known, FIRST_PIECE_SOUNDS if not pieces else 3 * FIRST_PIECE_SOUNDS)
             for number, clause in enumerate(clauses, start=1):

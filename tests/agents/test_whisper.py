@@ -1,0 +1,189 @@
+"""Whisper with its real weights, hearing what Piper says."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import re
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+
+from agents.providers.local import mel, whisper
+from agents.speech import AudioFrame, ProviderError, STTStream, Transcript
+from tests.spoken import WEIGHTS, spoken
+
+pytestmark = pytest.mark.models
+FRAME = 640
+STORY = (
+    "On Monday I woke up with a bad toothache, and I could not eat my breakfast.",
+    "My sister told me that I should call you, because her children like coming to your practice.",
+    "On Tuesday it was a little better, so I went to work and forgot about it.",
+    "Then on Wednesday night it came back, and I had to take two tablets before I could sleep.",
+    "Today I am at home, and I can come in at any time before four in the afternoon.",
+    "I would also like to know how much an examination costs, and if my insurance will pay for it.",
+    "If you have nothing free today, please tell me who else could help me this week.",
+)
+SILENCE = AudioFrame(bytes(FRAME), 16_000)
+
+
+def words(text: str) -> list[str]:
+    return re.sub(r"[^a-z0-9' ]", " ", text.lower()).split()
+
+
+class Call:
+    """Feeds a stream as a session does, and keeps what it answers."""
+
+    def __init__(self, stream: STTStream) -> None:
+        self.stream, self.now_ms, self.utterance = stream, 0, 0
+        self.heard: list[Transcript] = []
+        self._iterator: AsyncIterator[Transcript] = stream.transcripts()
+
+    def hear(self, pcm: bytes) -> None:
+        pcm += bytes(-len(pcm) % FRAME)
+        for start in range(0, len(pcm), FRAME):
+            self.stream.push(AudioFrame(pcm[start : start + FRAME], 16_000), self.now_ms)
+            self.now_ms += 20
+
+    async def utter(self, pcm: bytes) -> Transcript:
+        """Silence, an onset found 100 ms late, speech, a pause."""
+        self.utterance += 1
+        self.hear(bytes(16_000))
+        onset_ms = self.now_ms
+        self.hear(pcm[: 5 * FRAME])
+        self.stream.start(self.utterance, onset_ms)
+        self.hear(pcm[5 * FRAME :])
+        self.hear(bytes(4 * FRAME))
+        return await self.final()
+
+    async def final(self) -> Transcript:
+        self.stream.flush(self.now_ms)
+        while True:
+            transcript = await asyncio.wait_for(anext(self._iterator), 20)
+            self.heard.append(transcript)
+            if transcript.is_final and transcript.until_ms == self.now_ms:
+                return transcript
+
+
+@pytest.fixture
+async def call() -> AsyncIterator[Call]:
+    stream = await whisper.WhisperSTT(whisper.shared(WEIGHTS / "whisper-base")).open(language="en-US", keywords=())
+    yield Call(stream)
+    await stream.close()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "What time do you open on Saturday?",
+        "I would like to book an appointment for Wednesday afternoon.",
+        "Yes.",
+        "No, Wednesday.",
+        "No thank you, goodbye.",
+    ],
+)
+async def test_whisper_hears_what_piper_says(call: Call, said: str) -> None:
+    final = await call.utter(spoken(said))
+    assert words(final.text) == words(said)
+    assert final.utterance == 1
+    assert final.confidence is not None and final.confidence > 0.4
+
+
+async def test_digits_of_a_phone_number_arrive(call: Call) -> None:
+    final = await call.utter(spoken("My number is five five five, one two three, four five six seven.", 0.9))
+    assert re.sub(r"\D", "", final.text) == "5551234567"
+
+
+async def test_the_caller_goes_on_after_a_pause_and_the_whole_utterance_comes_again(call: Call) -> None:
+    first = await call.utter(spoken("I would like an appointment"))
+    call.hear(bytes(8_000))
+    call.hear(spoken("on Friday morning."))
+    call.hear(bytes(6 * FRAME))
+    second = await call.final()
+    assert words(first.text)[-1] == "appointment"
+    assert words(second.text)[-2:] == ["friday", "morning"]
+    assert "appointment" in words(second.text)
+
+
+async def test_an_ended_utterance_is_forgotten(call: Call) -> None:
+    await call.utter(spoken("What time do you open on Saturday?"))
+    call.stream.end()
+    final = await call.utter(spoken("Goodbye."))
+    assert words(final.text) == ["goodbye"]
+    assert final.utterance == 2
+
+
+async def test_interims_come_while_the_caller_speaks(call: Call) -> None:
+    pcm = spoken("I would like to book an appointment for Wednesday afternoon.")
+    call.hear(bytes(16_000))
+    call.stream.start(1, call.now_ms)
+    for start in range(0, len(pcm), FRAME):
+        call.hear(pcm[start : start + FRAME])
+        await asyncio.sleep(0.02)
+    final = await call.final()
+    interims = [one for one in call.heard if not one.is_final]
+    assert interims and all(one.until_ms < final.until_ms for one in interims)
+    assert words(interims[-1].text)[:3] == ["i", "would", "like"] or words(interims[-1].text)[:2] == ["i'd", "like"]
+
+
+@pytest.mark.parametrize("level", [0, 20, 400])
+async def test_nothing_is_heard_in_silence_and_noise(call: Call, level: int) -> None:
+    noise = np.random.default_rng(3).normal(0, level or 1e-9, 32_000).astype("<i2").tobytes()
+    assert (await call.utter(noise)).text == ""
+
+
+async def test_a_pause_without_speech_has_an_empty_final(call: Call) -> None:
+    call.hear(bytes(FRAME))
+    assert (await call.final()).text == ""
+
+
+async def test_more_than_thirty_seconds_are_heard_whole(call: Call) -> None:
+    parts = [spoken(sentence) for sentence in STORY]
+    pcm = b"".join(part + bytes(9_600) for part in parts)
+    assert len(pcm) > 30 * 32_000
+    final = await call.utter(pcm)
+    heard, expected = words(final.text), words(" ".join(STORY))
+    assert difflib.SequenceMatcher(None, expected, heard).ratio() > 0.9
+    assert heard[-1] == expected[-1]
+
+
+async def test_words_to_expect_are_recognised() -> None:
+    stt = whisper.WhisperSTT(whisper.shared(WEIGHTS / "whisper-base"))
+    pcm = spoken("I have an appointment with Doctor Szymczak.")
+    stream = await stt.open(language="en", keywords=("Szymczak", "Invisalign"))
+    final = await Call(stream).utter(pcm)
+    assert "appointment" in words(final.text)
+    await stream.close()
+
+
+async def test_many_calls_share_the_model() -> None:
+    stt = whisper.WhisperSTT(whisper.shared(WEIGHTS / "whisper-base"))
+    said = ["What time do you open?", "Goodbye.", "I need a cleaning on Friday.", "Where are you?"]
+    streams = [await stt.open(language="en-US", keywords=()) for _ in said]
+    finals = await asyncio.gather(
+        *(Call(stream).utter(spoken(text)) for stream, text in zip(streams, said, strict=True))
+    )
+    assert [words(final.text) for final in finals] == [words(text) for text in said]
+    for stream in streams:
+        await stream.close()
+
+
+async def test_a_closed_stream_ends(call: Call) -> None:
+    await call.stream.close()
+    assert [one async for one in call.stream.transcripts()] == []
+
+
+async def test_a_language_whisper_does_not_know_is_refused() -> None:
+    with pytest.raises(ProviderError, match="tlh"):
+        await whisper.WhisperSTT(whisper.shared(WEIGHTS / "whisper-base")).open(language="tlh", keywords=())
+
+
+def test_the_features_are_those_whisper_was_trained_on() -> None:
+    from faster_whisper.feature_extractor import FeatureExtractor
+
+    sound = np.random.default_rng(0).normal(0, 0.1, 48_000).astype(np.float32)
+    ours = mel.log_mel(sound)
+    assert ours.shape == (80, 300)
+    np.testing.assert_allclose(ours, FeatureExtractor()(sound, padding=0)[:, :300], atol=1e-5)
+    assert mel.log_mel(np.zeros(10, dtype=np.float32)).shape == (80, 2)
