@@ -86,9 +86,12 @@ class Teller:
                 rest = blank(rest, [(at, at + len(part))])
         return told, unknown, rest
 
-    def _together(self, matches: Sequence[Match]) -> tuple[Match, ...]:
-        """The best fact, and its neighbour in the prompt when that fits just as well."""
+    def _together(self, question: str, matches: Sequence[Match]) -> tuple[Match, ...]:
+        """The best fact, and its neighbour in the prompt when that fits just as well or completes the opening hours."""
         best = matches[0]
+        if asks_for_all_hours(question) and self._index.speaks_of_days(best.fact):
+            days = [m for m in matches if abs(m.fact - best.fact) <= 1 and self._index.speaks_of_days(m.fact)]
+            return tuple(sorted(days, key=lambda m: m.fact))
         near = [
             m
             for m in matches[1:2]
