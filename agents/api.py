@@ -42,7 +42,9 @@ class AgentOut(Schema):
     id: uuid.UUID
     name: str
     draft: AgentSpec
-    draft_revision: int = Field(description="Send it back with a change, and the change is refused if somebody else was faster.")
+    draft_revision: int = Field(
+        description="Send it back with a change, and the change is refused if somebody else was faster."
+    )
     draft_saved_at: datetime
     published_version: int | None = Field(description="The version that answers new calls; null: none yet.")
     has_unpublished_changes: bool
@@ -78,7 +80,9 @@ class AgentPatch(Schema):
     draft: SpecChanges = Field(  # type: ignore[valid-type]
         description="What to change. Lists are replaced whole, null sets a knob back to its default, everything not named stays."
     )
-    draft_revision: int | None = Field(None, description="The revision you read. Left out: the change is made whatever others saved.")
+    draft_revision: int | None = Field(
+        None, description="The revision you read. Left out: the change is made whatever others saved."
+    )
 
 
 class PublishIn(Schema):
@@ -132,7 +136,9 @@ class OfferOut(Schema):
 
     @staticmethod
     def of(offer: Offer) -> "OfferOut":
-        return OfferOut(key=offer.key, title=offer.title, kind=offer.kind, is_usable=offer.is_usable, why_not=offer.why_not)
+        return OfferOut(
+            key=offer.key, title=offer.title, kind=offer.kind, is_usable=offer.is_usable, why_not=offer.why_not
+        )
 
 
 def _agents(request: HttpRequest) -> QuerySet[Agent]:
@@ -152,9 +158,7 @@ def _changes(value: Any) -> Mapping[str, Any]:
 
 
 @router.get("/agents", response=AgentPage, auth=allowed("agents:read"), summary="List agents")
-def list_agents(
-    request: HttpRequest, cursor: str = "", limit: PageSize = 50, archived: bool = False
-) -> AgentPage:
+def list_agents(request: HttpRequest, cursor: str = "", limit: PageSize = 50, archived: bool = False) -> AgentPage:
     """Newest first. Archived agents only with `archived=true`."""
     rows = _agents(request).filter(archived_at__isnull=not archived)
     items, following = page(rows, cursor, limit)
@@ -196,7 +200,9 @@ def delete(request: HttpRequest, agent_id: uuid.UUID) -> Status[None]:
     try:
         delete_agent(_agent(request, agent_id))
     except HasCalls as refused:
-        raise Problem(409, "This agent has calls", "Deleting it would take their meaning away. Archive it instead.") from refused
+        raise Problem(
+            409, "This agent has calls", "Deleting it would take their meaning away. Archive it instead."
+        ) from refused
     return Status(204, None)
 
 
@@ -206,12 +212,19 @@ def archive_one(request: HttpRequest, agent_id: uuid.UUID) -> AgentOut:
     return AgentOut.of(archive(_agent(request, agent_id)))
 
 
-@router.post("/agents/{agent_id}/unarchive", response=AgentOut, auth=allowed("agents:write"), summary="Bring an agent back")
+@router.post(
+    "/agents/{agent_id}/unarchive", response=AgentOut, auth=allowed("agents:write"), summary="Bring an agent back"
+)
 def unarchive_one(request: HttpRequest, agent_id: uuid.UUID) -> AgentOut:
     return AgentOut.of(unarchive(_agent(request, agent_id)))
 
 
-@router.post("/agents/{agent_id}/publish", response={201: VersionDetail}, auth=allowed("agents:write"), summary="Publish the draft")
+@router.post(
+    "/agents/{agent_id}/publish",
+    response={201: VersionDetail},
+    auth=allowed("agents:write"),
+    summary="Publish the draft",
+)
 def publish_one(request: HttpRequest, agent_id: uuid.UUID, body: PublishIn) -> Status[VersionDetail]:
     """Freezes the draft as the next version. New calls get it; running calls keep theirs."""
     agent = _agent(request, agent_id)
@@ -219,21 +232,29 @@ def publish_one(request: HttpRequest, agent_id: uuid.UUID, body: PublishIn) -> S
     return Status(201, VersionDetail(**VersionOut.facts(version, agent), spec=load(version.spec)))
 
 
-@router.get("/agents/{agent_id}/changes", response=list[ChangeOut], auth=allowed("agents:read"), summary="What publishing would change")
+@router.get(
+    "/agents/{agent_id}/changes",
+    response=list[ChangeOut],
+    auth=allowed("agents:read"),
+    summary="What publishing would change",
+)
 def changes(request: HttpRequest, agent_id: uuid.UUID) -> list[ChangeOut]:
     return [ChangeOut.of(item) for item in unpublished_changes(_agent(request, agent_id))]
 
 
 @router.get("/agents/{agent_id}/versions", response=VersionPage, auth=allowed("agents:read"), summary="List versions")
-def list_versions(
-    request: HttpRequest, agent_id: uuid.UUID, cursor: str = "", limit: PageSize = 50
-) -> VersionPage:
+def list_versions(request: HttpRequest, agent_id: uuid.UUID, cursor: str = "", limit: PageSize = 50) -> VersionPage:
     agent = _agent(request, agent_id)
     items, following = page(_versions(agent), cursor, limit)
     return VersionPage(items=[VersionOut(**VersionOut.facts(item, agent)) for item in items], next_cursor=following)
 
 
-@router.get("/agents/{agent_id}/versions/{number}", response=VersionDetail, auth=allowed("agents:read"), summary="Read a version")
+@router.get(
+    "/agents/{agent_id}/versions/{number}",
+    response=VersionDetail,
+    auth=allowed("agents:read"),
+    summary="Read a version",
+)
 def read_version(request: HttpRequest, agent_id: uuid.UUID, number: int) -> VersionDetail:
     agent = _agent(request, agent_id)
     version = _version(agent, number)
@@ -241,7 +262,10 @@ def read_version(request: HttpRequest, agent_id: uuid.UUID, number: int) -> Vers
 
 
 @router.get(
-    "/agents/{agent_id}/versions/{number}/changes", response=list[ChangeOut], auth=allowed("agents:read"), summary="Compare two versions"
+    "/agents/{agent_id}/versions/{number}/changes",
+    response=list[ChangeOut],
+    auth=allowed("agents:read"),
+    summary="Compare two versions",
 )
 def compare(request: HttpRequest, agent_id: uuid.UUID, number: int, since: int) -> list[ChangeOut]:
     """What version `number` changed since version `since`."""
@@ -250,7 +274,12 @@ def compare(request: HttpRequest, agent_id: uuid.UUID, number: int, since: int) 
     return [ChangeOut.of(item) for item in diff(old, new)]
 
 
-@router.post("/agents/{agent_id}/versions/{number}/restore", response=AgentOut, auth=allowed("agents:write"), summary="Restore a version")
+@router.post(
+    "/agents/{agent_id}/versions/{number}/restore",
+    response=AgentOut,
+    auth=allowed("agents:write"),
+    summary="Restore a version",
+)
 def restore_version(request: HttpRequest, agent_id: uuid.UUID, number: int) -> AgentOut:
     """Makes that version the draft. Callers notice when you publish it."""
     agent = _agent(request, agent_id)
@@ -265,7 +294,9 @@ def list_catalog(request: HttpRequest) -> list[OfferOut]:
 
 
 def _versions(agent: Agent) -> QuerySet[AgentVersion]:
-    rows: QuerySet[AgentVersion] = AgentVersion.objects.owned_by(agent.organization_id).filter(agent=agent).select_related("published_by")
+    rows: QuerySet[AgentVersion] = (
+        AgentVersion.objects.owned_by(agent.organization_id).filter(agent=agent).select_related("published_by")
+    )
     return rows
 
 

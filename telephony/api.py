@@ -44,7 +44,9 @@ class CallOut(Schema):
     ended_at: datetime | None
     duration_ms: int
     end: EndOut | None
-    collected: dict[str, Any] = Field(description="The structured data: one entry a field of the agent's “What to collect”.")
+    collected: dict[str, Any] = Field(
+        description="The structured data: one entry a field of the agent's “What to collect”."
+    )
     latency: dict[str, Any] = Field(description="What the caller waited: p50_ms, p95_ms, turns.")
 
     @classmethod
@@ -63,7 +65,11 @@ class CallOut(Schema):
             "ended_at": call.ended_at,
             "duration_ms": call.duration_ms,
             "end": EndOut(
-                reason=call.end_reason, words=reason.words, side=reason.side, is_fault=reason.is_fault, detail=call.end_detail
+                reason=call.end_reason,
+                words=reason.words,
+                side=reason.side,
+                is_fault=reason.is_fault,
+                detail=call.end_detail,
             )
             if reason
             else None,
@@ -153,12 +159,37 @@ def list_calls(
     return CallPage(items=[CallOut(**CallOut.facts(call)) for call in items], next_cursor=following)
 
 
+@router.post(
+    "/calls/web-token", response={201: TokenOut}, auth=allowed("calls:write"), summary="Let a web page start a call"
+)
+def web_token(request: HttpRequest, body: TokenIn) -> Status[TokenOut]:
+    """Make one on your server for each call, and hand it to the page."""
+    found = Agent.objects.owned_by(request.organization).filter(pk=body.agent_id).first()  # type: ignore[attr-defined]
+    if found is None:
+        raise Problem(404, "No such agent", "There is no agent of this id in your organization.")
+    if found.archived_at:
+        raise Problem(409, "The agent is archived", "Bring it back before it takes calls.")
+    if body.use == "published" and found.published_id is None:
+        raise Problem(409, "Nothing is published", "Publish the agent first, or ask for a call with its draft.")
+    return Status(
+        201,
+        TokenOut(
+            token=tokens.mint(organization=found.organization_id, agent=found, use=body.use),
+            expires_at=timezone.now() + timedelta(seconds=tokens.START_SECONDS),
+            offer_url=request.build_absolute_uri("/rtc/offer"),
+            ice_servers_url=request.build_absolute_uri("/rtc/ice-servers"),
+        ),
+    )
+
+
 @router.get("/calls/{call_id}", response=CallOut, auth=allowed("calls:read"), summary="Read a call")
 def read(request: HttpRequest, call_id: uuid.UUID) -> CallOut:
     return CallOut(**CallOut.facts(_call(request, call_id)))
 
 
-@router.get("/calls/{call_id}/transcript", response=Transcript, auth=allowed("calls:read"), summary="Read what was said")
+@router.get(
+    "/calls/{call_id}/transcript", response=Transcript, auth=allowed("calls:read"), summary="Read what was said"
+)
 def transcript(request: HttpRequest, call_id: uuid.UUID) -> Transcript:
     """Turn by turn; grows while the call runs."""
     call = _call(request, call_id)
@@ -180,12 +211,19 @@ def transcript(request: HttpRequest, call_id: uuid.UUID) -> Transcript:
     return Transcript(call_id=call.id, is_complete=call.status == Call.Status.ENDED, turns=turns)
 
 
-@router.get("/calls/{call_id}/events", response=list[EventOut], auth=allowed("calls:read"), summary="Read what else happened")
+@router.get(
+    "/calls/{call_id}/events", response=list[EventOut], auth=allowed("calls:read"), summary="Read what else happened"
+)
 def events(request: HttpRequest, call_id: uuid.UUID) -> list[EventOut]:
-    return [EventOut(at_ms=event.at_ms, kind=event.kind, data=event.data) for event in _call(request, call_id).events.all()[:5000]]
+    return [
+        EventOut(at_ms=event.at_ms, kind=event.kind, data=event.data)
+        for event in _call(request, call_id).events.all()[:5000]
+    ]
 
 
-@router.get("/calls/{call_id}/recording", response=RecordingOut, auth=allowed("calls:read"), summary="Get the recording")
+@router.get(
+    "/calls/{call_id}/recording", response=RecordingOut, auth=allowed("calls:read"), summary="Get the recording"
+)
 def recording(request: HttpRequest, call_id: uuid.UUID) -> RecordingOut:
     """A short-lived address of a stereo WAV: caller left, agent right."""
     call = _call(request, call_id)
@@ -202,34 +240,15 @@ def recording(request: HttpRequest, call_id: uuid.UUID) -> RecordingOut:
     )
 
 
-@router.post("/calls/{call_id}/hang-up", response={202: CallOut}, auth=allowed("calls:write"), summary="End a running call")
+@router.post(
+    "/calls/{call_id}/hang-up", response={202: CallOut}, auth=allowed("calls:write"), summary="End a running call"
+)
 def hang_up(request: HttpRequest, call_id: uuid.UUID) -> Status[CallOut]:
     call = _call(request, call_id)
     if call.status == Call.Status.ENDED:
         raise Problem(409, "The call is over", "It ended before you asked.")
     finish.hang_up(call)
     return Status(202, CallOut(**CallOut.facts(call)))
-
-
-@router.post("/calls/web-token", response={201: TokenOut}, auth=allowed("calls:write"), summary="Let a web page start a call")
-def web_token(request: HttpRequest, body: TokenIn) -> Status[TokenOut]:
-    """Make one on your server for each call, and hand it to the page."""
-    found = Agent.objects.owned_by(request.organization).filter(pk=body.agent_id).first()  # type: ignore[attr-defined]
-    if found is None:
-        raise Problem(404, "No such agent", "There is no agent of this id in your organization.")
-    if found.archived_at:
-        raise Problem(409, "The agent is archived", "Bring it back before it takes calls.")
-    if body.use == "published" and found.published_id is None:
-        raise Problem(409, "Nothing is published", "Publish the agent first, or ask for a call with its draft.")
-    return Status(
-        201,
-        TokenOut(
-            token=tokens.mint(organization=found.organization_id, agent=found, use=body.use),
-            expires_at=timezone.now() + timedelta(seconds=tokens.START_SECONDS),
-            offer_url=request.build_absolute_uri("/rtc/offer"),
-            ice_servers_url=request.build_absolute_uri("/rtc/ice-servers"),
-        ),
-    )
 
 
 class WorkerOut(Schema):
@@ -254,7 +273,9 @@ def health(request: HttpRequest) -> HealthOut:
         status="ok" if taking else "degraded",
         version=settings.VERSION,
         workers=[
-            WorkerOut(id=item.id, calls=item.calls, capacity=item.capacity, is_draining=item.is_draining, models=item.models)
+            WorkerOut(
+                id=item.id, calls=item.calls, capacity=item.capacity, is_draining=item.is_draining, models=item.models
+            )
             for item in found
         ],
     )
