@@ -81,6 +81,7 @@ def accept(token: str, user: User) -> Membership:
         taken = Invitation.objects.filter(pk=invitation.pk, accepted_at=None).update(accepted_at=timezone.now())
         if not taken:
             raise NotAllowed("This invitation was used already.")
+        membership: Membership
         membership, _ = Membership.objects.get_or_create(
             organization=invitation.organization, user=user, defaults={"role": invitation.role}
         )

@@ -67,8 +67,6 @@ def issue(
     wanted = sorted(set(scopes))
     if unknown := [scope for scope in wanted if scope not in SCOPES]:
         raise UnknownScope(f"There is no scope {unknown[0]!r}. Scopes are: {', '.join(SCOPES)}.")
-    if not wanted:
-        raise UnknownScope("Choose at least one thing the key may do.")
     plaintext = make()
     with tenancy.use(organization):
         key = ApiKey.objects.create(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -34,7 +35,7 @@ class TooManyRequests(Exception):
 
 @cache
 def limiter() -> MovingWindowRateLimiter:
-    options = {"socket_connect_timeout": 1, "socket_timeout": 1}
+    options: Any = {"socket_connect_timeout": 1, "socket_timeout": 1}
     return MovingWindowRateLimiter(RedisStorage(settings.VALKEY_URL, key_prefix=PREFIX, **options))
 
 

@@ -7,7 +7,7 @@ from celery import shared_task
 from accounts import idempotency
 
 
-@shared_task
+@shared_task  # type: ignore[untyped-decorator]
 def forget() -> int:
     """Idempotency keys older than a day."""
     return idempotency.forget_old()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pydantic
 import structlog
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
@@ -22,7 +23,8 @@ log = structlog.get_logger(__name__)
 
 api = NinjaAPI(
     title="Parley",
-    version="1",
+    version=settings.VERSION,
+    urls_namespace="api-1",
     description="Agents, calls and what was said in them. Send an API key of your organization: `Authorization: Bearer parley_live_…`."
     " Errors are problem details (RFC 9457). A POST with an `Idempotency-Key` header is done once, however often it is sent.",
     auth=allowed(),

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views import defaults
 
 from accounts.middleware import API
-from accounts.problems import plain
+from accounts.problems import CONTENT_TYPE, plain
+
+
+class ApiErrorsMiddleware:
+    """What is refused before an operation runs (a method, a host name) still reaches a program as problem details."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if response.status_code < 400 or not request.path.startswith(API) or response["Content-Type"] == CONTENT_TYPE:
+            return response
+        detail = WORDS.get(response.status_code, "The request was refused.")
+        kept = {
+            name: response[name] for name in ("Allow", "Retry-After", "WWW-Authenticate") if name in response.headers
+        }
+        return plain(response.status_code, detail, headers=kept).response()
+
+
+WORDS = {
+    405: "This address is for another method: see the Allow header.",
+    413: "The request is too large.",
+}
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None, **_: Any) -> HttpResponse:

@@ -123,6 +123,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "monitoring.middleware.ProbesMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "config.errors.ApiErrorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -252,7 +253,8 @@ SIGN_UP = env_str("SIGN_UP", "open")
 """``open``: anyone may sign up. ``invited``: only who was invited."""
 if SIGN_UP not in ("open", "invited"):
     raise ImproperlyConfigured(f"SIGN_UP={SIGN_UP}: use open or invited.")
-SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": openid_apps(), "OAUTH_PKCE_ENABLED": True}}
+_openid = openid_apps()
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": _openid, "OAUTH_PKCE_ENABLED": True}}
 
 # --- E-mail: to a server where EMAIL_URL names one, else into files (one machine) or the log.
 _email = email_settings(env_secret("EMAIL_URL", ""), DATA_DIR / "mail" if EMBEDDED else None)
@@ -266,7 +268,7 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = env_str("EMAIL_FROM", f"Parley <parley@{_sit
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if _email.is_delivered else "none"
 
 # --- What browsers are told.
-_openid_origins = sorted({app["settings"]["origin"] for app in SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"]})
+_openid_origins = sorted({app["settings"]["origin"] for app in _openid})
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],

@@ -95,10 +95,9 @@ def test_its_use_is_noted_but_written_at_most_once_a_minute(organization: Organi
     assert sum("UPDATE" in query["sql"] for query in queries) == 1
 
 
-@pytest.mark.parametrize(("scopes", "words"), [(["agents:admin"], "no scope"), ([], "at least one")])
-def test_only_scopes_that_exist(organization: Organization, scopes: list[str], words: str) -> None:
-    with pytest.raises(keys.UnknownScope, match=words):
-        issue(organization, scopes=scopes)
+def test_only_scopes_that_exist(organization: Organization) -> None:
+    with pytest.raises(keys.UnknownScope, match="no scope 'agents:admin'"):
+        issue(organization, scopes=["agents:read", "agents:admin"])
 
 
 def test_a_stranger_cant_revoke_it(organization: Organization, strangers_organization: Organization) -> None:
