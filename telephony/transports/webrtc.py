@@ -58,7 +58,7 @@ class LineReport:
     buffer_ms: int
 
 
-class _Receiver(RTCRtpReceiver):  # type: ignore[misc]
+class RtpReceiver(RTCRtpReceiver):  # type: ignore[misc]
     """aiortc's receiver without its jitter buffer and without its thread. Its RTCP reports stay."""
 
     inbound: Inbound
@@ -169,7 +169,7 @@ class WebRTCTransport:
             if not any(codec.name.lower() == "opus" for codec in audio._codecs):
                 raise offer.BadOffer("The offer has no Opus audio.")
             audio._codecs = [codec for codec in audio._codecs if codec.name.lower() == "opus"]
-            _Receiver.adopt(audio.receiver, self._inbound, self._said_bye)
+            RtpReceiver.adopt(audio.receiver, self._inbound, self._said_bye)
             await self._connection.setLocalDescription(await self._connection.createAnswer())
         except offer.BadOffer:
             raise

@@ -1,0 +1,286 @@
+"""A phone for the terminal: places real WebRTC calls to a running platform, as a browser does. For people, tests and bench."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+import orjson
+import websockets
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+
+from telephony.phone_audio import Ear, Microphone, Samples, Spoken
+from telephony.transports import guard
+from telephony.transports.webrtc import CONNECT_SECONDS, RtpReceiver
+
+ANSWER_SECONDS = 30
+SETTLED_SECONDS = 0.35
+"""So long silent, and the feed says that it listens: the agent has finished."""
+
+TokenMaker = Callable[[], Awaitable[str]]
+
+
+class CallFailed(Exception):
+    """The call did not come about; the message says why."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A line of the caller and what came back. Times in milliseconds; ``None``: it did not happen."""
+
+    said: str
+    reply: str = ""
+    ear_ms: int | None = None
+    """From the last sound sent to the first sound received."""
+    stop_ms: int | None = None
+    """For an interruption: from its first sound sent to the agent's last sound received."""
+    was_cut: bool = False
+    latency: dict[str, Any] = field(default_factory=dict)
+    """What the platform measured of the same wait."""
+    began_at: float = 0.0
+
+
+class TerminalPhone:
+    """``async with TerminalPhone(url, token) as phone:`` then ``greeting``, ``say`` and ``reply``; leaving it hangs up."""
+
+    def __init__(self, url: str, token: TokenMaker) -> None:
+        self._url = url.rstrip("/")
+        self._token = token
+        self._http = httpx.AsyncClient(base_url=self._url, timeout=20, trust_env=False)
+        self._connection: RTCPeerConnection | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self._events_token = ""
+        self._started_at = 0.0
+        self.microphone = Microphone()
+        self.ear = Ear()
+        self.call_id = ""
+        self.connect_ms: int | None = None
+        self.first_audio_ms: int | None = None
+        self.state = "listening"
+        self.turns: dict[int, dict[str, Any]] = {}
+        self.latencies: dict[int, dict[str, Any]] = {}
+        self.collected: dict[str, dict[str, Any]] = {}
+        self.happened: list[dict[str, Any]] = []
+        self.end: dict[str, Any] | None = None
+        self.exchanges: list[Exchange] = []
+
+    async def __aenter__(self) -> Self:
+        guard.install(loopback=True)
+        try:
+            await self._connect()
+        except BaseException:
+            await self._leave()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.hang_up()
+        await self._leave()
+
+    # -- the call
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._started_at = loop.time()
+        token = await self._token()
+        servers = await self._ask("GET", "/rtc/ice-servers", token)
+        connection = RTCPeerConnection(
+            RTCConfiguration(iceServers=[RTCIceServer(**server) for server in servers["iceServers"]])
+        )
+        self._connection = connection
+        up = asyncio.Event()
+        connection.on("connectionstatechange", lambda: up.set() if connection.connectionState != "connecting" else None)
+        connection.addTrack(self.microphone)
+        await connection.setLocalDescription(await connection.createOffer())
+        RtpReceiver.adopt(connection.getTransceivers()[0].receiver, self.ear, lambda: None)
+        answer = await self._ask(
+            "POST", "/rtc/offer", token, {"token": token, "type": "offer", "sdp": connection.localDescription.sdp}
+        )
+        self.call_id, self._events_token = answer["call_id"], answer["events_token"]
+        self._following = asyncio.create_task(self._follow())
+        up.clear()
+        await connection.setRemoteDescription(RTCSessionDescription(sdp=answer["sdp"], type="answer"))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CONNECT_SECONDS):
+                while connection.connectionState not in ("connected", "failed", "closed"):
+                    await up.wait()
+                    up.clear()
+        if connection.connectionState != "connected":
+            raise CallFailed("The sound connection never came up.")
+        self.connect_ms = round((loop.time() - self._started_at) * 1000)
+
+    async def hang_up(self) -> None:
+        """Say that it is over, where it isn't already, and wait until the platform says so too."""
+        if self.call_id and self.end is None:
+            with contextlib.suppress(httpx.HTTPError, CallFailed):
+                await self._ask("POST", f"/rtc/calls/{self.call_id}/hangup", self._events_token, {})
+            await self.ended(8)
+
+    async def ended(self, seconds: float) -> bool:
+        """Wait for the end of the call."""
+        return await self._until(lambda: self.end is not None, seconds)
+
+    async def _leave(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+        if self._connection is not None:
+            await self._connection.close()
+        await self._http.aclose()
+
+    # -- talking
+
+    async def greeting(self, seconds: float = 10) -> None:
+        """Wait until the agent has said its first words; it may be one that waits for the caller (then: that long)."""
+        if await self._until(lambda: bool(self.ear.sounds), seconds):
+            self.first_audio_ms = round((self.ear.sounds[0][0] - self._started_at) * 1000)
+            await self.settled()
+
+    async def say(self, samples: Samples, text: str = "") -> Exchange:
+        """Speak into the microphone; returns when the last sound has been sent."""
+        exchange = Exchange(text or "(sound)")
+        line = await self._speak(samples)
+        exchange.began_at = line.first_sound_at or 0.0
+        self.exchanges.append(exchange)
+        await self._note_reply(exchange, line.last_sound_at or 0.0)
+        return exchange
+
+    async def _speak(self, samples: Samples) -> Spoken:
+        line = self.microphone.say(samples)
+        assert line.done is not None
+        done = asyncio.ensure_future(line.done.wait())
+        try:
+            await self._until(lambda: done.done() or self.end is not None, len(samples) / 48_000 + 5)
+        finally:
+            done.cancel()
+        return line
+
+    async def _note_reply(self, exchange: Exchange, said_at: float) -> None:
+        """Wait for the first sound of the reply to what was said until now."""
+
+        def heard() -> float | None:
+            return self.ear.first_sound_after(said_at)
+
+        if await self._until(lambda: heard() is not None or self.end is not None, ANSWER_SECONDS):
+            moment = heard()
+            if moment is not None:
+                exchange.ear_ms = round((moment - said_at) * 1000)
+
+    async def interrupt(self, samples: Samples, text: str, after_s: float) -> Exchange:
+        """Speak into the agent's answer, so long after its first sound; the time until it was silent is noted."""
+        loop = asyncio.get_running_loop()
+        began = self.ear.sounds[-1][0] if self.ear.sounds else loop.time()
+        await asyncio.sleep(max(0.0, began + after_s - loop.time()))
+        exchange = Exchange(text or "(sound)")
+        self.exchanges.append(exchange)
+        line = await self._speak(samples)
+        first, last = line.first_sound_at or 0.0, line.last_sound_at or 0.0
+        exchange.began_at = first
+        stopped = self.ear.last_sound_before(last)
+        if stopped is not None and stopped >= first:
+            exchange.stop_ms = round((stopped - first) * 1000)
+        elif stopped is not None:
+            exchange.stop_ms = 0
+        await self._note_reply(exchange, max(last, stopped or 0.0))
+        return exchange
+
+    async def settled(self, seconds: float = 60) -> None:
+        """Wait until the agent has said all it has to say, or the call is over."""
+        loop = asyncio.get_running_loop()
+
+        def is_settled() -> bool:
+            silent = self.ear.is_silent_since
+            quiet = silent is None or loop.time() - silent > SETTLED_SECONDS
+            return self.end is not None or (quiet and self.state == "listening")
+
+        await self._until(is_settled, seconds)
+        self._match()
+
+    # -- what the platform tells
+
+    def _match(self) -> None:
+        """Lay the platform's turns beside our lines: the n-th of the caller's, and the agent's that follows it."""
+        callers = [turn for turn in self.transcript if turn["role"] == "caller"]
+        for exchange, caller in zip(self.exchanges, callers[-len(self.exchanges) :], strict=False):
+            following = [turn for turn in self.transcript if turn["turn"] > caller["turn"] and turn["role"] == "agent"]
+            if following:
+                exchange.reply, exchange.was_cut = following[0]["text"], following[0]["was_cut"]
+                exchange.latency = self.latencies.get(following[0]["turn"], {})
+
+    @property
+    def transcript(self) -> list[dict[str, Any]]:
+        return [self.turns[turn] for turn in sorted(self.turns)]
+
+    async def _follow(self) -> None:
+        """The live feed, through reconnects."""
+        parts = urlsplit(self._url)
+        address = f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}/ws/calls/{self.call_id}/?token={self._events_token}"
+        while self.end is None:
+            with contextlib.suppress(OSError, websockets.WebSocketException, TimeoutError):
+                async with websockets.connect(address, origin=websockets.Origin(self._url), proxy=None) as socket:
+                    async for text in socket:
+                        self._told(orjson.loads(text))
+            await asyncio.sleep(0.3)
+
+    def _told(self, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "snapshot":
+                self.state = message["state"]
+                for turn in message["turns"]:
+                    self.turns[turn["turn"]] = turn
+                for latency in message["latencies"]:
+                    self.latencies[latency["turn"]] = latency
+                for collected in message["collected"]:
+                    self.collected[collected["key"]] = collected
+                self.end = message["ended"] or self.end
+            case "state":
+                self.state = message["state"]
+            case "transcript":
+                if message["text"] or message["is_final"]:
+                    self.turns[message["turn"]] = message
+                else:
+                    self.turns.pop(message["turn"], None)
+            case "latency":
+                self.latencies[message["turn"]] = message
+            case "collected":
+                self.collected[message["key"]] = message
+            case "happened" | "barge_in":
+                self.happened.append(message)
+            case "ended":
+                self.end = message
+        self._news.set()
+
+    # -- small things
+
+    async def _until(self, is_so: Callable[[], bool], seconds: float) -> bool:
+        deadline = asyncio.get_running_loop().time() + seconds
+        while not is_so():
+            if asyncio.get_running_loop().time() > deadline:
+                return False
+            self._news.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.02):
+                    await self._news.wait()
+        return True
+
+    async def _ask(self, method: str, path: str, token: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            response = await self._http.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"})
+        except httpx.HTTPError as error:
+            raise CallFailed(f"{self._url} can't be reached: {error or type(error).__name__}") from error
+        if response.is_error:
+            try:
+                problem = response.json()
+                raise CallFailed(f"{problem.get('title')}: {problem.get('detail')}")
+            except ValueError:
+                raise CallFailed(f"{self._url}{path} answered {response.status_code}.") from None
+        return dict(response.json()) if response.content else {}
