@@ -163,7 +163,13 @@ TEMPLATES = [
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {"hosts": [VALKEY_URL], "capacity": 1000, "expiry": 20, "prefix": "parley"},
+        "CONFIG": {
+            # Longer than the five seconds for which a channel is listened to at a time; redis-py's own limit is as short.
+            "hosts": [{"address": VALKEY_URL, "socket_timeout": 15, "socket_connect_timeout": 2}],
+            "capacity": 1000,
+            "expiry": 20,
+            "prefix": "parley",
+        },
     }
 }
 CACHES = {
