@@ -366,7 +366,8 @@ class TurnTaker:
         return self.settings.barge_in and not self.is_protected
 
     def _do(self, action: Action) -> None:
-        self._actions.append(action)
+        if not self.has_ended:
+            self._actions.append(action)
 
     def _flush(self) -> None:
         self._flushed_ms = self.now_ms
@@ -423,5 +424,5 @@ class TurnTaker:
             self._end(f"{stage}_failed")
 
     def _end(self, reason: str) -> None:
-        self.has_ended = True
         self._do(HangUp(reason))
+        self.has_ended = True
