@@ -298,7 +298,8 @@ def _rules(day_first: bool) -> tuple[Rule, ...]:
         _rule(rf"(?<![\w.])(?:{_NUMBER})(?![\w])", lambda found: cardinal(found[0])),
         # abbreviations
         _rule(r"\bDr\.?(?=\s[A-Z\ue000-\uf8fe])", "Doctor"), _rule(r"(?<=\w\s)Dr\.?(?=$|[\s,.])", "Drive"),
-        _rule(r"\bMr\.?(?=\s[A-Z\ue000-\uf8fe])", "Mister"), _rule(r"\bMrs\.?(?=\s[A-Z\ue000-\uf8fe])", "Missus"), _rule(r"\bMs\.(?=\s[A-Z\ue000-\uf8fe])", "Miss"),
+        _rule(r"\bMr\.?(?=\s[A-Z\ue000-\uf8fe])", "Mister"), _rule(r"\bMrs\.?(?=\s[A-Z\ue000-\uf8fe])", "Missus"),
+        _rule(r"\bMs\.(?=\s[A-Z\ue000-\uf8fe])", "Miss"),
         _rule(r"\bProf\.(?=\s)", "Professor"), _rule(r"\bSt\.?(?=\s[A-Z\ue000-\uf8fe])(?<!\w\sSt)(?<!\w\sSt\.)", "Saint"),
         _rule(r"(?<=\w\s)St\b\.?(?=$|[\s,.])", "Street"), _rule(r"\bAve\b\.?", "Avenue"), _rule(r"\bBlvd\b\.?", "Boulevard"),
         _rule(r"(?<=\w\s)Rd\b\.?", "Road"), _rule(r"\bApt\b\.?", "apartment"), _rule(r"\be\.g\.,?", "for example,"), _rule(r"\bi\.e\.,?", "that is,"),

@@ -119,7 +119,7 @@ class OpenAILLM:
                 if chunk.usage is not None:
                     used = chunk.usage
                     finished = replace(finished, prompt_tokens=used.prompt_tokens, reply_tokens=used.completion_tokens)
-                for choice in chunk.choices[:1]:
+                for choice in (chunk.choices or [])[:1]:
                     delta = choice.delta
                     if (delta.content or delta.tool_calls) and not finished.first_token_ms:
                         finished = replace(finished, first_token_ms=round((time.monotonic() - began) * 1000))
@@ -146,17 +146,27 @@ class OpenAILLM:
     async def _chunks(self, messages: Sequence[Message], tools: Sequence[Tool]) -> AsyncGenerator[ChatCompletionChunk]:
         """The SDK's chunks, its errors as ours."""
         import openai
+        from openai.types.chat import ChatCompletionChunk
 
         try:
             stream: Any = await self._connected().chat.completions.create(**self._asked(messages, tools))
             async with stream:
                 async for chunk in stream:
+                    if not isinstance(chunk, ChatCompletionChunk):
+                        raise ValueError("not a chunk of a chat completion")
                     yield chunk
         except openai.APIError as error:
             raise self._failure(error) from error
-        except (ValueError, AttributeError, TypeError) as error:  # not JSON, or JSON of another shape
+        except ValueError as error:  # not JSON, or JSON of another shape
             raise _Failed(
                 ProviderError(f"{self._endpoint.where} sent something that is not an answer of a model.")
+            ) from error
+        except Exception as error:
+            # Told by its name: egress reads settings, and a live call imports nothing of Django's.
+            if (refused := _caused_by(error, "EgressRefused")) is None:
+                raise
+            raise _Failed(
+                ProviderError(f"{self._endpoint.where} may not be reached from here: {refused}", permanent=True)
             ) from error
 
     def _asked(self, messages: Sequence[Message], tools: Sequence[Tool]) -> dict[str, Any]:

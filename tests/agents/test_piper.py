@@ -14,7 +14,10 @@ from agents.providers.local.piper import PiperTTS, _Cache, _clauses
 from agents.speech import ProviderError
 from tests.spoken import VOICE, WEIGHTS
 
-LONG = "We are open from Monday to Friday, from eight in the morning until five in the afternoon, and on Saturdays from nine until noon. Come and see us."
+LONG = (
+    "We are open from Monday to Friday, from eight in the morning until five in the afternoon, and on Saturdays from nine until noon. "
+    "Come and see us."
+)
 
 
 @pytest.fixture
