@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from config.api import api
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
+    path("api/v1/", api.urls),
     path("", include("accounts.urls")),
+    path("", include("telephony.urls")),
+    path("", include("frontend.urls")),
 ]
-try:  # while the rooms are still being built; goes when they stand
-    from config.api import api
-
-    urlpatterns.append(path("api/v1/", api.urls))
-except ImportError as error:
-    print("config.urls: no API yet:", error)  # noqa: T201
-try:
-    urlpatterns.append(path("", include("telephony.urls")))
-except ImportError as error:
-    print("config.urls: no calls yet:", error)  # noqa: T201
-try:
-    urlpatterns.append(path("", include("frontend.urls")))
-except ImportError as error:
-    print("config.urls: no dashboard yet:", error)  # noqa: T201
 
 handler400 = "config.errors.bad_request"
 handler403 = "config.errors.forbidden"

@@ -1,0 +1,92 @@
+"""What browsers are told with every page, and who may open a WebSocket."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from channels.testing import WebsocketCommunicator
+from django.conf import settings as django_settings
+from django.test import Client
+
+from accounts.models import Organization, User
+
+
+def test_headers_of_a_page(db: None) -> None:
+    response = Client().get("/accounts/login/")
+    assert response.status_code == 200
+    policy = dict(
+        part.strip().split(" ", 1) for part in response["Content-Security-Policy"].split(";") if " " in part.strip()
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["frame-ancestors"] == "'none'"
+    assert policy["base-uri"] == "'none'"
+    assert "unsafe" not in response["Content-Security-Policy"]
+    assert "http:" not in policy["script-src"]
+    assert "microphone=(self)" in response["Permissions-Policy"]
+    assert "camera=()" in response["Permissions-Policy"]
+    assert response["X-Frame-Options"] == "DENY"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Referrer-Policy"] == "same-origin"
+    assert response["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+def test_every_script_in_a_page_has_the_nonce_of_that_answer(db: None) -> None:
+    browser = Client()
+    first, second = browser.get("/accounts/login/"), browser.get("/accounts/login/")
+    nonces = [re.search(r"'nonce-([^']+)'", r["Content-Security-Policy"])[1] for r in (first, second)]  # type: ignore[index]
+    assert nonces[0] != nonces[1]
+    page = first.content.decode()
+    for tag in re.findall(r"<(?:script|style)\b[^>]*>", page):
+        assert f'nonce="{nonces[0]}"' in tag or "src=" in tag, tag
+    assert not re.search(r"\son\w+=", re.sub(r"hx-\S+", "", page)), "handlers in attributes are blocked"
+
+
+def test_a_page_that_isnt_there_is_a_page(db: None) -> None:
+    response = Client().get("/nonsense/")
+    assert response.status_code == 404
+    assert b"<!doctype html>" in response.content.lower()
+
+
+def test_a_form_without_its_token_is_refused(alice: User, organization: Organization) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(alice)
+    assert browser.post(f"/organization/switch/{organization.pk}/").status_code == 403
+
+
+def test_cookies_are_out_of_reach_of_scripts_and_of_other_sites(
+    alice: User, client_of: Callable[[Any], Client]
+) -> None:
+    cookie = client_of(alice).cookies[django_settings.SESSION_COOKIE_NAME]
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+
+
+@pytest.mark.parametrize(
+    ("origin", "accepted"), [(b"https://evil.example", False), (b"http://localhost:8000", True), (None, False)]
+)
+async def test_websockets_are_for_our_own_pages(origin: bytes | None, accepted: bool, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["localhost"]
+    asgi = importlib.import_module("config.asgi")
+    refused_by_origin: list[Any] = []
+    reached: list[str] = []
+
+    async def inside(scope: Any, receive: Any, send: Any) -> None:
+        reached.append(scope["path"])
+        await send({"type": "websocket.accept"})
+
+    guard = asgi.application.application_mapping["websocket"]
+    from channels.security.websocket import AllowedHostsOriginValidator
+
+    socket = WebsocketCommunicator(
+        AllowedHostsOriginValidator(inside), "/ws/live/", headers=[(b"origin", origin)] if origin else []
+    )
+    connected, _ = await socket.connect()
+    assert connected is accepted
+    assert bool(reached) is accepted
+    assert type(guard).__name__ == "OriginValidator"
+    assert not refused_by_origin
+    await socket.disconnect()
