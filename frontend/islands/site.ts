@@ -4,11 +4,11 @@ import "../styles/site.css";
 
 import Alert from "bootstrap/js/src/alert.js";
 import Collapse from "bootstrap/js/src/collapse.js";
-import Dropdown from "bootstrap/js/src/dropdown.js";
 import Modal from "bootstrap/js/src/modal.js";
 import Offcanvas from "bootstrap/js/src/offcanvas.js";
 import Toast from "bootstrap/js/src/toast.js";
 import htmx from "htmx.org";
+import { openMenus } from "./lib/menu";
 import { watchIslands } from "./island";
 import { icon } from "./lib/dom";
 
@@ -19,7 +19,7 @@ declare global {
 }
 
 // Imported for their data-bs-* behaviour; naming them keeps them in the bundle.
-export const parts = { Alert, Collapse, Dropdown, Modal, Offcanvas, Toast };
+export const parts = { Alert, Collapse, Modal, Offcanvas, Toast };
 
 window.htmx = htmx;
 htmx.config.includeIndicatorStyles = false;
@@ -99,4 +99,5 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (dialog) Modal.getOrCreateInstance(dialog).show();
 });
 
+openMenus();
 watchIslands();

@@ -118,8 +118,7 @@ def look(page: Page, url: str, to: Path | None = None, expect: Sequence[int] = (
         if response is not None and response.status not in expect:
             found.add(f"answered {response.status}")
         if to is not None:
-            to.parent.mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=to, full_page=True)
+            shoot(page, to)
         inspect(page, found)
         total = sum(scripts.values())
         if total > SCRIPT_LIMIT_BYTES:
@@ -129,6 +128,18 @@ def look(page: Page, url: str, to: Path | None = None, expect: Sequence[int] = (
         page.remove_listener("pageerror", failed)
         page.remove_listener("response", answered)
     return found
+
+
+def shoot(page: Page, to: Path) -> None:
+    """The whole page in one picture. The window is made as tall as the page first: what sticks would be painted in halves."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    size = page.viewport_size
+    assert size is not None
+    high = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": size["width"], "height": min(max(high, size["height"]), 6_000)})
+    page.wait_for_timeout(150)
+    page.screenshot(path=to)
+    page.set_viewport_size(size)
 
 
 def inspect(page: Page, found: Findings) -> None:

@@ -6,9 +6,6 @@ declare module "bootstrap/js/src/alert.js" {
 declare module "bootstrap/js/src/collapse.js" {
   export { Collapse as default } from "bootstrap";
 }
-declare module "bootstrap/js/src/dropdown.js" {
-  export { Dropdown as default } from "bootstrap";
-}
 declare module "bootstrap/js/src/modal.js" {
   export { Modal as default } from "bootstrap";
 }
