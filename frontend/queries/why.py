@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from telephony.end_reasons import REASONS
+
 Facts = Mapping[str, Any]
 
 
@@ -62,5 +64,102 @@ def _quoted(value: Any) -> str:
     return f"“{value}”"
 
 
-THOUGHTS: dict[str, Callable[[Facts], Why]] = {}
-EVENTS: dict[str, Callable[[Facts], str]] = {}
+def _fact(facts: Facts) -> Why:
+    return Why(
+        f"Answered {_quoted(facts.get('question', ''))} with the fact {_quoted(facts.get('fact', ''))}.",
+        pairs(facts, "question", "fact"),
+    )
+
+
+def _intent(facts: Facts) -> Why:
+    names = str(facts.get("intent") or "nothing it knows").replace("_", " ")
+    return Why(f"Took it as: {names}.", pairs(facts, "intent"))
+
+
+def _understood(facts: Facts) -> Why:
+    field, value = _field(facts), _quoted(_read(facts.get("value")))
+    return Why(f"Understood {field} as {value}.", pairs(facts, "field", "value"))
+
+
+def _asked(facts: Facts) -> Why:
+    tries = facts.get("try")
+    again = f", for the {_nth(tries)} time" if isinstance(tries, int) and tries > 1 else ""
+    return Why(f"Asked for {_field(facts)}{again}.", pairs(facts, "field", "try"))
+
+
+def _left_open(facts: Facts) -> Why:
+    return Why(f"Went on without {_field(facts)}.", pairs(facts, "field"))
+
+
+def _model(facts: Facts) -> Why:
+    return Why(f"Asked the language model {facts.get('model', '')}.", pairs(facts, "model"))
+
+
+def _field(facts: Facts) -> str:
+    return _quoted(title(str(facts.get("field", ""))))
+
+
+def _nth(number: int) -> str:
+    return {2: "second", 3: "third"}.get(number, f"{number}th")
+
+
+def _collected(data: Facts) -> str:
+    field = title(str(data.get("key", "")))
+    if data.get("value") in (None, ""):
+        return f"{field} was taken back"
+    sure = ", confirmed" if data.get("is_confirmed") else ""
+    return f"{field}: {data.get('spoken') or data.get('value')}{sure}"
+
+
+def _barge_in(data: Facts) -> str:
+    after = data.get("after_ms")
+    return (
+        f"The caller interrupted; the agent was silent {after} ms later"
+        if after is not None
+        else "The caller interrupted"
+    )
+
+
+def _stage_failed(data: Facts) -> str:
+    stage = {"stt": "The transcriber", "model": "The brain", "tts": "The voice"}.get(
+        str(data.get("stage")), str(data.get("stage"))
+    )
+    return f"{stage} failed: {data.get('error', '')}"
+
+
+def _ended(data: Facts) -> str:
+    known = REASONS.get(str(data.get("reason")))
+    return f"Ended: {known.words if known else data.get('reason', '')}"
+
+
+def _line(data: Facts) -> str:
+    lost, rtt = data.get("lost_percent"), data.get("rtt_ms")
+    return f"Line: {rtt} ms there and back, {_read(lost)} % lost, {data.get('concealed', 0)} gaps filled"
+
+
+def _text(before: str) -> Callable[[Facts], str]:
+    return lambda data: f"{before} {_quoted(data['text'])}" if data.get("text") else before
+
+
+THOUGHTS: dict[str, Callable[[Facts], Why]] = {
+    "fact": _fact,
+    "intent": _intent,
+    "understood": _understood,
+    "asked": _asked,
+    "left_open": _left_open,
+    "model": _model,
+}
+
+EVENTS: dict[str, Callable[[Facts], str]] = {
+    "collected": _collected,
+    "barge_in": _barge_in,
+    "stage_failed": _stage_failed,
+    "ended": _ended,
+    "line": _line,
+    "backchannel": _text("The caller agreed without taking the floor:"),
+    "speculation_dropped": _text("Thought ahead too early; the caller went on after"),
+    "reminder": _text("Asked whether the caller is still there:"),
+    "filler": _text("Filled the pause while thinking"),
+    "recording_started": _text("The recording began, after the consent line"),
+    "recording_failed": _text("The recording failed"),
+}

@@ -32,7 +32,7 @@ PEAKS_SECONDS = 3600
 @require(Role.VIEWER)
 def call_list(request: Any) -> HttpResponse:
     """The list, narrowed by the address. htmx asks for the rows alone: after a filter, for more, to bring them up to date."""
-    form = CallFilterForm(request.organization, request.GET or None)
+    form = CallFilterForm(request.organization, request.GET)
     wanted = form.wanted()
     cursor = request.GET.get("cursor", "")
     try:
