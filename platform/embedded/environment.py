@@ -19,6 +19,8 @@ from urllib.parse import quote
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
 WEB_PORT = 8000
+DEMO_EMAIL = "demo@parley.example"
+"""Whom the printed link signs in."""
 
 
 class CannotStart(Exception):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from embedded import environment, services
-from embedded.environment import HOST, ROOT, CannotStart, Plan
+from embedded.environment import DEMO_EMAIL, HOST, ROOT, CannotStart, Plan
 from embedded.keeper import Keeper
 from embedded.services import Service
 
@@ -242,7 +242,8 @@ def _programs(folder: Path, plan: Plan) -> list[Program]:
     drain_s = float(os.environ["DRAIN_LIMIT_S"]) + 5
     # Its access log would hold the secrets in addresses; ours leaves them out.
     daphne = [python, "-m", "daphne", "-b", host, "-p", str(plan.web_port), "--no-server-name", "-v", "0"]
-    celery = [python, "-m", "celery", "--app", "config", "--quiet"]
+    # Root was the person's choice, and messages are JSON.
+    celery = [python, "-W", "ignore:You're running the worker", "-m", "celery", "--app", "config", "--quiet"]
     worker = ["worker", "--pool", "threads", "--concurrency", "2", "--without-gossip", "--without-mingle"]
     beat = ["beat", "--schedule", str(folder / "celerybeat-schedule")]
     programs = [
@@ -287,7 +288,7 @@ def welcome_text(link: str, seconds: float, plan: Plan, folder: Path) -> str:
 
   Open    {site}
   Sign in {link}
-          (this link works once, for 24 hours; another: .venv/bin/python manage.py signin_link)
+          (works once, within 24 hours; another: .venv/bin/python manage.py signin_link {DEMO_EMAIL})
 
   To try: open the demo agent of a dental practice, press Talk, allow the microphone and ask
           "When are you open on Friday?" or "How much is a cleaning?", then say

@@ -7,8 +7,8 @@ from allauth.account.models import EmailAddress
 from accounts import members, signin, tenancy
 from accounts.models import User
 from agents.demo import ensure_demo
+from embedded.environment import DEMO_EMAIL
 
-DEMO_EMAIL = "demo@parley.example"
 DEMO_ORGANIZATION = "Demo practice"
 
 
