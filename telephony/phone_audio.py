@@ -127,8 +127,8 @@ class Ear:
         self.sounds: list[tuple[float, float]] = []
         """(arrived, until) of each run of sound; runs less than 200 ms apart are one."""
 
-    def push(self, ssrc: int, sequence: int, timestamp: int, payload: bytes) -> None:
-        now = asyncio.get_running_loop().time()
+    def push(self, ssrc: int, sequence: int, timestamp: int, payload: bytes, arrival_ms: float) -> None:
+        now = arrival_ms / 1000
         self.received += 1
         self.last_packet_at = now
         pcm = np.frombuffer(self._decoder.decode(payload), "<i2")

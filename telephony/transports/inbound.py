@@ -1,52 +1,60 @@
-"""The caller's ear to us: RTP packets in, one 20 ms frame of 16 kHz sound out whenever asked."""
+"""The caller's sound: RTP packets in as they come, one 20 ms frame of 16 kHz out whenever asked."""
 
 from __future__ import annotations
 
-import time
-
+from telephony.audio.conceal import Concealer
+from telephony.audio.jitter import JitterBuffer, Lost, Packet
 from telephony.audio.resample import Resampler
-from telephony.transports.opus import RTP_RATE_HZ, SAMPLES, Decoder
+from telephony.transports.opus import RTP_RATE_HZ, Decoder
 
-FRAME_BYTES = 640
+RATE_HZ = 16_000
+FRAME_MS = 20
+FRAME_BYTES = RATE_HZ * FRAME_MS // 1000 * 2
+_PRIMED = bytes(RATE_HZ * 2 * 2 // 1000)
+"""The resampler withholds a millisecond or two: without as much silence in front, frames would come up short."""
 
 
 class Inbound:
+    """``push`` and ``pull`` take the moment as an argument (milliseconds of one clock); both return at once."""
+
     def __init__(self) -> None:
+        self._jitter = JitterBuffer(RTP_RATE_HZ)
         self._decoder = Decoder()
-        self._resampler = Resampler(RTP_RATE_HZ, 16_000)
-        self._pcm = bytearray(128)
-        self._packets: dict[int, bytes] = {}
-        self._next: int | None = None
-        self.received = 0
+        self._resampler = Resampler(RTP_RATE_HZ, RATE_HZ)
+        self._concealer = Concealer(RATE_HZ)
+        self._pcm = bytearray(_PRIMED)
         self.concealed = 0
-        self.last_packet_at: float | None = None
+        """Frames that were made up because a packet was lost or late; silence that was never sent is not among them."""
+        self.last_packet_ms: float | None = None
 
     @property
-    def buffer_ms(self) -> int:
-        return len(self._packets) * 20
+    def received(self) -> int:
+        return self._jitter.counts.received
 
-    def push(self, ssrc: int, sequence: int, timestamp: int, payload: bytes) -> None:
-        self.received += 1
-        self.last_packet_at = time.monotonic()
-        if self._next is not None and (sequence - self._next) & 0xFFFF > 0x8000:
-            return
-        self._packets[sequence] = payload
+    @property
+    def delay_ms(self) -> int:
+        return round(self._jitter.delay_ms)
 
-    def pull(self) -> bytes:
+    def push(self, ssrc: int, sequence: int, timestamp: int, payload: bytes, arrival_ms: float) -> None:
+        self.last_packet_ms = arrival_ms
+        self._jitter.push(sequence, timestamp, payload, arrival_ms, ssrc=ssrc)
+
+    def pull(self, now_ms: float) -> bytes:
         while len(self._pcm) < FRAME_BYTES:
-            pcm = b""
-            if self._next is None and len(self._packets) >= 3:
-                self._next = min(self._packets)
-            if self._next is not None:
-                payload = self._packets.pop(self._next, None)
-                if payload is not None or self._packets:
-                    self._next = (self._next + 1) & 0xFFFF
-                if payload is not None:
-                    pcm = self._decoder.decode(payload)
-            if not pcm:
-                self.concealed += 1
-                pcm = bytes(SAMPLES * 2)
-            self._pcm += self._resampler.push(pcm)
+            self._pcm += self._next(now_ms)
         frame = bytes(self._pcm[:FRAME_BYTES])
         del self._pcm[:FRAME_BYTES]
         return frame
+
+    def _next(self, now_ms: float) -> bytes:
+        match self._jitter.pop(now_ms):
+            case Packet(payload=payload):
+                pcm = self._resampler.push(self._decoder.decode(payload))
+                if pcm:
+                    return self._concealer.push(pcm)
+                self.concealed += 1
+            case Lost():
+                self.concealed += 1
+            case None:  # a pause that the caller's device doesn't send, or everything is late: it dies away in 60 ms
+                pass
+        return self._concealer.conceal(FRAME_MS)

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
@@ -55,19 +55,25 @@ class LineReport:
     lost_percent: float
     received: int
     concealed: int
-    buffer_ms: int
+    delay_ms: int
+
+
+class PacketSink(Protocol):
+    """Takes the payloads of one audio stream as they arrive."""
+
+    def push(self, ssrc: int, sequence: int, timestamp: int, payload: bytes, arrival_ms: float) -> None: ...
 
 
 class RtpReceiver(RTCRtpReceiver):  # type: ignore[misc]
     """aiortc's receiver without its jitter buffer and without its thread. Its RTCP reports stay."""
 
-    inbound: Inbound
+    sink: PacketSink
     on_bye: Callable[[], None]
 
     @classmethod
-    def adopt(cls, receiver: RTCRtpReceiver, inbound: Inbound, on_bye: Callable[[], None]) -> None:
+    def adopt(cls, receiver: RTCRtpReceiver, sink: PacketSink, on_bye: Callable[[], None]) -> None:
         receiver.__class__ = cls
-        receiver.inbound = inbound
+        receiver.sink = sink
         receiver.on_bye = on_bye
 
     async def receive(self, parameters: Any) -> None:
@@ -87,7 +93,8 @@ class RtpReceiver(RTCRtpReceiver):  # type: ignore[misc]
                 streams.clear()
             streams[packet.ssrc] = StreamStatistics(48_000)
         streams[packet.ssrc].add(packet)
-        self.inbound.push(packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload)
+        now_ms = asyncio.get_running_loop().time() * 1000
+        self.sink.push(packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload, now_ms)
 
     async def _handle_rtcp_packet(self, packet: Any) -> None:
         await super()._handle_rtcp_packet(packet)
@@ -222,9 +229,9 @@ class WebRTCTransport:
         while not self._over.is_set():
             due += FRAME_MS / 1000
             now = loop.time()
-            if due > now:
-                await asyncio.sleep(due - now)
-            yield AudioFrame(self._inbound.pull(), 16_000)
+            # After a stall: 0 lets the sockets be read first, and each frame is pulled as if in time.
+            await asyncio.sleep(max(0.0, due - now))
+            yield AudioFrame(self._inbound.pull(due * 1000), 16_000)
             ticks += 1
             if ticks % 50 == 0:
                 self._look_after(loop.time())
@@ -282,8 +289,8 @@ class WebRTCTransport:
         self._bye_at = asyncio.get_running_loop().time()
 
     def _look_after(self, now: float) -> None:
-        if self._bye_at is not None and self._inbound.last_packet_at is not None:
-            if self._inbound.last_packet_at > self._bye_at:
+        if self._bye_at is not None and self._inbound.last_packet_ms is not None:
+            if self._inbound.last_packet_ms > self._bye_at * 1000:
                 self._bye_at = None
             elif now - self._bye_at > 2:
                 self._end("caller_hung_up")
@@ -298,4 +305,4 @@ class WebRTCTransport:
                 lost = stat.fractionLost * 100 / 256
         if self._on_report is not None:
             ear = self._inbound
-            self._on_report(LineReport(self._rtt_ms, round(lost, 1), ear.received, ear.concealed, ear.buffer_ms))
+            self._on_report(LineReport(self._rtt_ms, round(lost, 1), ear.received, ear.concealed, ear.delay_ms))

@@ -21,7 +21,7 @@ def layer(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Valkey itself, under names that no other test uses."""
     prefix = f"test-{uuid.uuid4().hex[:12]}"
     settings.CHANNEL_LAYERS = {
-        "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [settings.VALKEY_URL], "prefix": prefix}}
+        "default": {**settings.CHANNEL_LAYERS["default"], "CONFIG": {**settings.CHANNEL_LAYERS["default"]["CONFIG"], "prefix": prefix}}
     }
     monkeypatch.setattr(worker_status, "PREFIX", f"{prefix}:worker:")
     channel_layers.backends.clear()
