@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -68,8 +69,9 @@ class LLMMind:
         for step in range(MAX_STEPS):
             calls: list[ToolCall] = []
             tools = self._tools() if step < MAX_STEPS - 1 else []
-            async for part in self._listen(messages, tools, turn, calls):
-                yield part
+            async with aclosing(self._listen(messages, tools, turn, calls)) as parts:
+                async for part in parts:
+                    yield part
             if not calls:
                 break
             results = [self._do(call, draft, turn) for call in calls]
@@ -101,7 +103,7 @@ class LLMMind:
 
     async def _listen(
         self, messages: list[Message], tools: list[Tool], turn: _Turn, calls: list[ToolCall]
-    ) -> AsyncIterator[ReplyPart]:
+    ) -> AsyncGenerator[ReplyPart]:
         """One question to the model: its words as phrases, its tool calls into ``calls``."""
         splitter, unthought = PhraseSplitter(), _WithoutThinking()
         turn.step_text = ""
