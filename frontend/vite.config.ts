@@ -13,7 +13,7 @@ function iconSprite(): Plugin {
   return {
     name: "icon-sprite",
     generateBundle() {
-      const sources = ["context.py", "sections.py", "templates", "islands", "views", "forms", "templatetags"].flatMap((place) =>
+      const sources = ["context.py", "sections.py", "templates", "islands", "views", "queries", "forms", "templatetags"].flatMap((place) =>
         place.includes(".")
           ? [place]
           : readdirSync(resolve(here, place), { recursive: true, encoding: "utf8" })

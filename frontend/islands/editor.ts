@@ -153,6 +153,45 @@ export default function mount(editor: HTMLElement): () => void {
     touched.set(request.group, new Set([...request.names, ...(touched.get(request.group) ?? [])]));
   });
 
+  // --- the talk panel calls with what was typed last, so it waits for the saves that are due and on their way
+  const onTheWay = new Map<XMLHttpRequest, { group: string; told: Array<(wasSaved: boolean) => void> }>();
+  editor.addEventListener("htmx:beforeSend", (event) => {
+    const { xhr, elt } = (event as CustomEvent<{ xhr: XMLHttpRequest; elt: HTMLElement }>).detail;
+    const group = elt.dataset["sectionForm"];
+    if (group) onTheWay.set(xhr, { group, told: [] });
+  });
+  editor.addEventListener("htmx:afterRequest", (event) => {
+    const { xhr, successful } = (event as CustomEvent<{ xhr: XMLHttpRequest; successful: boolean }>).detail;
+    for (const tell of onTheWay.get(xhr)?.told ?? []) tell(successful);
+    onTheWay.delete(xhr);
+  });
+
+  function save(form: HTMLFormElement): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (event: Event): void => {
+        const { elt, successful } = (event as CustomEvent<{ elt: HTMLElement; successful: boolean }>).detail;
+        if (elt !== form) return;
+        form.removeEventListener("htmx:afterRequest", done);
+        if (successful) resolve();
+        else reject(new Error(`${form.dataset["sectionForm"]} was not saved`));
+      };
+      form.addEventListener("htmx:afterRequest", done);
+      form.requestSubmit();
+    });
+  }
+
+  const onTalk = (event: Event): void => {
+    const { waitUntil } = (event as CustomEvent<{ waitUntil: (saved: Promise<void>) => void }>).detail;
+    for (const { group, told } of onTheWay.values()) {
+      waitUntil(new Promise((resolve, reject) => told.push((wasSaved) => (wasSaved ? resolve() : reject(new Error(`${group} was not saved`))))));
+    }
+    for (const [group, names] of touched) {
+      const form = editor.querySelector<HTMLFormElement>(`form[data-section-form="${group}"]`);
+      if (form && names.size > 0) waitUntil(save(form));
+    }
+  };
+  document.addEventListener("parley:before-talk", onTalk);
+
   // --- wrong controls, for screen readers and eyes
   function markWrong(): void {
     for (const state of editor.querySelectorAll<HTMLElement>("[data-state-of]")) {
@@ -185,6 +224,7 @@ export default function mount(editor: HTMLElement): () => void {
   return () => {
     removeEventListener("hashchange", onHash);
     document.removeEventListener("click", onGo);
+    document.removeEventListener("parley:before-talk", onTalk);
     removeEventListener("beforeunload", onLeave);
     document.body.removeEventListener("htmx:afterSettle", onSettle);
   };

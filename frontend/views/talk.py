@@ -24,6 +24,15 @@ from telephony import tokens
 def talk_token(request: Any, agent_id: uuid.UUID) -> HttpResponse:
     """A token for one call with the draft as it is saved now, and what the call will collect."""
     agent = get_object_or_404(Agent.objects.owned_by(request.organization), pk=agent_id)
+    if agent.archived_at:
+        return _problem(
+            {
+                "title": "This agent is archived",
+                "status": 409,
+                "side": "agent",
+                "detail": "Bring it back to talk to it.",
+            }
+        )
     try:
         draft = spec.load(agent.draft)
     except ValidationError as error:
@@ -43,4 +52,8 @@ def _refuse(error: ValidationError) -> HttpResponse:
         "side": "agent",
         "errors": problems_of(error),
     }
-    return JsonResponse(body, status=422, content_type="application/problem+json")
+    return _problem(body)
+
+
+def _problem(body: dict[str, Any]) -> HttpResponse:
+    return JsonResponse(body, status=body["status"], content_type="application/problem+json")
