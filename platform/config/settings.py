@@ -299,7 +299,7 @@ PERMISSIONS_POLICY: dict[str, str | list[str]] = {
     "clipboard-write": "self",
     **{
         name: []
-        for name in ("camera", "display-capture", "geolocation", "payment", "usb", "serial", "bluetooth", "midi")
+        for name in ("camera", "display-capture", "geolocation", "payment", "usb", "serial", "midi")
     },
 }
 X_FRAME_OPTIONS = "DENY"
