@@ -151,7 +151,7 @@ def ending_of(text: str, language: str, *, expects: str | None = None) -> Ending
         return Ending.OPEN
     if expects == "phone":
         digits = sum(map(str.isdigit, text)) + sum(word in table.digits for word in words)
-        if 0 < digits < _PHONE_DIGITS:
+        if 1 < digits < _PHONE_DIGITS:  # one may be the word "one"
             return Ending.OPEN
     elif expects == "email" and not re.search(
         r"(@|\bat\b).+(\.|\bdot\b|\bpunkt\b|\bpunto\b|\bpoint\b)\s*\w{2,}", text.lower()

@@ -1,0 +1,104 @@
+"""What a few words mean for turn-taking."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.spec import CollectField, FieldType
+from telephony.session.words import AskedFor, Ending, Kind, cleaned, ending_of, kind_of, normalised, pause_ms
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("", Kind.NOTHING),
+        ("[BLANK_AUDIO]", Kind.NOTHING),
+        ("(coughs)", Kind.NOTHING),
+        ("♪ music ♪", Kind.NOTHING),
+        ("...", Kind.NOTHING),
+        ("Mm-hm.", Kind.BACKCHANNEL),
+        ("Mm-hmm. Okay.", Kind.BACKCHANNEL),
+        ("Yeah, right, I see.", Kind.BACKCHANNEL),
+        ("Uh-huh", Kind.BACKCHANNEL),
+        ("Stop!", Kind.STOP),
+        ("No, that's wrong", Kind.STOP),
+        ("Wait a second", Kind.STOP),
+        ("But I said Monday", Kind.STOP),
+        ("Nobody told me", Kind.WORDS),
+        ("What about Sunday?", Kind.WORDS),
+        ("okay okay okay okay okay I have a question", Kind.WORDS),
+        ("Bye.", Kind.WORDS),
+        ("Hello?", Kind.WORDS),
+    ],
+)
+def test_kinds(text: str, kind: Kind) -> None:
+    assert kind_of(text, "en-US") is kind
+
+
+def test_a_hello_is_a_nod_in_the_greeting_and_a_bye_in_the_goodbye() -> None:
+    assert kind_of("Hello?", "en-US", in_greeting=True) is Kind.BACKCHANNEL
+    assert kind_of("Thanks, bye bye!", "en-US", in_farewell=True) is Kind.BACKCHANNEL
+    assert kind_of("Bye, but one more question", "en-US", in_farewell=True) is Kind.WORDS
+
+
+def test_every_language_has_its_words_and_english_serves_the_others() -> None:
+    assert kind_of("Ja, genau.", "de-DE") is Kind.BACKCHANNEL
+    assert kind_of("Moment, nein", "de-DE") is Kind.STOP
+    assert kind_of("D'accord", "fr-FR") is Kind.BACKCHANNEL
+    assert kind_of("Sí, claro", "es-ES") is Kind.BACKCHANNEL
+    assert kind_of("Okay", "pl-PL") is Kind.BACKCHANNEL
+    assert ending_of("Ich möchte einen Termin und", "de-DE") is Ending.OPEN
+
+
+@pytest.mark.parametrize(
+    ("text", "expects", "ending"),
+    [
+        ("I'd like an appointment.", None, Ending.COMPLETE),
+        ("Are you open?", None, Ending.COMPLETE),
+        ("I'd like an appointment", None, Ending.UNSURE),
+        ("I'd like an appointment and.", None, Ending.OPEN),
+        ("My name is", None, Ending.OPEN),
+        ("Well, um", None, Ending.OPEN),
+        ("On Monday,", None, Ending.OPEN),
+        ("On Monday...", None, Ending.OPEN),
+        ("", None, Ending.UNSURE),
+        ("555-123.", "phone", Ending.OPEN),
+        ("five five five one two three", "phone", Ending.OPEN),
+        ("It's 555-123-4567.", "phone", Ending.COMPLETE),
+        ("I don't have one.", "phone", Ending.COMPLETE),
+        ("ann dot miller", "email", Ending.OPEN),
+        ("ann dot miller at example dot com.", "email", Ending.COMPLETE),
+        ("ann@example.com.", "email", Ending.COMPLETE),
+        ("25", "number", Ending.UNSURE),
+    ],
+)
+def test_endings(text: str, expects: str | None, ending: Ending) -> None:
+    assert ending_of(text, "en-US", expects=expects) is ending
+
+
+def test_pauses_stay_within_reason() -> None:
+    assert pause_ms("Yes.", 500, "en-US") == 300
+    assert pause_ms("Yes.", 100, "en-US") == 100
+    assert pause_ms("Yes.", 300, "en-US") == 250
+    assert pause_ms("Yes", 500, "en-US") == 500
+    assert pause_ms("Yes and", 500, "en-US") == 1_000
+    assert pause_ms("Yes and", 2_000, "en-US") == 2_500
+    assert pause_ms("Yes and", 3_000, "en-US") == 3_000
+
+
+def test_small_differences_of_two_transcripts_are_none() -> None:
+    assert normalised("Yes, I'm Ann!") == normalised("yes I’m Ann")
+    assert cleaned("[noise] Yes   please (laughs)") == "Yes please"
+
+
+def test_which_phrases_ask_for_numbers() -> None:
+    asked = AskedFor(
+        (
+            CollectField(key="phone", type=FieldType.PHONE, question="How can we reach you?"),
+            CollectField(key="name", type=FieldType.PERSON, question="Who is speaking?"),
+        )
+    )
+    assert asked.kind("Thank you. How can we reach you?") == "phone"
+    assert asked.kind("Who is speaking?") is None
+    assert asked.kind("What is your e-mail address?") == "email"
+    assert asked.kind("Our phone number is 555 1234.") is None
