@@ -46,8 +46,14 @@ def _any(names: tuple[str, ...]) -> str:
     return "|".join(sorted((n.replace(" ", "[ -]") for n in names), key=len, reverse=True))
 
 
-_WEEKDAY = r"(?P<weekday>mon(?:day)?|tues?(?:day)?|wed(?:s|nesday)?|thu(?:rs?)?(?:day)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)s?\b"
-_MONTH = r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
+_WEEKDAY = (
+    r"(?P<weekday>mon(?:day)?|tues?(?:day)?|wed(?:s|nesday)?|thu(?:rs?)?(?:day)?|fri(?:day)?|"
+    r"sat(?:urday)?|sun(?:day)?)s?\b"
+)
+_MONTH = (
+    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
+    r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
+)
 _NTH = rf"(?P<nth>\d{{1,2}}(?:st|nd|rd|th)|{_any(_ORDINALS)})\b"
 _NUMBER = rf"(?P<number>\d{{1,2}}(?:st|nd|rd|th)?|{_any(_ORDINALS)}|{_any(_CARDINALS)})\b(?!:|\s*(?:am|pm|o'clock))"
 _YEAR = r"(?:,?\s+(?P<year>20\d\d))?"
@@ -183,11 +189,13 @@ def _next_week_either(m: re.Match[str], today: date) -> date:
 def days(low: str, today: date, *, month_first: bool, is_asked: bool) -> list[Day]:
     """The days named in a flat text, in order; the rule that reads more of the words wins."""
     found: list[Day] = []
+    read_already: list[tuple[int, int]] = []  # also what is no day: of "February 30th" nothing is left to be the 30th
     for pattern, read in _rules(month_first=month_first, is_asked=is_asked):
         for match in re.finditer(pattern, low):
-            if any(d.start < match.end() and match.start() < d.end for d in found):
+            if _is_a_word(match) or any(start < match.end() and match.start() < end for start, end in read_already):
                 continue
-            day = None if _is_a_word(match) else read(match, today)
+            read_already.append(match.span())
+            day = read(match, today)
             if day:
                 found.append(Day(day, match.start(), match.end()))
     return sorted(found, key=lambda d: d.start)

@@ -89,7 +89,8 @@ def _fixed(m: re.Match[str]) -> Clock | None:
 
 _END = rf"(?:{_HALF}|{_PART})?"
 _NOT_A_TIME = (
-    r"(?![\w:]|[.,]\d|\s*(?:%|percent|people|persons|of us|guests|years?|days?|weeks?|months?|hours?|minutes?|dollars|streets?|avenue|street|kids|children|"
+    r"(?![\w:]|[.,]\d|\s*(?:%|percent|people|persons|of us|guests|years?|days?|weeks?|months?|hours?|"
+    r"minutes?|dollars|streets?|avenue|street|kids|children|"
     r"times?|digits?|hundred|thousand|point|dot|five|zero|oh)\b)"
 )
 _RULES: tuple[tuple[str, Callable[[re.Match[str]], Clock | None], bool], ...] = (
@@ -105,7 +106,8 @@ _RULES: tuple[tuple[str, Callable[[re.Match[str]], Clock | None], bool], ...] = 
     (rf"\b(?:at|around) {_HOUR}\b{_NOT_A_TIME}", _plain, False),
     (rf"\b{_BEFORE} {_HOUR}\b{_NOT_A_TIME}", _plain, True),
     (rf"(?<=#)[,;]? {_HOUR}(?:[ -]{_MINUTE})?\b{_NOT_A_TIME}", _plain, False),
-    (rf"^[\W]*(?:(?:no|yes|yeah|well|um|uh|okay|ok|and|then|make (?:it|that)|let's say|let's do|how about|what about|maybe|sorry|i mean|i meant|actually)[\s,.]+)*"
+    (rf"^[\W]*(?:(?:no|yes|yeah|well|um|uh|okay|ok|and|then|make (?:it|that)|let's say|let's do|how about|"
+        rf"what about|maybe|sorry|i mean|i meant|actually)[\s,.]+)*"
      rf"{_HOUR}(?:[ -]{_MINUTE})?\b(?=\W*(?:$|(?:please|works|would|is|sounds|then|#|on|if)\b))", _plain, True),
     (rf"\b{_HOUR}(?:[ -]{_MINUTE})?(?= (?:works|would work|would be|is fine|is good|sounds|on #|#))", _plain, True),
 )  # fmt: skip

@@ -6,7 +6,7 @@ import re
 
 from agents.collect.digits import NAMES, TEENS, TENS, UNITS
 from agents.collect.understood import Ask, Understood
-from agents.collect.words import Word, flat, words, word_set
+from agents.collect.words import Word, flat, word_set, words
 
 _WRITTEN = re.compile(r"[a-z0-9][a-z0-9._%+-]*@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}")
 _SIGNS = {

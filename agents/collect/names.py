@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz
 
 from agents.collect.understood import Ask, Understood
-from agents.collect.words import FILLERS, Word, flat, words, word_set
+from agents.collect.words import FILLERS, Word, flat, word_set, words
 
 _STRONG = re.compile(
-    r"\b(?:(?:my|the) (?:full |first |last |own )?name(?:'s| is|s| would be|,)|name is|name's|call me|(?:under|for) the name(?: of)?|"
+    r"\b(?:(?:my|the) (?:full |first |last |own )?name(?:'s| is|s| would be|,)|name is|name's|call me|"
+    r"(?:under|for) the name(?: of)?|"
     r"(?:in|under) the name of|(?:you're |you are )?(?:speaking|talking) (?:to|with))\s+"
 )
 _WEAK = re.compile(r"\b(?:this is|i'm|i am|it's|it is|that's|that is|here is|here's|for|under|with)\s+")
@@ -41,9 +42,11 @@ _STOP = word_set(
     october november december four five six seven eight nine ten eleven twelve noon half quarter repeat goodbye stop skip pass mhm huh
     pardon excuse hold moment minute saturday's mom mother father dad son daughter wife husband kid kids child appointment's checkup
     check-up tuesday's nice perfect wonderful awesome cool dumb silly stupid hurry hurts swelling broken tell yourself myself
-    someone's anonymous private personal secret nevermind
+    someone's forget anonymous private personal secret nevermind
     """
 )
+BARE = 0.75
+"""Confidence of a name that nothing introduced."""
 _NOT_NAME_ENDS = ("ing",)
 _NATO = dict(
     (word, word[0])
@@ -125,9 +128,9 @@ def _name_from(text: str, start: int, *, is_sure: bool) -> tuple[str, int] | Non
     taken: list[Word] = []
     for word in found:
         between = text[(taken[-1].end if taken else start) : word.start]
-        if any(c in between for c in ",;:!?—") or (". " in between and not _is_initial(taken)):
-            if taken or between.strip() not in (",", ""):
-                break
+        is_broken = any(c in between for c in ",;:!?—") or (". " in between and not _is_initial(taken))
+        if is_broken and (taken or between.strip() not in (",", "")):
+            break
         original = text[word.start : word.end]
         if not taken and (word.text in FILLERS or word.text in _TITLES):
             start = word.end + (text[word.end : word.end + 1] == ".")
@@ -228,10 +231,10 @@ def understand(text: str, ask: Ask) -> Understood | None:
                     ask.asked
                     and len(rest) > 6
                     and not _AFTER.match(low[found[1] :])
-                    and not free[found[1] : found[1] + 1] == ","
+                    and free[found[1] : found[1] + 1] != ","
                 ):
                     continue
-                name, span, confidence = found[0], (start, found[1]), 0.75
+                name, span, confidence = found[0], (start, found[1]), BARE
                 break
     if letters and (ask.asked or name):
         confidence = 0.95

@@ -13,8 +13,13 @@ from agents.collect.understood import Ask, Understood
 from agents.collect.words import flat, words
 
 _END = re.compile(
-    r"\b(?:at the end|in the end|ends? (?:in|with)|ending (?:in|with)|last (?:\w+ )?(?:digits?|numbers?|four|three|two|one))\b"
+    r"\b(?:at the end|in the end|ends? (?:in|with)|ending (?:in|with)|last (?:\w+ )?(?:digits?|numbers?|"
+    r"four|three|two|one))\b"
 )
+_COUNT = re.compile(r"\b((?:last|first|final) )(\w+)( (?:digits|numbers|ones)\b)", re.IGNORECASE)
+_MOST_SEGMENTS = 24
+_ABOUT_A_NUMBER = re.compile(r"\b(?:numbers?|digits?|phone)\b")
+_CLOCK = re.compile(r"\b(?:at|around|o'clock|am|pm|oclock) ")
 _AREA_CODE = re.compile(r"\barea code\b")
 
 
@@ -43,9 +48,12 @@ def _number(digits: str, region: str, *, has_plus: bool) -> tuple[phonenumbers.P
 
 def _candidates(run: list[Segment], text: str, region: str) -> list[_Candidate]:
     result = []
+    run = run[:_MOST_SEGMENTS]
     for first in range(len(run)):
         for last in range(first, len(run)):
             digits = "".join(segment.digits for segment in run[first : last + 1])
+            if len(digits) > 15:  # E.164's longest
+                break
             start, end = run[first].start, run[last].end
             before = flat(text[max(0, start - 6) : start]).rstrip()
             found = _number(digits, region, has_plus=before.endswith(("+", "plus")))
@@ -68,6 +76,13 @@ def spoken(value: str, region: str) -> str:
     style = PhoneNumberFormat.INTERNATIONAL if is_foreign else PhoneNumberFormat.NATIONAL
     groups = re.findall(r"\d+", phonenumbers.format_number(number, style))
     return ("plus " if is_foreign else "") + ", ".join(spoken_digits(group) for group in groups)
+
+
+def _is_bare(low: str, digits: str) -> bool:
+    """Three or four digits that are corrected with and nothing else: "no, 0124", but not "no, at ten thirty"."""
+    return (
+        3 <= len(digits) <= 4 and bool(_ABOUT_A_NUMBER.search(low) or digits.startswith("0")) and not _CLOCK.search(low)
+    )
 
 
 def _understood(value: str, ask: Ask, confidence: float, span: tuple[int, int]) -> Understood:
@@ -95,7 +110,7 @@ def _patched(text: str, ask: Ask, digits: str, span: tuple[int, int]) -> Underst
         changed = known[:place] + right + known[place + len(negated) :]
     elif _AREA_CODE.search(low):
         changed = digits + known[-7:]
-    elif len(digits) <= 7 and (_END.search(low) or ask.asked or 2 <= len(digits) <= 4):
+    elif len(digits) <= 7 and (_END.search(low) or ask.asked or _is_bare(low, digits)):
         changed = known[: -len(digits)] + digits
     else:
         return None
@@ -121,6 +136,7 @@ def _continued(previous: str, found: list[list[Segment]], ask: Ask) -> Understoo
 
 
 def understand(text: str, ask: Ask) -> Understood | None:
+    text = _COUNT.sub(lambda m: m[1] + ";" * len(m[2]) + m[3], text)
     found = runs(text)
     candidates = [c for run in found for c in _candidates(run, text, ask.region)]
     previous = str(ask.previous or "")

@@ -5,34 +5,44 @@ from __future__ import annotations
 import re
 
 from agents.collect.understood import Ask, Understood
-from agents.collect.words import flat, strip_fillers, words, word_set
+from agents.collect.words import flat, strip_fillers, word_set, words
 
 _REASON_FIELD = re.compile(
-    r"\b(?:reason|purpose|problem|issue|concern|symptom|about|why|bring|brings|what .* for|help you with|treatment|service)\b"
+    r"\b(?:reason|purpose|problem|issue|concern|symptom|about|why|bring|brings|what .* for|help you with|"
+    r"treatment|service)\b"
 )
 _LEAD = re.compile(
-    r"^[\W_]*(?:(?:um|uh|er|well|so|oh|okay|ok|yes|yeah|sure|please|and|hi|hello|no|actually|sorry|i mean|i meant|i guess|i think|"
-    r"it's for|it is for|it's because(?: of)?|it's about|it's just(?: for)?|it is about|it's|it is|it would be(?: for)?|that would be|that's|it'd be|"
-    r"just(?: for)?|for|because(?: of)?|about|the reason is(?: that)?|my reason is|to get|to have|i just|i'd like(?: to (?:get|have|come in for))?|"
-    r"i would like(?: to (?:get|have|come in for))?|i want(?: to (?:get|have))?|i need(?: to (?:get|have|come in for))?|i'm coming in for|i'm coming for|"
+    r"^[\W_]*(?:(?:um|uh|er|well|so|oh|okay|ok|yes|yeah|sure|please|and|hi|hello|no|actually|sorry|i mean|"
+    r"i meant|i guess|i think|"
+    r"it's for|it is for|it's because(?: of)?|it's about|it's just(?: for)?|it is about|it's|it is|"
+    r"it would be(?: for)?|that would be|that's|it'd be|"
+    r"just(?: for)?|for|because(?: of)?|about|the reason is(?: that)?|my reason is|to get|to have|i just|"
+    r"i'd like(?: to (?:get|have|come in for))?|"
+    r"i would like(?: to (?:get|have|come in for))?|i want(?: to (?:get|have))?|i need(?: to (?:get|have|"
+    r"come in for))?|i'm coming in for|i'm coming for|"
     r"i'm calling (?:about|because)|i have|i've got|i got|we need|the|an?|some)(?=[\s,.;:]|$)[\s,.;:]*)+"
 )
 _KEEPS_SUBJECT = re.compile(r"\b(?:because|that|i have|i've got|i got)\s*$")
 _CUTS = (
     re.compile(r"\bbecause (?P<what>[^,.;!?]+)"),
-    re.compile(r"\b(?:i (?:just )?need|i'd like|i would like|i want|i'm due for|i am due for|looking for|come in for|coming in for|appointment for|here for|book)"
+    re.compile(r"\b(?:i (?:just )?need|i'd like|i would like|i want|i'm due for|i am due for|come in for|"
+        r"coming in for|appointment for|here for|book)"
                r" (?P<what>(?:an?|my|some|to get|to have) [^,.;!?]+)"),
     re.compile(r"\b(?:it's|it is) (?:for|about) (?P<what>(?:an?|my|some) [^,.;!?]+)"),
-    re.compile(r"\bi(?: have|'ve got| got| think i have| broke| chipped| lost| cracked) (?P<what>(?:an?|my|some) [^,.;!?]+)"),
-    re.compile(r"(?P<what>\bmy [a-z ]{2,30}? (?:hurts?|aches?|is (?:broken|hurting|killing me|bleeding|swollen|loose|chipped|cracked)|broke|fell out|came out)\b[^,.;!?]*)"),
+    re.compile(r"\bi(?: have|'ve got| got| think i have| broke| chipped| lost| cracked) (?P<what>(?:an?|my|"
+        r"some) [^,.;!?]+)"),
+    re.compile(r"(?P<what>\bmy [a-z ]{2,30}? (?:hurts?|aches?|is (?:broken|hurting|killing me|bleeding|swollen|loose|"
+        r"chipped|cracked)|broke|fell out|came out)\b[^,.;!?]*)"),
     re.compile(r"(?P<what>\bthere(?:'s| is) (?:something wrong|a problem) [^,.;!?]+)"),
 )  # fmt: skip
 _NOT_A_REASON = re.compile(
-    r"\b(?:appointment|booking|book|reservation|reserve|schedule|question|help|information|info|know|speak|talk|moment|minute|second|time|slot|day|"
+    r"\b(?:appointment|booking|book|reservation|reserve|schedule|question|help|information|info|know|"
+    r"speak|talk|moment|minute|second|time|slot|day|"
     r"message|repeat|ask|phone|number|see (?:the |a )?(?:doctor|dentist))\b"
 )
 _STOP = re.compile(
-    r"\s+(?:and|but|on|at|so|for|next|this)\s+(?=my\b|i\b|i'd\b|i'm\b|can\b|could\b|tomorrow\b|today\b|;|(?:next |this )?(?:mon|tues|wednes|thurs|fri|satur|sun)day)|\s*;"
+    r"\s+(?:and|but|on|at|so|for|next|this)\s+(?=my\b|i\b|i'd\b|i'm\b|can\b|could\b|tomorrow\b|today\b|;|"
+    r"(?:next |this )?(?:mon|tues|wednes|thurs|fri|satur|sun)day)|\s*;"
 )
 _EMPTY = word_set(
     """

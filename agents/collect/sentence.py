@@ -8,7 +8,7 @@ from datetime import datetime
 
 from agents.collect import email, names, phone, phrase, simple, when
 from agents.collect.understood import Ask, Understood
-from agents.collect.words import FILLERS, blank, is_correction, tails, words
+from agents.collect.words import FILLERS, blank, is_correction, tails, word_set, words
 from agents.mind import Value
 from agents.spec import CollectField, FieldType
 
@@ -24,6 +24,9 @@ _READERS = {
 }
 _ORDER = tuple(_READERS)
 """The surest to recognise first: digits of a phone number must not become a time, nor a name a reason."""
+_AROUND = word_set("at on and for it's is then")
+LONGEST = 2_000
+"""Characters looked at: two minutes of speech."""
 _SELF_CORRECTING = {
     FieldType.PERSON,
     FieldType.PHONE,
@@ -42,6 +45,7 @@ def understand(
     ``asked``: its question has just been put, so a bare answer counts. ``previous``: what is known, to be completed or corrected.
     Of a thing said wrong and set right in one breath ("Tuesday, no, Wednesday") the right one is taken.
     """
+    text = text[:LONGEST]
     ask = Ask(field, now, region, asked, previous)
     read = _READERS[field.type]
     if field.type in _SELF_CORRECTING:
@@ -101,9 +105,15 @@ class _Turn:
     def counts(self, field: CollectField, found: Understood, previous: Value) -> bool:
         if not found.is_complete and field.type is not FieldType.DATETIME:
             return False
-        is_all = not [w for w in words(blank(self.text, [found.span])) if w.text not in FILLERS and w.text not in ("at", "on", "and", "for", "it's", "is", "then")]
+        is_all = not [
+            w
+            for w in words(blank(self.text, [found.span]))
+            if w.text not in FILLERS and w.text not in ("at", "on", "and", "for", "it's", "is", "then")
+        ]
         if self.asked_type is FieldType.TEXT and field.type is FieldType.DATETIME:
-            return is_all or (self.corrects and previous is not None)  # "my tooth has hurt since Tuesday" is no appointment
+            return is_all or (
+                self.corrects and previous is not None
+            )  # "my tooth has hurt since Tuesday" is no appointment
         if previous is None:
             return True
         if field.type in (FieldType.TEXT, FieldType.YES_NO, FieldType.NUMBER):

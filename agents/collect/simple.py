@@ -13,11 +13,14 @@ from agents.collect.words import FILLERS, flat, strip_fillers, words
 
 _YES = re.compile(
     r"\b(?:yes|yeah|yep|yup|yah|sure|certainly|absolutely|definitely|of course|correct|exactly|indeed|affirmative|"
-    r"that's right|that is right|that's correct|that is correct|that's it|right|sounds good|sounds great|looks good|perfect|go ahead|"
-    r"i do|i am|i have|i would|i did|it is|please do|fine|okay|ok|all right|alright|uh huh|uh-huh|mhm|mm-hmm|you got it|great|good)\b"
+    r"that's right|that is right|that's correct|that is correct|that's it|right|sounds good|sounds great|"
+    r"looks good|perfect|go ahead|"
+    r"i do|i am|i have|i would|i did|it is|please do|fine|okay|ok|all right|alright|uh huh|uh-huh|mhm|"
+    r"mm-hmm|you got it|great|good)\b"
 )
 _NO = re.compile(
-    r"\b(?:no|nope|nah|not really|not at all|never|negative|wrong|incorrect|isn't|is not|don't|do not|didn't|not (?:right|correct|quite)|"
+    r"\b(?:no|nope|nah|not really|not at all|never|negative|wrong|incorrect|isn't|is not|don't|do not|"
+    r"didn't|not (?:right|correct|quite)|"
     r"i'm not|i am not|haven't|that's not|uh-uh|nothing|none)\b"
 )
 

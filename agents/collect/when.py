@@ -12,11 +12,13 @@ from agents.collect.understood import Ask, Understood
 from agents.collect.words import flat
 
 _NEGATED = re.compile(
-    r"\b(?:not|n't|no longer|cannot|can't do|can't make|can't on|can't come(?: on)?|instead of|rather than|won't work on|except|anything but|since|until|last)"
+    r"\b(?:not|n't|no longer|cannot|can't do|can't make|can't on|can't come(?: on)?|instead of|"
+    r"rather than|won't work on|except|anything but|since|until|last)"
     r"(?: (?:on|at|the|do|make|for|this|a))*[\s,]*$"
 )
 _DOES_NOT_WORK = re.compile(
-    r"^[\s,]*(?:(?:is|was) (?:not|no) |isn't |wasn't |doesn't |does not |won't |will not |didn't |i can't|is wrong|was wrong|is bad|is out|"
+    r"^[\s,]*(?:(?:is|was) (?:not|no) |isn't |wasn't |doesn't |does not |won't |will not |didn't |i can't|"
+    r"is wrong|was wrong|is bad|is out|"
     r"is impossible)(?!bad|a problem)"
 )
 
@@ -114,7 +116,11 @@ def understand(text: str, ask: Ask) -> Understood | None:
         return None if not ask.asked else _partial(parts[0].name, ask, (parts[0].start, parts[0].end))
     kept_clock = previous.clock if not part else None
     when = When(day or previous.day, clock or kept_clock, part if not clock else "")
-    spots = [*((d.start, d.end) for d in found_days[:1]), *((c.start, c.end) for c in found_clocks[:1]), *((p.start, p.end) for p in parts[:1])]
+    spots = [
+        *((d.start, d.end) for d in found_days[:1]),
+        *((c.start, c.end) for c in found_clocks[:1]),
+        *((p.start, p.end) for p in parts[:1]),
+    ]
     span = (min(start for start, _ in spots), max(end for _, end in spots))
     sure = 0.95 if found_clocks and found_clocks[0].is_exact else 0.85
     if when.day is None:

@@ -22,8 +22,10 @@ FILLERS = word_set(
 """Words that carry no answer by themselves when more follows."""
 
 CORRECTION = re.compile(
-    r"\b(?:no wait|no sorry|wait no|oh wait|sorry,? no|sorry,? i mean(?:t)?|i mean(?:t)?(?: to say)?|scratch that|make (?:that|it)|"
-    r"change (?:that|it) to|change (?:my|the) [a-z ]{2,20}? to|let's (?:say|make it)|or rather|rather|actually|correction|"
+    r"\b(?:no wait|no sorry|wait no|oh wait|sorry,? no|sorry,? i mean(?:t)?|i mean(?:t)?(?: to say)?|"
+    r"scratch that|make (?:that|it)|"
+    r"change (?:that|it) to|change (?:my|the) [a-z ]{2,20}? to|let's (?:say|make it)|or rather|rather|"
+    r"actually|correction|"
     r"instead|sorry|wait|no|nope)\b"
 )
 """What people say between the wrong thing and the right one."""

@@ -24,7 +24,8 @@ _ALSO_CALLED = {
     FieldType.DATETIME: ("day", "date", "time", "hour"),
 }
 _LEAD = re.compile(
-    r"^\W*(?:(?:no|nope|sorry|wait|actually|not quite|almost|wrong|i said|i meant|it's|it is|that's wrong|that's not right|change|make|please)\b[\s,.!]*)+"
+    r"^\W*(?:(?:no|nope|sorry|wait|actually|not quite|almost|wrong|i said|i meant|it's|it is|that's wrong|"
+    r"that's not right|change|make|please)\b[\s,.!]*)+"
 )
 _ALONE = (FieldType.PERSON, FieldType.CHOICE, FieldType.DATETIME, FieldType.PHONE)
 """Types whose value a bare "no, …" may correct."""
@@ -95,9 +96,13 @@ class Checker:
             bare = " " * lead.end() + text[lead.end() :] if lead else text
             is_meant = bool(lead) or answer.state.phase is Phase.MENDING
             for key, field in sorted(fields.items(), key=lambda item: item[1].type is FieldType.TEXT):
-                if (mentioned and key != mentioned) or not (field.type in _ALONE or (field.type is FieldType.TEXT and is_meant)):
+                if (mentioned and key != mentioned) or not (
+                    field.type in _ALONE or (field.type is FieldType.TEXT and is_meant)
+                ):
                     continue
-                if field.type is FieldType.PERSON and not (mentioned or _sounds_like(bare, str(known.get(key) or "")) or bare != bare.lower()):
+                if field.type is FieldType.PERSON and not (
+                    mentioned or _sounds_like(bare, str(known.get(key) or "")) or bare != bare.lower()
+                ):
                     continue  # "no, root canal" is not a name
                 new = understand(field, bare, now=now, region=self._region, asked=True, previous=known.get(key))
                 if new and new.is_complete and new.value != known.get(key):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from agents.collect import Understood, understand_all
+from agents.collect.names import BARE
 from agents.collect.words import is_correction
 from agents.mind import Thought
 from agents.scripted.asking import GIVE_UP_AFTER, Asker
 from agents.scripted.checking import Checker
 from agents.scripted.facts import split
-from agents.scripted.intents import Intent, Recognised, is_question, is_wrong, recognise, wants, ways_to_say
+from agents.scripted.intents import Intent, Recognised, is_question, is_wrong, proposes, recognise, wants, ways_to_say
 from agents.scripted.lines import lines_for
 from agents.scripted.matching import FactIndex, Vectors
 from agents.scripted.state import Answer, Phase, State
@@ -79,7 +80,7 @@ class Dialogue:
     def _route(self, answer: Answer, heard: Heard, intents: Recognised, now: datetime) -> None:
         """Which kind of turn it is. What can be said at any time comes first, then what the phase expects."""
         state = answer.state
-        brings_value = bool(self._values(answer, heard.text, now))
+        brings_value = bool(self._values(answer, heard.text, intents, now))
         if not state.has_greeted and intents.intents <= {Intent.GREETING, Intent.NOTHING}:
             answer.say(self._spec.says.first_message)
         elif Intent.NOTHING in intents:
@@ -103,7 +104,11 @@ class Dialogue:
 
     def _by_phase(self, answer: Answer, heard: Heard, intents: Recognised, now: datetime) -> None:
         phase = answer.state.phase
-        if Intent.CANCEL in intents and answer.state.is_collecting and not self._values(answer, heard.text, now):
+        if (
+            Intent.CANCEL in intents
+            and answer.state.is_collecting
+            and not self._values(answer, heard.text, intents, now)
+        ):
             self._cancel(answer)
         elif phase in (Phase.CHECKING, Phase.MENDING):
             self._checker.reply(answer, heard, intents, now)
@@ -112,13 +117,23 @@ class Dialogue:
         else:
             self._while_idle(answer, heard, intents, now)
 
-    def _values(self, answer: Answer, text: str, now: datetime) -> dict[str, Understood]:
-        """What a turn says of the fields while they are being collected. A free text needs more than a phrase like "hold on"."""
+    def _values(self, answer: Answer, text: str, intents: Recognised, now: datetime) -> dict[str, Understood]:
+        """What a turn says of the fields while they are collected, beside words that mean something else already:
+        "forget it" and "hold on" are neither a name nor a reason."""
         state = answer.state
         if not (state.is_collecting or state.is_done):
             return {}
         found = self._understand(answer, text, now, asked=state.asked)
-        return {k: u for k, u in found.items() if self._asker.fields[k].type is not FieldType.TEXT}
+        return {
+            k: u
+            for k, u in found.items()
+            if not (self._is_loose(k, u) and intents.intents - {Intent.YES, Intent.GREETING})
+        }
+
+    def _is_loose(self, key: str, found: Understood) -> bool:
+        """Anything could be this: a free text, or a name only because a name was asked for."""
+        kind = self._asker.fields[key].type
+        return kind is FieldType.TEXT or (kind is FieldType.PERSON and found.confidence <= BARE)
 
     def _understand(self, answer: Answer, text: str, now: datetime, *, asked: str | None) -> dict[str, Understood]:
         fields = self._spec.does.collect
@@ -169,7 +184,7 @@ class Dialogue:
             return
         state.is_collecting = True
         if told and len(heard.parts) > 1:
-            facts, unknown, _ = self._teller.find(heard, needs_question=True)
+            facts, _, _ = self._teller.find(heard, needs_question=True)
             self._teller.tell(answer, [f for f in facts if f.score > 0.6], [])
         self._asker.adopt(answer, found)
         if not answer.said:
@@ -215,8 +230,8 @@ class Dialogue:
             found = {k: u for k, u in self._checker.corrections(answer, rest, now).items() if k in state.echoed}
         wrong = self._taken_back(state, heard, intents, found)
         will_not_say = (Intent.REFUSE in intents and field.type is not FieldType.YES_NO) or Intent.UNSURE in intents
-        if will_not_say and field.type in (FieldType.TEXT, FieldType.PERSON):
-            found.pop(field.key, None)
+        if will_not_say and field.key in found and self._is_loose(field.key, found[field.key]):
+            del found[field.key]
         if wrong:
             self._asker.ask_anew(answer, wrong)
         elif found:
@@ -241,13 +256,18 @@ class Dialogue:
         is_held = named in state.held and named != state.asked
         if named and is_held and not found and is_wrong(heard.text):
             return named
-        if state.echoed and (not found or is_wrong(heard.text)) and Intent.NO in intents and len(heard.text.split()) <= 5:
+        if (
+            state.echoed
+            and (not found or is_wrong(heard.text))
+            and Intent.NO in intents
+            and len(heard.text.split()) <= 5
+        ):
             return None if found else state.echoed[0]
         return None
 
     def _is_request(self, field: CollectField, text: str) -> bool:
         """ "Can I come on Saturday?" answers the question for the day though a fact speaks of Saturdays too."""
-        return field.type is FieldType.DATETIME and wants(text)
+        return field.type is FieldType.DATETIME and (wants(text) or proposes(text))
 
     def _cancel(self, answer: Answer) -> None:
         state = answer.state
@@ -268,7 +288,7 @@ class Dialogue:
         """Asked whether to stop with questions open: yes, no, or an answer after all."""
         state = answer.state
         state.phase = state.resume
-        found = self._values(answer, heard.text, now)
+        found = self._values(answer, heard.text, intents, now)
         if found:
             self._asker.adopt(answer, found)
             self._asker.ask_next(answer)

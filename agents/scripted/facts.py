@@ -16,21 +16,29 @@ _LEANS_ON_THE_LAST = re.compile(
 )
 
 _INSTRUCTION = re.compile(
-    r"^(?:please |always |never |do not |don't |only |first,? |then,? |when(?:ever)? (?:the |a )?(?:caller|customer|user|someone|patient|guest|they)|"
+    r"^(?:please |always |never |do not |don't |only |first,? |then,? |when(?:ever)? (?:the |"
+    r"a )?(?:caller|customer|user|someone|patient|guest|they)|"
     r"if (?:the |a )?(?:caller|customer|user|someone|patient|guest|person|anyone|they)\b|"
-    r"you(?:'re| are| will| should| must| have to| need to| may not| never| always| work| answer| speak| help| can not| cannot)\b|your (?:name|job|task|role|goal|tone|style|answers|replies)\b|"
-    r"(?:be|ask|collect|greet|keep|speak|try|make sure|ensure|answer|respond|reply|use|offer|act|avoid|help|tell|say|end|start|begin|confirm|thank|"
-    r"introduce|transfer|stay|remember|focus|respect|refer|repeat|take|give|get|find out|let|book|schedule|note|write|do|talk|behave|sound|listen|"
-    r"wait|apologi[sz]e|mention|explain|provide|gather|request|verify|follow|pretend|imagine|assist|direct|hang up|the caller|callers|role|goal|tone|style|instructions?|personality|rules?)\b)",
+    r"you(?:'re| are| will| should| must| have to| need to| may not| never| always| work| answer| speak|"
+    r" help| can not| cannot)\b|your (?:name|job|task|role|goal|tone|style|answers|replies)\b|"
+    r"(?:be|ask|collect|greet|keep|speak|try|make sure|ensure|answer|respond|reply|use|offer|act|avoid|"
+    r"help|tell|say|end|start|begin|confirm|thank|"
+    r"introduce|transfer|stay|remember|focus|respect|refer|repeat|take|give|get|find out|let|book|"
+    r"schedule|note|write|do|talk|behave|sound|listen|"
+    r"wait|apologi[sz]e|mention|explain|provide|gather|request|verify|follow|pretend|imagine|assist|"
+    r"direct|hang up|the caller|callers|role|goal|tone|style|instructions?|personality|rules?)\b)",
     re.IGNORECASE,
 )
 _SAID_TO_THE_CALLER = re.compile(
-    r"^(?:please )?(?:bring|come|arrive|call|park|enter|visit|email|check in|wear|ring|book (?:online|at|through|by)|use (?:the|our))\b",
+    r"^(?:please )?(?:bring|come|arrive|call|park|enter|visit|email|check in|wear|ring|book (?:online|at|"
+    r"through|by)|use (?:the|our))\b",
     re.IGNORECASE,
 )
 _ANSWER_RULE = re.compile(
-    r"^(?:if|when(?:ever)?) (?:the |a |an )?(?:caller|customer|user|someone|patient|guest|person|anyone|they)s? (?:asks?|wants? to know|inquires?|says?) "
-    r"(?:about |for |if |whether |how |where )?(?P<topic>[^,]+), (?:please )?(?:say|tell them|answer|reply|let them know|explain)(?: that)?:? [\"“]?(?P<answer>[^\"”]+)[\"”]?$",
+    r"^(?:if|when(?:ever)?) (?:the |a |an )?(?:caller|customer|user|someone|patient|guest|person|anyone|"
+    r"they)s? (?:asks?|wants? to know|inquires?|says?) "
+    r"(?:about |for |if |whether |how |where )?(?P<topic>[^,]+), (?:please )?(?:say|tell them|answer|"
+    r"reply|let them know|explain)(?: that)?:? [\"“]?(?P<answer>[^\"”]+)[\"”]?$",
     re.IGNORECASE,
 )
 

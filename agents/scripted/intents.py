@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.collect.simple import yes_or_no
-from agents.collect.words import FILLERS, flat, words
+from agents.collect.words import FILLERS, flat, word_set, words
 from agents.scripted.stems import stems
 
 
@@ -34,50 +34,122 @@ class Intent(StrEnum):
 
 
 _ANYWHERE: tuple[tuple[Intent, str], ...] = (
-    (Intent.REPEAT, r"\b(?:(?:repeat|say) (?:that|it|this|the question|yourself|what you said)(?: again| once more| one more time|\b(?! to| for you))|say again|repeat,? please|"
-                    r"(?:could|can|would) you (?:please )?repeat|please repeat|one more time|once more|come again|what did you (?:just )?say|what was (?:that|the question)|"
-                    r"(?:didn't|did not|couldn't|could not|can't|cannot|don't) (?:quite )?(?:catch|hear|get|understand) (?:that|you|it|what you said|the question))\b"),
-    (Intent.HELP, r"\b(?:what (?:all )?can (?:you|i) (?:do|help|ask)|how can you help|what do you do\b(?! if| when| about)|can you help me$|what are my options|what are you able)"),
-    (Intent.MACHINE, r"\b(?:are you (?:a |an )?(?:real|robot|human|machine|person|bot|computer|ai\b|recording|automated)|am i (?:talking|speaking) to a|who (?:are you|am i (?:talking|speaking) (?:to|with))|what are you$)"),
-    (Intent.HUMAN, r"\b(?:(?:speak|talk|transfer|connect|put|pass)(?: me)?(?: through| over)?(?: to| with)? (?:a |an |the |your |some)?(?:real |live |actual )?(?:person|human|someone|somebody|one\b|agent|operator|"
-                   r"representative|receptionist|manager|staff|people|being|doctor|dentist|dr)|transfer me|(?:real|live|actual) (?:person|human)|human being|an operator|a representative)\b"),
-    (Intent.CANCEL, r"\b(?:forget (?:it|about it|that)|never ?mind|(?:don't|do not) (?:bother|want to (?:book|continue|go on|do this|do that)(?: anymore)?)|changed my mind about (?:it|booking|this|that)$|"
-                    r"cancel (?:that|this|it|everything)|stop (?:this|that|it|asking)|no longer want)\b"),
-    (Intent.WAIT, r"\b(?:hold on|hang on|(?:wait|just|one|give me)(?: just)? (?:a|one) (?:second|sec|moment|minute)|one (?:second|sec|moment|minute)|a (?:second|sec|moment|minute) please|"
-                  r"bear with me|let me (?:check|see|think|look|find))\b"),
-    (Intent.REFUSE, r"\b(?:(?:i'd|i would) (?:rather|prefer) not|prefer not|rather not|none of your business|(?:don't|do not|won't|will not|not going to|not) (?:want to |wanna |like to |feel like )?"
-                    r"(?:give|giving|say|saying|tell|telling|share|sharing|comfortable)|(?:i )?(?:don't|do not) (?:have|own|use) (?:a|an|one|any|that|it|e-?mail|phone)|skip(?: it| that| this)?|pass on|that's private|"
-                    r"why do you need|no (?:phone|number|e-?mail|comment|thanks|thank you)$|next question)\b"),
-    (Intent.UNSURE, r"\b(?:(?:i )?(?:don't|do not|dunno) (?:know|remember|care)|not sure|no idea|can't remember|i dunno|i'm unsure|whatever|any(?:time| day| thing)? (?:is|works|would)|it doesn't matter|doesn't matter)\b"),
+    (
+        Intent.REPEAT,
+        r"\b(?:(?:repeat|say) (?:that|it|this|the question|yourself|what you said)(?: again| once more|"
+        r" one more time|\b(?! to| for you))|say again|repeat,? please|"
+        r"(?:could|can|would) you (?:please )?repeat|please repeat|one more time|once more|come again|"
+        r"what did you (?:just )?say|what was (?:that|the question)|"
+        r"(?:didn't|did not|couldn't|could not|can't|cannot|don't) (?:quite )?(?:catch|hear|get|"
+        r"understand) (?:that|you|it|what you said|the question))\b",
+    ),
+    (
+        Intent.HELP,
+        r"\b(?:what (?:all )?can (?:you|i) (?:do|help|ask)|how can you help|what do you do\b(?! if| when|"
+        r" about)|can you help me$|what are my options|what are you able)",
+    ),
+    (
+        Intent.MACHINE,
+        r"\b(?:are you (?:a |an )?(?:real|robot|human|machine|person|bot|computer|ai\b|recording|automated)|"
+        r"am i (?:talking|speaking) to a|who (?:are you|am i (?:talking|speaking) (?:to|with))|what are you$)",
+    ),
+    (
+        Intent.HUMAN,
+        r"\b(?:(?:speak|talk|transfer|connect|put|pass)(?: me)?(?: through| over)?(?: to| with)? (?:a |an |"
+        r"the |your |some)?(?:real |live |actual )?(?:person|human|someone|somebody|one\b|agent|operator|"
+        r"representative|receptionist|manager|staff|people|being|doctor|dentist|dr)|transfer me|(?:real|live|"
+        r"actual) (?:person|human)|human being|an operator|a representative)\b",
+    ),
+    (
+        Intent.CANCEL,
+        r"\b(?:forget (?:it|about it|that)|never ?mind|(?:don't|do not) (?:bother|want to (?:book|continue|"
+        r"go on|do this|do that)(?: anymore)?)|changed my mind about (?:it|booking|this|that)$|"
+        r"cancel (?:that|this|it|everything)|stop (?:this|that|it|asking)|no longer want)\b",
+    ),
+    (
+        Intent.WAIT,
+        r"\b(?:hold on|hang on|(?:wait|just|one|give me)(?: just)? (?:a|one) (?:second|sec|moment|minute)|"
+        r"one (?:second|sec|moment|minute)|a (?:second|sec|moment|minute) please|"
+        r"bear with me|let me (?:check|see|think|look|find))\b",
+    ),
+    (
+        Intent.REFUSE,
+        r"\b(?:(?:i'd|i would) (?:rather|prefer) not|prefer not|rather not|none of your business|(?:don't|"
+        r"do not|won't|will not|not going to|not) (?:want to |wanna |like to |feel like )?"
+        r"(?:give|giving|say|saying|tell|telling|share|sharing|comfortable)|(?:i )?(?:don't|do not) (?:have|"
+        r"own|use) (?:a|an|one|any|that|it|e-?mail|phone)|skip(?: it| that| this)?|pass on|that's private|"
+        r"why do you need|no (?:phone|number|e-?mail|comment|thanks|thank you)$|next question)\b",
+    ),
+    (
+        Intent.UNSURE,
+        r"\b(?:(?:i )?(?:don't|do not|dunno) (?:know|remember|care)|not sure|no idea|can't remember|i dunno|"
+        r"i'm unsure|whatever|any(?:time| day| thing)? (?:is|works|would)|it doesn't matter|doesn't matter)\b",
+    ),
     (Intent.THANKS, r"\b(?:thank you|thanks|thank you so much|cheers|appreciate it|much appreciated)\b"),
-)  # fmt: skip
+)
 _ALONE: tuple[tuple[Intent, str], ...] = (
-    (Intent.REPEAT, r"(?:(?:i'm )?sorry|pardon(?: me)?|excuse me|what|huh|what's that|come again|say what|eh|again(?: please)?|i beg your pardon|repeat|what do you mean|beg pardon|sorry what|repeat that(?: please)?)"),
-    (Intent.GREETING, r"(?:hi|hello|hey|hi there|hello there|good (?:morning|afternoon|evening)|hey there|greetings|how are you(?: doing)?(?: today)?|is (?:anyone|anybody) there|are you (?:still )?there)"),
-    (Intent.HELP, r"(?:help|help me|i need (?:some )?help|i need (?:some )?information|can you help me|i have a question)"),
+    (
+        Intent.REPEAT,
+        r"(?:(?:i'm )?sorry|pardon(?: me)?|excuse me|what|huh|what's that|come again|say what|eh|"
+        r"again(?: please)?|i beg your pardon|repeat|what do you mean|beg pardon|sorry what|"
+        r"repeat that(?: please)?)",
+    ),
+    (
+        Intent.GREETING,
+        r"(?:hi|hello|hey|hi there|hello there|good (?:morning|afternoon|evening)|hey there|greetings|"
+        r"how are you(?: doing)?(?: today)?|is (?:anyone|anybody) there|are you (?:still )?there)",
+    ),
+    (
+        Intent.HELP,
+        r"(?:help|help me|i need (?:some )?help|i need (?:some )?information|can you help me|"
+        r"i have a question)",
+    ),
     (Intent.WAIT, r"(?:wait|hold|moment|one moment|just a moment|just a second|a moment)"),
-    (Intent.REFUSE, r"(?:no|nope|pass|skip|next|no way|i refuse|i don't want to|i don't have one|i don't have any|not now|later|no thanks|no thank you)"),
+    (
+        Intent.REFUSE,
+        r"(?:no|nope|pass|skip|next|no way|i refuse|i don't want to|i don't have one|i don't have any|not now|"
+        r"later|no thanks|no thank you)",
+    ),
     (Intent.CANCEL, r"(?:stop|cancel|quit|abort)"),
-    (Intent.GOODBYE, r"(?:i (?:have to|need to|must|gotta|should) go(?: now)?|talk to you later|see you(?: later| then| soon| tuesday)?|have a (?:nice|good|great) (?:day|one|evening|weekend)|i'm done|we're done|end (?:the )?call|"
-                     r"that'll be all|that will be all|that's it|that is it|that's everything|nothing else|nothing more|i'm good|i'm all set|all good|good night)"),
-)  # fmt: skip
+    (
+        Intent.GOODBYE,
+        r"(?:i (?:have to|need to|must|gotta|should) go(?: now)?|talk to you later|see you(?: later| then|"
+        r" soon| tuesday)?|have a (?:nice|good|great) (?:day|one|evening|weekend)|i'm done|we're done|"
+        r"end (?:the )?call|"
+        r"that'll be all|that will be all|that's it|that is it|that's everything|nothing else|nothing more|"
+        r"i'm good|i'm all set|all good|good night)",
+    ),
+)
 _FINDERS = tuple((intent, re.compile(pattern)) for intent, pattern in _ANYWHERE)
 _MATCHERS = tuple((intent, re.compile(pattern)) for intent, pattern in _ALONE)
 
 _QUESTION_START = re.compile(
-    r"^\W*(?:(?:and|but|so|oh|ok|okay|well|um|uh|hi|hello|hey|yes|yeah|no|sorry|thanks|thank you|please|actually|wait|first|also|great|good|perfect|right|sure|quick question|one (?:more )?(?:question|thing))[\s,.!:]+)*"
-    r"(?:what|when|where|who|whose|how|which|why|do|does|did|is|are|am|was|can|could|will|would|should|may|have you|has|isn't|aren't|don't you|until what|till what|at what|for how|what's|where's|who's|how's|when's)\b"
+    r"^\W*(?:(?:and|but|so|oh|ok|okay|well|um|uh|hi|hello|hey|yes|yeah|no|sorry|thanks|thank you|please|"
+    r"actually|wait|first|also|great|good|perfect|right|sure|quick question|one (?:more )?(?:question|"
+    r"thing))[\s,.!:]+)*"
+    r"(?:what|when|where|who|whose|how|which|why|do|does|did|is|are|am|was|can|could|will|would|should|"
+    r"may|have you|has|isn't|aren't|don't you|until what|till what|at what|for how|what's|where's|who's|"
+    r"how's|when's)\b"
 )
 _QUESTION_INSIDE = re.compile(
-    r"\b(?:i was wondering|wondering (?:if|what|how)|can you tell me|could you tell me|do you know|tell me (?:about|what|how|when|where|your)|(?:i'd|i would) like to know|i want to know|i need to know|how much|how long)\b"
+    r"\b(?:i was wondering|wondering (?:if|what|how)|can you tell me|could you tell me|do you know|"
+    r"tell me (?:about|what|how|when|where|your)|(?:i'd|i would) like to know|i want to know|"
+    r"i need to know|how much|how long)\b"
 )
 _WANTS = re.compile(
-    r"\b(?:i'd like|i would like|i'd love|i want|i wanna|i need|i'm calling (?:to|about|for)|i'm looking (?:to|for)|can i|could i|may i|can we|could we|let's|we'd like|we want|we need|"
-    r"i have to|would it be possible|is it possible|can you|could you|i'm trying to|i was hoping|please|do you have (?:any(?:thing)?|a|an)|yes)\b"
-)  # fmt: skip
+    r"\b(?:i'd like|i would like|i'd love|i want|i wanna|i need|i'm calling (?:to|about|for)|"
+    r"i'm looking (?:to|for)|can i|could i|may i|can we|could we|let's|we'd like|we want|we need|"
+    r"i have to|would it be possible|is it possible|can you|could you|i'm trying to|i was hoping|please|"
+    r"do you have (?:any(?:thing)?|a|an)|yes)\b"
+)
+_PROPOSES = re.compile(
+    r"\b(?:possible|available|how about|what about|would .* work|does .* work|is .* (?:okay|ok|free|good|"
+    r"fine|alright))\b"
+)
 _WRONG = re.compile(r"\b(?:wrong|incorrect|not (?:right|correct)|isn't (?:right|correct)|change|mistake)\b")
 _OTHER_BUSINESS = re.compile(r"\b(?:cancel|resch\w+|move my|change my|postpone|delay)\b")
 
+_AFTER_GOODBYE = word_set("you thank so for now then bye goodbye today very much i need have a nice day good one and")
 COLLECT_MEANING = 0.62
 """Cosine with "I'd like to {intent}" and its like from which on a sentence means it."""
 
@@ -107,6 +179,11 @@ def is_question(text: str) -> bool:
     return bool(_QUESTION_START.match(low) or _QUESTION_INSIDE.search(low))
 
 
+def proposes(text: str) -> bool:
+    """ "Is Saturday possible?" puts something forward rather than asks for a fact."""
+    return bool(_PROPOSES.search(flat(text)))
+
+
 def is_wrong(text: str) -> bool:
     return bool(_WRONG.search(flat(text)))
 
@@ -119,31 +196,7 @@ def _ends(low: str, phrases: Sequence[str]) -> bool:
     """One of the ending phrases is the sentence's end or nearly all of it: "that's all I know about it" is not an end."""
     for phrase in phrases:
         for match in re.finditer(rf"(?<!\w){re.escape(flat(phrase).strip(' .!?'))}(?!\w)", low):
-            rest = [
-                w
-                for w in words(low[match.end() :])
-                if w.text not in FILLERS
-                and w.text
-                not in (
-                    "you",
-                    "for",
-                    "now",
-                    "then",
-                    "bye",
-                    "goodbye",
-                    "today",
-                    "very",
-                    "much",
-                    "i",
-                    "need",
-                    "have",
-                    "a",
-                    "nice",
-                    "day",
-                    "good",
-                    "one",
-                )
-            ]
+            rest = [w for w in words(low[match.end() :]) if w.text not in FILLERS and w.text not in _AFTER_GOODBYE]
             before = low[: match.start()].rstrip()
             if not rest and not before.endswith(("say", "not", "don't", "n't", "before we", "if")):
                 return True

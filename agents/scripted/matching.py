@@ -25,16 +25,19 @@ TOGETHER = 0.06
 _MEANING, _WORDS, _KIND, _ONLY_KIND, _UNNAMED = 0.62, 0.42, 0.14, 0.34, 0.22
 
 _WHEN = re.compile(
-    r"\b(?:when|what time|how late|how early|hours?|open|close[sd]?|until|mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|weekends?|tonight|tomorrow)\b"
+    r"\b(?:when|what time|how late|how early|hours?|open|close[sd]?|until|mondays?|tuesdays?|wednesdays?|"
+    r"thursdays?|fridays?|saturdays?|sundays?|weekends?|tonight|tomorrow)\b"
 )
 _HAS_HOURS = re.compile(r"\b(?:open|closed?|hours|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekends?)\b")
 _MONEY = re.compile(r"\b(?:how much|costs?|prices?|charges?|fees?|expensive|cheap|pricing|rates?)\b")
 _HAS_MONEY = re.compile(
-    r"[$€£]\s?\d|\b\d+(?:\.\d\d)? ?(?:dollars|euros?|pounds|usd|eur)\b|\b(?:free of charge|for free|no charge|costs?)\b"
+    r"[$€£]\s?\d|\b\d+(?:\.\d\d)? ?(?:dollars|euros?|pounds|usd|eur)\b|\b(?:free of charge|for free|"
+    r"no charge|costs?)\b"
 )
 _WHERE = re.compile(r"\b(?:where|address|located|location|directions|how do i (?:get|find))\b")
 _HAS_PLACE = re.compile(
-    r"\b(?:address|street|avenue|road|floor|square|building|located|behind|opposite|next to|station|corner|downtown)\b"
+    r"\b(?:address|street|avenue|road|floor|square|building|located|behind|opposite|next to|station|"
+    r"corner|downtown)\b"
 )
 _IS_THE_ADDRESS = re.compile(r"\b(?:address|located|find us|visit us|we(?:'re| are) (?:at|on|in)|come to)\b")
 _LONG = re.compile(r"\bhow long\b")
@@ -57,10 +60,20 @@ def _days_between(low: str) -> frozenset[str]:
     return frozenset(found)
 
 
+_WHEN_OPEN = (
+    re.compile(r"\b(?:when|what time|hours?|how late|how early|times?)\b"),
+    re.compile(r"\b(?:open|close[sd]?|opening|closing|hours)\b"),
+)
+
+
 def asks_for_all_hours(question: str) -> bool:
-    """"When are you open?" names no day: every fact about the hours is wanted."""
+    """ "When are you open?" names no day: every fact about the hours is wanted."""
     low = flat(question)
-    return bool(re.search(r"\b(?:when|what time|hours?|how late|how early|times?)\b", low) and re.search(r"\b(?:open|close[sd]?|opening|closing|hours)\b", low) and not _DAY.search(low))
+    return bool(
+        re.search(r"\b(?:when|what time|hours?|how late|how early|times?)\b", low)
+        and re.search(r"\b(?:open|close[sd]?|opening|closing|hours)\b", low)
+        and not _DAY.search(low)
+    )
 
 
 @dataclass(frozen=True, slots=True)
