@@ -61,7 +61,7 @@ class ApiKeyAuth(HttpBearer):
     The key itself was found by ``OrganizationMiddleware``, which runs the operation in its organization.
     """
 
-    openapi_name = "API key"
+    openapi_description = "An API key of your organization: parley_live_…"
 
     def __init__(self, *scopes: str) -> None:
         super().__init__()

@@ -70,12 +70,31 @@ def test_the_organization_is_known_again_after_a_rollback(organization: Organiza
 def test_a_savepoint_rolled_back_takes_the_setting_back_with_it(
     organization: Organization, strangers_organization: Organization
 ) -> None:
+    """PostgreSQL is back at the first organization then; to believe it still at the second would show the first's rows."""
+
+    def seen() -> set[str]:
+        return {str(m.organization_id) for m in Membership._base_manager.all()}
+
+    with tenancy.use(organization):
+        assert seen() == {str(organization.pk)}
+    with pytest.raises(ZeroDivisionError), transaction.atomic(), tenancy.use(strangers_organization):
+        assert seen() == {str(strangers_organization.pk)}
+        1 / 0
+    with tenancy.use(strangers_organization):
+        assert seen() == {str(strangers_organization.pk)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_rolled_back_takes_it_back_too(
+    organization: Organization, strangers_organization: Organization
+) -> None:
     with tenancy.use(organization):
         assert raw_count() == 1
-        with pytest.raises(ZeroDivisionError), transaction.atomic(), tenancy.use(strangers_organization):
-            assert {m.role for m in Membership.objects.all()} == {"owner"}
-            1 / 0
-        assert [str(m.organization_id) for m in Membership._base_manager.all()] == [str(organization.pk)]
+    with pytest.raises(ZeroDivisionError), transaction.atomic(), tenancy.use(strangers_organization):
+        assert raw_count() == 1
+        1 / 0
+    with tenancy.use(strangers_organization):
+        assert [str(m.organization_id) for m in Membership._base_manager.all()] == [str(strangers_organization.pk)]
 
 
 def test_a_failed_statement_in_another_scope_still_rolls_back(organization: Organization) -> None:

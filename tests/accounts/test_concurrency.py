@@ -1,0 +1,102 @@
+"""What must hold when many come at the same moment, and when a connection is handed from one request to the next."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from accounts import members, ratelimit, signin, tenancy
+from accounts.members import NotAllowed
+from accounts.models import Membership, Organization, Role, User
+from accounts.postgresql.base import DatabaseWrapper
+from accounts.ratelimit import TooManyRequests
+
+
+def at_once(count: int, act: Callable[[int], Any]) -> list[Any]:
+    results: list[Any] = []
+    ready = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        try:
+            ready.wait()
+            results.append(act(number))
+        except Exception as error:  # the test looks at what it was
+            results.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_pooled_connection_carries_no_organization_to_its_next_user(organization: Organization) -> None:
+    described = copy.deepcopy(connections["default"].settings_dict)
+    described["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 1}
+    described["CONN_MAX_AGE"] = 0
+
+    def ask(wrapper: DatabaseWrapper) -> tuple[int, int]:
+        with wrapper.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid(), (SELECT count(*) FROM accounts_membership)")
+            return cursor.fetchone()
+
+    first, second = (DatabaseWrapper(described, "pooled") for _ in range(2))
+    try:
+        with tenancy.use(organization):
+            process, seen = ask(first)
+            assert seen == 1
+        first.close()
+        assert ask(second) == (process, 0), "the same session of PostgreSQL, and nothing to be seen"
+        second.close()
+        with tenancy.system("test"):
+            assert ask(first)[1] == 1
+        first.close()
+        assert ask(second)[1] == 0
+    finally:
+        first.close()
+        second.close()
+        first.close_pool()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_owners_who_leave_at_the_same_moment_one_stays(
+    alice: User, bob: User, organization: Organization
+) -> None:
+    with tenancy.use(organization):
+        Membership.objects.update(role=Role.OWNER)
+        both = list(Membership.objects.select_related("user", "organization"))
+    results = at_once(2, lambda n: members.remove(both[n], both[n]))
+    assert sorted(isinstance(result, NotAllowed) for result in results) == [False, True]
+    with tenancy.use(organization):
+        assert Membership.objects.filter(role=Role.OWNER).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sign_in_link_clicked_many_times_at_once_signs_in_once(alice: User) -> None:
+    token = signin.link_for(alice).rstrip("/").split("/")[-1]
+    results = at_once(8, lambda _: signin.use(token))
+    assert sorted(result is not None for result in results) == [False] * 7 + [True]
+
+
+def test_a_limit_is_exact_under_concurrency() -> None:
+    def one(_: int) -> int:
+        passed = 0
+        for _ in range(5):
+            try:
+                ratelimit.hit("20/minute", "test", "someone")
+                passed += 1
+            except TooManyRequests as error:
+                assert 1 <= error.retry_after <= 61
+        return passed
+
+    assert sum(at_once(20, one)) == 20
+    ratelimit.hit("20/minute", "test", "someone else")
