@@ -80,6 +80,7 @@ def test_a_savepoint_rolled_back_takes_the_setting_back_with_it(
     with pytest.raises(ZeroDivisionError), transaction.atomic(), tenancy.use(strangers_organization):
         assert seen() == {str(strangers_organization.pk)}
         1 / 0
+    assert seen() == set()
     with tenancy.use(strangers_organization):
         assert seen() == {str(strangers_organization.pk)}
 
