@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = (
@@ -33,6 +34,9 @@ _CARDINALS = (
     "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "twenty one", "twenty two", "twenty three", "twenty four", "twenty five",
     "twenty six", "twenty seven", "twenty eight", "twenty nine", "thirty", "thirty one",
 )  # fmt: skip
+
+
+_Read = Callable[[re.Match[str], date], date | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,7 @@ def _counted(m: re.Match[str], today: date) -> date:
     return today + timedelta(days=count * (7 if m["unit"] == "week" else 1))
 
 
-def _numeric(month_first: bool) -> Callable[[re.Match[str], date], date | None]:
+def _numeric(month_first: bool) -> _Read:
     def read(m: re.Match[str], today: date) -> date | None:
         first, second = int(m["a"]), int(m["b"])
         month, day = (first, second) if (month_first and first <= 12) or second > 12 else (second, first)
@@ -147,7 +151,7 @@ def _numeric(month_first: bool) -> Callable[[re.Match[str], date], date | None]:
     return read
 
 
-def _rules(*, month_first: bool, is_asked: bool) -> Iterator[tuple[str, Callable[[re.Match[str], date], date | None]]]:
+def _rules(*, month_first: bool, is_asked: bool) -> Iterator[tuple[str, _Read]]:
     weekday_before = rf"(?:(?:(?:on|this|next|coming) )*(?:{_WEEKDAY.replace('(?P<weekday>', '(?:')},? )(?:the )?)?"
     yield r"\b(?P<y>20\d\d)-(?P<m>\d\d)-(?P<d>\d\d)\b", lambda m, _: _date(int(m["y"]), int(m["m"]), int(m["d"]))
     yield r"\b(?P<a>\d{1,2})/(?P<b>\d{1,2})(?:/(?P<y>\d{4}|\d\d))?\b", _numeric(month_first)
@@ -182,6 +186,11 @@ def _rules(*, month_first: bool, is_asked: bool) -> Iterator[tuple[str, Callable
     )
 
 
+@cache
+def _compiled(month_first: bool, is_asked: bool) -> tuple[tuple[re.Pattern[str], _Read], ...]:
+    return tuple((re.compile(p), read) for p, read in _rules(month_first=month_first, is_asked=is_asked))
+
+
 def _next_week_either(m: re.Match[str], today: date) -> date:
     return today + timedelta(days=7 - today.weekday() + _weekday(m["weekday"] or m["weekday2"]))
 
@@ -190,8 +199,8 @@ def days(low: str, today: date, *, month_first: bool, is_asked: bool) -> list[Da
     """The days named in a flat text, in order; the rule that reads more of the words wins."""
     found: list[Day] = []
     read_already: list[tuple[int, int]] = []  # also what is no day: of "February 30th" nothing is left to be the 30th
-    for pattern, read in _rules(month_first=month_first, is_asked=is_asked):
-        for match in re.finditer(pattern, low):
+    for pattern, read in _compiled(month_first, is_asked):
+        for match in pattern.finditer(low):
             if _is_a_word(match) or any(start < match.end() and match.start() < end for start, end in read_already):
                 continue
             read_already.append(match.span())

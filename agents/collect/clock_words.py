@@ -113,13 +113,16 @@ _RULES: tuple[tuple[str, Callable[[re.Match[str]], Clock | None], bool], ...] = 
 )  # fmt: skip
 
 
+_COMPILED = tuple((re.compile(pattern), read, needs_question) for pattern, read, needs_question in _RULES)
+
+
 def clocks(low: str, *, is_asked: bool) -> list[Clock]:
     """The times named in a flat text, in order. A bare number counts only when a time is what was asked for."""
     found: list[Clock] = []
-    for pattern, read, needs_question in _RULES:
+    for pattern, read, needs_question in _COMPILED:
         if needs_question and not is_asked:
             continue
-        for match in re.finditer(pattern, low):
+        for match in pattern.finditer(low):
             if any(c.start < match.end() and match.start() < c.end for c in found):
                 continue
             clock = read(match)
