@@ -33,6 +33,8 @@ class Program:
     stage: int
     """Programs of a lower stage have stopped before those of a higher one are asked to."""
     patience_s: float
+    is_late: bool = False
+    """Starts when the page answers: until then the processors belong to what the person waits for."""
 
 
 @dataclass(slots=True)
@@ -77,6 +79,11 @@ class Supervisor(Manager):  # type: ignore[misc]
         process._child_ctor = _open
         self._running[program.name] = Running(program)
 
+    def launch_rest(self) -> None:
+        for running in self._running.values():
+            if not running.started_at:
+                self._launch(running)
+
     def stop(self, because: str) -> None:
         """Ask for the end from within, with a failure as the result."""
         self._say(because)
@@ -89,7 +96,8 @@ class Supervisor(Manager):  # type: ignore[misc]
         }
         try:
             for running in self._running.values():
-                self._launch(running)
+                if not running.program.is_late:
+                    self._launch(running)
             while not self._is_over():
                 self._hear(0.1)
                 self._keep_up()
@@ -197,7 +205,7 @@ class Supervisor(Manager):  # type: ignore[misc]
 
     @staticmethod
     def _has_stopped(running: Running) -> bool:
-        return running.is_gone or running.start_again_at is not None
+        return running.is_gone or running.start_again_at is not None or not running.started_at
 
     @staticmethod
     def _signal(running: Running, number: signal.Signals) -> None:

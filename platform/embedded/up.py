@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import http.client
 import json
 import os
@@ -92,7 +93,7 @@ class House:
         self.plan = _decide(folder)
         self.keeper = Keeper()
         self.services: list[tuple[Callable[[], Service], Service]] = []
-        self.link = ""
+        self._link: str | None = None
         self._is_announced = False
         self._next_look = 0.0
         self._failures = 0
@@ -126,7 +127,24 @@ class House:
         self.stop_services(2 if supervisor.is_forced else services.STOP_S)
         return int(supervisor.returncode or 0)
 
+    def prepare(self) -> None:
+        """Bring the tables up to date, make the demo once, and the link that signs its person in."""
+        self._link = _prepare_database(migrate=not self.is_prepared_before())
+        if self._owns_database:
+            self._migrated.write_text(_migrations())
+
+    def is_prepared_before(self) -> bool:
+        """Whether the tables are as this code wants them: then the programs may start while we get ready ourselves."""
+        return self._owns_database and self._migrated.exists() and self._migrated.read_text() == _migrations()
+
+    @property
+    def _migrated(self) -> Path:
+        """With the data, so that whoever deletes those deletes it too."""
+        return self.folder / "postgres" / "parley.migrated"
+
     def _tick(self, supervisor: Supervisor) -> None:
+        if self._link is None:
+            self.prepare()
         now = time.monotonic()
         if now < self._next_look:
             return
@@ -135,9 +153,10 @@ class House:
         if self._is_announced:
             return
         status = page_status(self.plan.web_port)
-        if status and status < 500:
+        if status and status < 500 and self._link:
             self._is_announced = True
-            say(welcome_text(self.link, time.monotonic() - self.began, self.plan, self.folder))
+            supervisor.launch_rest()
+            say(welcome_text(self._link, time.monotonic() - self.began, self.plan, self.folder))
         elif status:
             self._next_look = now + 5  # it answers, with an error that its log tells of
 
@@ -163,7 +182,8 @@ def _run(folder: Path, began: float) -> int:
     try:
         _fetch_weights()
         house.start_services()
-        house.link = _prepare_database()
+        if not house.is_prepared_before():
+            house.prepare()
         say("Starting the pages, the call worker, the background worker and the clock …")
         return house.supervise()
     finally:
@@ -206,8 +226,16 @@ def _fetch_weights() -> None:
         raise CannotStart(f"{error}\nStart again to go on where it stopped.") from error
 
 
-def _prepare_database() -> str:
-    """Bring the tables up to date, make the demo once; returns the link that signs its person in."""
+def _migrations() -> str:
+    """Changes where a migration may have: one of ours, or a package's."""
+    files = sorted(ROOT.glob("*/migrations/*.py")) + sorted(ROOT.glob("platform/*/migrations/*.py"))
+    total = hashlib.sha256()
+    for file in [*files, ROOT / "requirements" / "run.txt", ROOT / "platform" / "accounts" / "grants.py"]:
+        total.update(file.name.encode() + file.read_bytes())
+    return total.hexdigest()
+
+
+def _prepare_database(*, migrate: bool) -> str:
     import django
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import call_command
@@ -215,7 +243,8 @@ def _prepare_database() -> str:
 
     try:
         django.setup()
-        call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
+        if migrate:
+            call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
     except ImproperlyConfigured as error:
         raise CannotStart(str(error)) from error
     except OperationalError as error:
@@ -249,8 +278,8 @@ def _programs(folder: Path, plan: Plan) -> list[Program]:
     programs = [
         Program("web", [*daphne, "config.asgi:application"], stage=1, patience_s=10),
         Program("callworker", [python, str(ROOT / "manage.py"), "callworker"], stage=0, patience_s=drain_s),
-        Program("worker", [*celery, *worker, "--loglevel", "WARNING"], stage=1, patience_s=10),
-        Program("beat", [*celery, *beat, "--loglevel", "WARNING"], stage=1, patience_s=10),
+        Program("worker", [*celery, *worker, "--loglevel", "WARNING"], stage=1, patience_s=10, is_late=True),
+        Program("beat", [*celery, *beat, "--loglevel", "WARNING"], stage=1, patience_s=10, is_late=True),
     ]
     node = os.environ.get("PARLEY_WATCH_FRONTEND")  # of `make dev`
     if node:
