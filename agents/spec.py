@@ -8,6 +8,7 @@ The form, the REST schema, the stored draft and the live call all read these cla
 ``unit``         "ms", "s", "×": written behind the number
 ``term``         the field's own word, shown beside the plain one
 ``placeholder``  an example, shown while empty
+``shape``        what to do when it is not written as its pattern wants
 ``labels``       what each choice is called
 ``when``, ``unless``  (knob, value): only of use while that other knob of the group has, or hasn't, this value
 
@@ -179,7 +180,12 @@ class Knows(Settings):
         title="Address of the model",
         pattern=r"^(https?://.+)?$",
         description="Base URL of any OpenAI-compatible server. Leave empty for api.openai.com.",
-        json_schema_extra=hint(placeholder="https://api.openai.com/v1", term="base URL", unless=("model", "scripted")),
+        json_schema_extra=hint(
+            placeholder="https://api.openai.com/v1",
+            term="base URL",
+            unless=("model", "scripted"),
+            shape="Start with http:// or https://.",
+        ),
     )
     model_name: str = Field(
         "",
@@ -229,7 +235,11 @@ class CollectField(Settings):
     """One thing to find out in the call. It becomes a field of the call's structured data."""
 
     key: FieldKey = Field(
-        title="Name", description="What this is called in the call's data: small letters and underscores."
+        title="Name",
+        description="What this is called in the call's data: small letters and underscores.",
+        json_schema_extra=hint(
+            shape="Use small letters, digits and underscores, and start with a letter: phone_number."
+        ),
     )
     type: FieldType = Field(
         FieldType.TEXT,

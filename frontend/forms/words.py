@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from agents.validation import plain
 from frontend.forms.knobs import Knob
 
 
@@ -21,11 +22,13 @@ def explain(error: ErrorDetails, knob: Knob | None) -> str:
         case "too_long":
             return f"Use at most {context['max_length']:,} entries; these are {context.get('actual_length') or len(error['input']):,}."
         case "string_pattern_mismatch":
-            return str(knob.hints.get("shape", "")) or f"Write it like this: {knob.default}." if knob else "This is not written as expected."
+            if not error["input"]:
+                return "Fill this in."
+            return str(knob.hints.get("shape", "")) if knob and "shape" in knob.hints else "This is not written as expected."
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
             return f"Use a number {_range(knob)}{unit}."
         case "multiple_of":
-            return f"Use steps of {context['multiple_of']:g}{unit}."
+            return f"Use a number {_range(knob)} in steps of {context['multiple_of']:g}{unit}."
         case "int_parsing" | "int_type" | "int_from_float" | "int_parsing_size":
             return f"Use a whole number {_range(knob)}{unit}.".replace("  ", " ")
         case "float_parsing" | "float_type" | "finite_number":
@@ -33,11 +36,7 @@ def explain(error: ErrorDetails, knob: Knob | None) -> str:
         case "enum" | "literal_error":
             choices = ", ".join(label for _, label in knob.options) if knob else context.get("expected", "")
             return f"Choose one of these: {choices}."
-        case "value_error":
-            return str(context.get("error") or error["msg"].removeprefix("Value error, "))
-        case "string_unicode":
-            return "Some characters in this can't be stored. Type it again without them."
-    return error["msg"]
+    return plain(error)
 
 
 def _range(knob: Knob | None) -> str:

@@ -147,9 +147,9 @@ export default function mount(editor: HTMLElement): () => void {
   });
 
   editor.addEventListener("htmx:afterRequest", (event) => {
-    const { xhr, successful } = (event as CustomEvent<{ xhr: XMLHttpRequest; successful: boolean }>).detail;
+    const { xhr } = (event as CustomEvent<{ xhr: XMLHttpRequest }>).detail;
     const request = sent.get(xhr);
-    if (!request || successful) return;
+    if (!request || (xhr.status >= 200 && xhr.status < 300)) return;
     touched.set(request.group, new Set([...request.names, ...(touched.get(request.group) ?? [])]));
   });
 

@@ -27,6 +27,7 @@ htmx.config.allowEval = false;
 htmx.config.allowScriptTags = false;
 htmx.config.selfRequestsOnly = true;
 htmx.config.historyCacheSize = 0;
+htmx.config.attributesToSettle = ["class", "width", "height"]; // not "style", which the content security policy refuses
 // An invalid form comes back as 422 with what to correct, a stale one as 409: both are shown like any other answer.
 htmx.config.responseHandling = [
   { code: "204", swap: false },

@@ -50,7 +50,7 @@ class ApiKeyForm(forms.Form):
     scopes = forms.MultipleChoiceField(
         label=gettext_lazy("What it may do"),
         choices=list(keys.SCOPES.items()),
-        widget=forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
         error_messages={"required": gettext_lazy("Choose at least one thing the key may do.")},
     )
     expires = forms.ChoiceField(label=gettext_lazy("Expires"), choices=EXPIRIES, required=False, initial="90")
