@@ -127,10 +127,6 @@ def _named(m: re.Match[str], today: date) -> date:
     return today + timedelta(days=ahead)
 
 
-def _next_week(m: re.Match[str], today: date) -> date:
-    return today + timedelta(days=7 - today.weekday() + _weekday(m["weekday"]))
-
-
 def _counted(m: re.Match[str], today: date) -> date:
     count = _count(m["count"])
     if m["unit"] == "month":
@@ -172,7 +168,8 @@ def _rules(*, month_first: bool, is_asked: bool) -> Iterator[tuple[str, _Read]]:
     yield rf"\bin {_COUNT} (?P<unit>day|week|month)s?(?:'? time)?\b", _counted
     yield rf"\b{_COUNT} (?P<unit>day|week|month)s? from (?:now|today)\b", _counted
     yield (
-        rf"\bnext week,? (?:on )?{_WEEKDAY}|\b(?:on )?{_WEEKDAY.replace('weekday', 'weekday2')},? next week",
+        rf"\b(?:the )?(?:next week|week after next),? (?:on )?{_WEEKDAY}|"
+        rf"\b(?:on )?{_WEEKDAY.replace('weekday', 'weekday2')},? (?:of )?(?:next week|(?:the )?week after next)",
         _next_week_either,
     )
     yield (
@@ -192,7 +189,8 @@ def _compiled(month_first: bool, is_asked: bool) -> tuple[tuple[re.Pattern[str],
 
 
 def _next_week_either(m: re.Match[str], today: date) -> date:
-    return today + timedelta(days=7 - today.weekday() + _weekday(m["weekday"] or m["weekday2"]))
+    weeks = 2 if "after next" in m[0] else 1
+    return today + timedelta(days=7 * weeks - today.weekday() + _weekday(m["weekday"] or m["weekday2"]))
 
 
 def days(low: str, today: date, *, month_first: bool, is_asked: bool) -> list[Day]:

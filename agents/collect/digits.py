@@ -59,10 +59,12 @@ def spoken_digits(digits: str) -> str:
     return " ".join(NAMES[int(d)] for d in digits)
 
 
-def _one(found: list[Word], i: int) -> tuple[str, int]:
+def _one(text: str, found: list[Word], i: int) -> tuple[str, int]:
     """The digits that begin at word ``i`` and how many words they took; ("", 0) for none."""
     word = found[i].text
     after = found[i + 1].text if i + 1 < len(found) else ""
+    if after and text[found[i].end : found[i + 1].start].strip(" -"):
+        after = ""  # "six fifty, five …": what a comma parts is not fifty-five
     if word.isdecimal():
         if after == "hundred":
             return word + "00", 2
@@ -88,8 +90,14 @@ def runs(text: str) -> list[list[Segment]]:
     result: list[list[Segment]] = []
     i, last_end, open_run = 0, 0, False
     while i < len(found):
-        digits, used = _one(found, i)
-        if not used and open_run and found[i].text in _HOMOPHONES and i + 1 < len(found) and _one(found, i + 1)[1]:
+        digits, used = _one(text, found, i)
+        if (
+            not used
+            and open_run
+            and found[i].text in _HOMOPHONES
+            and i + 1 < len(found)
+            and _one(text, found, i + 1)[1]
+        ):
             digits, used = _HOMOPHONES[found[i].text], 1
         if used and i + used < len(found) and found[i + used].text in _CLOCK:
             digits, used, open_run = "", 0, False

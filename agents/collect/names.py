@@ -15,7 +15,9 @@ _STRONG = re.compile(
     r"(?:under|for) the name(?: of)?|"
     r"(?:in|under) the name of|(?:you're |you are )?(?:speaking|talking) (?:to|with))\s+"
 )
-_WEAK = re.compile(r"\b(?:this is|i'm|i am|it's|it is|that's|that is|here is|here's|for|under|with)\s+")
+_WEAK = re.compile(
+    r"\b(?:this is|i'm|i am|it's|it is|that's|that is|that would be|it would be|here is|here's|for|under|with)\s+"
+)
 _PART = re.compile(r"\b(?:my |the )?(?P<which>first|last|family|sur|second)\s?name(?:'s| is|,|:)?\s+")
 _AFTER = re.compile(r"^(?:\s*(?:is )?(?:speaking|here|calling)\b)")
 _TITLES = word_set("mr mrs ms miss dr doctor prof professor sir madam")

@@ -19,7 +19,7 @@ _YES = re.compile(
     r"mm-hmm|you got it|great|good)\b"
 )
 _NO = re.compile(
-    r"\b(?:no|nope|nah|not really|not at all|never|negative|wrong|incorrect|isn't|is not|don't|do not|"
+    r"\b(?:no|nope|nah|not really|not at all|afraid not|unfortunately not|never|negative|wrong|incorrect|isn't|is not|don't|do not|"
     r"didn't|not (?:right|correct|quite)|"
     r"i'm not|i am not|haven't|that's not|uh-uh|nothing|none)\b"
 )
