@@ -196,6 +196,7 @@ STORAGES = {
 }
 # An image has its files collected; `make up` serves them from where they are.
 WHITENOISE_USE_FINDERS = EMBEDDED
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/dist/assets/.+-[\w-]{8,}\.\w+$"  # Vite puts a hash into these names
 if EMBEDDED:
     STATIC_ROOT = DATA_DIR / "static"
     STATIC_ROOT.mkdir(parents=True, exist_ok=True)

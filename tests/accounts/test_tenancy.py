@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import ProgrammingError, connection, transaction
+from django.db import ProgrammingError, connection, connections, transaction
 
-from accounts import tenancy
+from accounts import checks, tenancy
 from accounts.models import Credential, Membership, Organization
 from accounts.tenancy import NoOrganization
 
@@ -149,3 +149,14 @@ def test_the_application_may_not_change_tables_or_switch_the_wall_off(db: None) 
     ):
         with pytest.raises(ProgrammingError), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement)
+
+
+@pytest.mark.django_db(databases=["default", "owner"])
+def test_the_check_tells_an_operator_whose_application_stands_above_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.application_role_is_bound_by_row_level_security(databases=["default"]) == []
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        is_above = cursor.fetchone()[0]
+    monkeypatch.setattr(checks, "connections", {"default": connections["owner"]})
+    errors = checks.application_role_is_bound_by_row_level_security(databases=["default"])
+    assert [error.id for error in errors] == (["accounts.E001"] if is_above else [])

@@ -46,6 +46,15 @@ def test_every_script_in_a_page_has_the_nonce_of_that_answer(db: None) -> None:
     assert not re.search(r"\son\w+=", re.sub(r"hx-\S+", "", page)), "handlers in attributes are blocked"
 
 
+def test_built_files_are_kept_by_browsers_for_good_and_others_are_not(db: None) -> None:
+    browser = Client()
+    page = browser.get("/accounts/login/").content.decode()
+    built = re.search(r'src="(/static/dist/assets/[^"]+\.js)"', page)
+    assert built
+    assert "immutable" in browser.get(built[1])["Cache-Control"]
+    assert "immutable" not in browser.get("/static/ninja/swagger-ui.css")["Cache-Control"]
+
+
 def test_a_page_that_isnt_there_is_a_page(db: None) -> None:
     response = Client().get("/nonsense/")
     assert response.status_code == 404

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from config.mail import email_settings
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -88,6 +90,24 @@ def test_an_openid_provider_is_a_button_by_configuration(tmp_path: Path) -> None
         OPENID_CLIENT_SECRET_FILE=str(tmp_path / "secret"),
     )  # fmt: skip
     assert done.stdout.strip() == "Example ID parley hush [\"'self'\", 'https://id.example.com']", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "folder", "expected"),
+    [
+        ("", None, ("console", "", 25, False, False, False)),
+        ("", Path("mail"), ("filebased", "", 25, False, False, False)),
+        ("smtp://ann:p%40ss@mail.example.com", None, ("smtp", "mail.example.com", 587, True, False, True)),
+        ("smtps://ann:p%40ss@mail.example.com", None, ("smtp", "mail.example.com", 465, False, True, True)),
+        ("smtp://127.0.0.1:25", None, ("smtp", "127.0.0.1", 25, False, False, True)),
+    ],
+)
+def test_how_mail_leaves(url: str, folder: Path | None, expected: tuple[object, ...]) -> None:
+    mail = email_settings(url, folder)
+    kind = mail.backend.split(".")[-2]
+    assert (kind, mail.host, mail.port, mail.use_tls, mail.use_ssl, mail.is_delivered) == expected
+    if "ann" in url:
+        assert (mail.user, mail.password) == ("ann", "p@ss")
 
 
 def test_work_that_a_killed_worker_held_comes_back() -> None:
