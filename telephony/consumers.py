@@ -114,4 +114,6 @@ def _organizations(user: Any) -> list[uuid.UUID]:
     if user is None or not user.is_authenticated:
         return []
     with tenancy.system("a person's organizations, before one is chosen"):
-        return list(Membership.objects.filter(user=user).order_by("created_at").values_list("organization_id", flat=True))
+        return list(
+            Membership.objects.filter(user=user).order_by("created_at").values_list("organization_id", flat=True)
+        )

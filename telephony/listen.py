@@ -37,7 +37,9 @@ def recording_by_signature(request: HttpRequest, signed: str) -> HttpResponseBas
         with tenancy.use(uuid.UUID(organization)):
             found = Recording.objects.get(pk=uuid.UUID(pk))
     except signing.SignatureExpired:
-        return HttpResponse("This address was good for five minutes. Ask for a new one.", status=410, content_type="text/plain")
+        return HttpResponse(
+            "This address was good for five minutes. Ask for a new one.", status=410, content_type="text/plain"
+        )
     except (signing.BadSignature, ValueError, TypeError, Recording.DoesNotExist):
         raise Http404("No such recording") from None
     return serve(request, found)
@@ -77,7 +79,7 @@ def _range(text: str, size: int) -> tuple[int, int] | None:
     if match is None or not any(match.groups()) or size == 0:
         return None
     if not match[1]:
-        return max(0, size - int(match[2])), size - 1 if int(match[2]) else -1
+        return (max(0, size - int(match[2])), size - 1) if int(match[2]) else None
     first, last = int(match[1]), min(int(match[2]) if match[2] else size - 1, size - 1)
     return (first, last) if first <= last else None
 

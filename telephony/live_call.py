@@ -12,8 +12,7 @@ from typing import Any
 
 from agents import live, spec
 from agents.speech import ProviderError
-from telephony import answer, live_feed, recordings
-from telephony.audio import vad
+from telephony import answer, live_feed, recordings, warmup
 from telephony.audio.playout import PLAYOUT_RATE_HZ
 from telephony.end_reasons import REASONS
 from telephony.finish import Outcome, end_call
@@ -30,7 +29,6 @@ FEED_SECONDS = 0.05
 MAX_FEED = 400
 END_RETRY_SECONDS = 600
 SETTLE_SECONDS = 5
-VAD_WEIGHTS = "silero-vad-v6/silero_vad_v6.onnx"
 
 Reply = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -138,7 +136,7 @@ class LiveCall:
         self._session = Session(
             transport=self._transport,
             agent=agent,
-            vad=vad.VAD(vad.load(live.weights_dir() / VAD_WEIGHTS)),
+            vad=warmup.new_vad(),
             listener=self,
             tap=self._recorder,
         )
@@ -227,7 +225,12 @@ class LiveCall:
                 self._collected[event.key] = event.value
                 self._add_event(
                     "collected",
-                    {"key": event.key, "value": event.value, "spoken": event.spoken, "is_confirmed": event.is_confirmed},
+                    {
+                        "key": event.key,
+                        "value": event.value,
+                        "spoken": event.spoken,
+                        "is_confirmed": event.is_confirmed,
+                    },
                 )
             case BargedIn():
                 self._add_event("barge_in", {"turn": event.turn, "heard": event.heard, "after_ms": event.after_ms})

@@ -52,9 +52,7 @@ def messages(event: Event) -> list[Message]:
         case TranscriptChanged():
             return [_transcript(event.at_ms, event.turn, event.role, event.text, event.is_final, event.was_cut)]
         case TurnEnded():
-            told = [
-                _transcript(event.at_ms, event.turn, event.role, event.text, True, event.was_cut, event.intended)
-            ]
+            told = [_transcript(event.at_ms, event.turn, event.role, event.text, True, event.was_cut, event.intended)]
             if event.latency is not None:
                 told.append({"type": "latency", "at_ms": event.at_ms, "turn": event.turn, **event.latency.as_dict()})
             return told

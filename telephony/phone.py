@@ -39,11 +39,14 @@ class Exchange:
     ear_ms: int | None = None
     """From the last sound sent to the first sound received."""
     stop_ms: int | None = None
-    """For an interruption: from its first sound sent to the agent's last sound received."""
+    """For an interruption: from its first sound sent to the silence of the agent. ``None``: it did not give way in time."""
+    resumed: bool = False
+    """The agent went on for a moment before it gave way."""
     was_cut: bool = False
     latency: dict[str, Any] = field(default_factory=dict)
     """What the platform measured of the same wait."""
-    began_at: float = 0.0
+    heard_as: str = ""
+    after_turn: int = -1
 
 
 class TerminalPhone:
@@ -84,6 +87,7 @@ class TerminalPhone:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.hang_up()
+        self._match()
         await self._leave()
 
     # -- the call
@@ -147,10 +151,9 @@ class TerminalPhone:
 
     async def say(self, samples: Samples, text: str = "") -> Exchange:
         """Speak into the microphone; returns when the last sound has been sent."""
-        exchange = Exchange(text or "(sound)")
-        line = await self._speak(samples)
-        exchange.began_at = line.first_sound_at or 0.0
+        exchange = Exchange(text or "(sound)", after_turn=self._last_turn)
         self.exchanges.append(exchange)
+        line = await self._speak(samples)
         await self._note_reply(exchange, line.last_sound_at or 0.0)
         return exchange
 
@@ -180,17 +183,15 @@ class TerminalPhone:
         loop = asyncio.get_running_loop()
         began = self.ear.sounds[-1][0] if self.ear.sounds else loop.time()
         await asyncio.sleep(max(0.0, began + after_s - loop.time()))
-        exchange = Exchange(text or "(sound)")
+        exchange = Exchange(text or "(sound)", after_turn=self._last_turn)
         self.exchanges.append(exchange)
         line = await self._speak(samples)
         first, last = line.first_sound_at or 0.0, line.last_sound_at or 0.0
-        exchange.began_at = first
-        stopped = self.ear.last_sound_before(last)
-        if stopped is not None and stopped >= first:
+        stopped = next((end for begin, end in self.ear.sounds if end >= first), None)
+        if stopped is not None and stopped <= last:
             exchange.stop_ms = round((stopped - first) * 1000)
-        elif stopped is not None:
-            exchange.stop_ms = 0
-        await self._note_reply(exchange, max(last, stopped or 0.0))
+        exchange.resumed = any(stopped < begin < last for begin, _ in self.ear.sounds) if stopped is not None else False
+        await self._note_reply(exchange, last)
         return exchange
 
     async def settled(self, seconds: float = 60) -> None:
@@ -208,17 +209,23 @@ class TerminalPhone:
     # -- what the platform tells
 
     def _match(self) -> None:
-        """Lay the platform's turns beside our lines: the n-th of the caller's, and the agent's that follows it."""
-        callers = [turn for turn in self.transcript if turn["role"] == "caller"]
-        for exchange, caller in zip(self.exchanges, callers[-len(self.exchanges) :], strict=False):
-            following = [turn for turn in self.transcript if turn["turn"] > caller["turn"] and turn["role"] == "agent"]
-            if following:
-                exchange.reply, exchange.was_cut = following[0]["text"], following[0]["was_cut"]
-                exchange.latency = self.latencies.get(following[0]["turn"], {})
+        """Lay the platform's turns beside our lines: what came after a line began and before the next one did."""
+        ends = [exchange.after_turn for exchange in self.exchanges[1:]] + [self._last_turn]
+        for exchange, last in zip(self.exchanges, ends, strict=False):
+            between = [turn for turn in self.transcript if exchange.after_turn < turn["turn"] <= last]
+            reply = next((turn for turn in between if turn["role"] == "agent"), None)
+            exchange.heard_as = " ".join(turn["text"] for turn in between if turn["role"] == "caller")
+            if reply is not None:
+                exchange.reply, exchange.was_cut = reply["text"], reply["was_cut"]
+                exchange.latency = self.latencies.get(reply["turn"], {})
 
     @property
     def transcript(self) -> list[dict[str, Any]]:
         return [self.turns[turn] for turn in sorted(self.turns)]
+
+    @property
+    def _last_turn(self) -> int:
+        return max(self.turns, default=-1)
 
     async def _follow(self) -> None:
         """The live feed, through reconnects."""

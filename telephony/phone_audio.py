@@ -150,9 +150,6 @@ class Ear:
         """When the agent was heard first after this moment, itself included in a run that was going on."""
         return next((max(begin, moment) for begin, end in self.sounds if end > moment), None)
 
-    def last_sound_before(self, moment: float) -> float | None:
-        return next((min(end, moment) for begin, end in reversed(self.sounds) if begin < moment), None)
-
     @property
     def is_silent_since(self) -> float | None:
         """The end of the last sound; ``None``: nothing was heard yet."""

@@ -80,9 +80,7 @@ def result(phone: TerminalPhone) -> dict[str, Any]:
         "connect_ms": phone.connect_ms,
         "first_audio_ms": phone.first_audio_ms,
         "exchanges": [_exchange(exchange) for exchange in phone.exchanges],
-        "transcript": [
-            {key: turn[key] for key in ("turn", "role", "text", "was_cut")} for turn in phone.transcript
-        ],
+        "transcript": [{key: turn[key] for key in ("turn", "role", "text", "was_cut")} for turn in phone.transcript],
         "collected": {key: collected["value"] for key, collected in phone.collected.items()},
         "end": phone.end,
     }
@@ -90,6 +88,6 @@ def result(phone: TerminalPhone) -> dict[str, Any]:
 
 def _exchange(exchange: Exchange) -> dict[str, Any]:
     body = asdict(exchange)
-    del body["began_at"]
+    del body["after_turn"]
     body["latency"] = {key: value for key, value in exchange.latency.items() if key.endswith("_ms") and key != "at_ms"}
     return body

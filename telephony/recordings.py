@@ -32,6 +32,9 @@ BYTES_A_MS = RATE_HZ // 1000 * 2
 CHUNK_MS = 500
 MAX_PENDING_CHUNKS = 20
 MAX_SKEW_MS = 100
+PRIMED_MS = 24
+"""The agent's 20 ms of the same moment may come after the caller's, and the resampler withholds a little: without so much
+silence in front there would be holes."""
 MAX_BYTES = 0xFFFF_FFFF - HEADER_BYTES
 
 _writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recordings")
@@ -76,7 +79,7 @@ class Recorder:
         self.path = path
         self._resampler = Resampler(agent_rate_hz, RATE_HZ)
         self._on_failure = on_failure
-        self._caller, self._agent = bytearray(), bytearray()
+        self._caller, self._agent = bytearray(), bytearray(PRIMED_MS * BYTES_A_MS)
         self._agent_raw = bytearray()
         self._position_ms = 0.0
         """Call time at the end of the caller's sound that was handed over or waits in ``_caller``."""
@@ -179,7 +182,7 @@ class Recorder:
         mine = bytes(self._agent[: len(caller)])
         del self._agent[: len(caller)]
         if len(self._agent) > MAX_SKEW_MS * BYTES_A_MS:
-            del self._agent[: len(self._agent) - MAX_SKEW_MS * BYTES_A_MS]
+            del self._agent[: len(self._agent) - PRIMED_MS * BYTES_A_MS]
         stereo = np.empty((len(caller) // 2, 2), "<i2")
         stereo[:, 0] = np.frombuffer(caller, "<i2")
         stereo[:, 1] = np.frombuffer(mine, "<i2")

@@ -34,7 +34,8 @@ logger = logging.getLogger(__name__)
 
 WORKERS = "callworkers"
 ANSWER_SECONDS = 10
-MAX_BODY_BYTES = offers.MAX_SDP_BYTES + 16 * 1024
+MAX_BODY_BYTES = 2 * offers.MAX_SDP_BYTES
+"""JSON writes a line's end with four letters."""
 OFFERS_AN_ADDRESS = "60/minute"
 OFFERS_AN_ORGANIZATION = "300/minute"
 
@@ -161,13 +162,20 @@ async def _ask_a_worker(call: Call, sdp: str) -> str:
     known = REASONS.get(reason, REASONS["internal_error"])
     status = 400 if reason == "bad_offer" else 503
     detail = str(reply.get("detail") or known.advice or "Try again in a moment.")
-    raise Problem(status, known.words, detail, headers={"Retry-After": "5"} if status == 503 else {}, reason=reason, call_id=str(call.pk))
+    raise Problem(
+        status,
+        known.words,
+        detail,
+        headers={"Retry-After": "5"} if status == 503 else {},
+        reason=reason,
+        call_id=str(call.pk),
+    )
 
 
 async def _tell_started(call: Call) -> None:
     try:
         await live_feed.tell_started(call)
-    except Exception:  # noqa: BLE001 - watchers will see it when they look
+    except Exception:
         logger.warning("The start of call %s could not be told", call.pk, exc_info=True)
 
 

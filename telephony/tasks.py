@@ -34,7 +34,9 @@ def reap() -> int:
     cache.set(REAPED_AT, now, timeout=3600)
     with tenancy.system("calls of dead workers, whosever they are"):
         lost = list(
-            Call.objects.filter(status=Call.Status.IN_PROGRESS, lease_until__lt=now).values_list("pk", "organization_id")
+            Call.objects.filter(status=Call.Status.IN_PROGRESS, lease_until__lt=now).values_list(
+                "pk", "organization_id"
+            )
         )
         waiting = list(
             Call.objects.filter(status=Call.Status.QUEUED, created_at__lt=now - QUEUED_FOR).values_list(

@@ -24,11 +24,10 @@ from django.conf import settings
 
 import egress
 from agents import live
-from telephony import answer, ice, worker_status
-from telephony.audio import vad
+from telephony import answer, ice, warmup, worker_status
 from telephony.finish import worker_channel
 from telephony.journal import Database, Journal
-from telephony.live_call import VAD_WEIGHTS, LiveCall, Offer
+from telephony.live_call import LiveCall, Offer
 from telephony.signalling import WORKERS
 from telephony.transports.webrtc import Line
 
@@ -135,11 +134,7 @@ class CallWorker:
     async def _warm_up(self) -> None:
         """Load the models before anybody can call, and keep the collector away from what will never be garbage."""
         live.configure(settings.WEIGHTS_DIR, http_client=egress.client)
-        try:
-            vad.load(live.weights_dir() / VAD_WEIGHTS)
-            await live.warm_up(None)
-        except Exception:  # the health page shows what is missing; a call says so too
-            logger.exception("Not all models could be loaded")
+        await warmup.warm_up()
         gc.collect()
         gc.freeze()
 

@@ -58,7 +58,7 @@ class GatedProtocol(ice.StunProtocol):  # type: ignore[misc]
             return
         try:
             super().datagram_received(data, addr)
-        except Exception as error:  # noqa: BLE001 - a stranger's datagram: uvloop would close the socket over it
+        except Exception as error:
             logger.debug("Dropped a malformed STUN message from %s: %r", addr, error)
 
 

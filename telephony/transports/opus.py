@@ -44,7 +44,13 @@ class Encoder:
         self._codec.layout = "mono"
         self._codec.sample_rate = rate_hz
         self._codec.time_base = Fraction(1, rate_hz)
-        self._codec.options = {"application": "voip", "frame_duration": "20", "fec": "1", "packet_loss": "5", "compression_level": "5"}
+        self._codec.options = {
+            "application": "voip",
+            "frame_duration": "20",
+            "fec": "1",
+            "packet_loss": "5",
+            "compression_level": "5",
+        }
         self._rate_hz = rate_hz
         self._samples = rate_hz * FRAME_MS // 1000
         self._sent = 0

@@ -199,7 +199,7 @@ class WebRTCTransport:
             parsed = candidate_from_sdp(candidate.removeprefix("a=").removeprefix("candidate:").strip())
             parsed.sdpMid, parsed.sdpMLineIndex = mid, index if mid is not None or index is not None else 0
             await self._connection.addIceCandidate(parsed)
-        except Exception as error:  # noqa: BLE001 - a stranger's text in a library's parser
+        except Exception as error:
             logger.info("A candidate could not be used: %r", error)
 
     async def connected(self, seconds: float = CONNECT_SECONDS) -> bool:

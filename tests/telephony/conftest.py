@@ -11,7 +11,7 @@ import pytest
 import redis
 from channels.layers import channel_layers, get_channel_layer
 
-from telephony import live_call, worker_status
+from telephony import live_call, warmup, worker_status
 from telephony.worker import CallWorker, Options
 from tests.telephony import stand_ins
 
@@ -21,7 +21,10 @@ def layer(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Valkey itself, under names that no other test uses."""
     prefix = f"test-{uuid.uuid4().hex[:12]}"
     settings.CHANNEL_LAYERS = {
-        "default": {**settings.CHANNEL_LAYERS["default"], "CONFIG": {**settings.CHANNEL_LAYERS["default"]["CONFIG"], "prefix": prefix}}
+        "default": {
+            **settings.CHANNEL_LAYERS["default"],
+            "CONFIG": {**settings.CHANNEL_LAYERS["default"]["CONFIG"], "prefix": prefix},
+        }
     }
     monkeypatch.setattr(worker_status, "PREFIX", f"{prefix}:worker:")
     channel_layers.backends.clear()
@@ -45,17 +48,18 @@ def agent(transactional_db: None, organization: Any) -> Any:
 
 
 @pytest.fixture
-def worker(layer: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., contextlib.AbstractAsyncContextManager[CallWorker]]:
+def worker(
+    layer: Any, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., contextlib.AbstractAsyncContextManager[CallWorker]]:
     """``async with worker(capacity=2) as it``: a call worker in this process, whose agents need no models."""
     import asyncio
 
     monkeypatch.setattr(live_call.live, "make", stand_ins.make)
-    monkeypatch.setattr(live_call.vad, "load", lambda path: None)
-    monkeypatch.setattr(live_call.vad, "VAD", lambda model: stand_ins.SilentVAD())
+    monkeypatch.setattr(warmup, "new_vad", stand_ins.SilentVAD)
 
-    async def nothing(spec: Any = None) -> None: ...
+    async def nothing() -> None: ...
 
-    monkeypatch.setattr(live_call.live, "warm_up", nothing)
+    monkeypatch.setattr(warmup, "warm_up", nothing)
 
     @contextlib.asynccontextmanager
     async def start(**options: Any) -> AsyncIterator[CallWorker]:

@@ -27,7 +27,10 @@ SPRAYS = {
     "close_notify": [CLOSE_NOTIFY],
     "client hello": [CLIENT_HELLO],
     "rtp": [RTP],
-    "bad stun": [b"\x00\x01\x00\x08\x21\x12\xa4\x42" + b"\x00" * 12 + b"\xff" * 8, b"\x00\x01\x00\x00\x21\x12\xa4\x42" + b"\x01" * 12],
+    "bad stun": [
+        b"\x00\x01\x00\x08\x21\x12\xa4\x42" + b"\x00" * 12 + b"\xff" * 8,
+        b"\x00\x01\x00\x00\x21\x12\xa4\x42" + b"\x01" * 12,
+    ],
     "noise": [random.Random(7).randbytes(n) for n in range(1, 60)],
 }
 LOOPS = [pytest.param(asyncio.new_event_loop, id="asyncio"), pytest.param(uvloop.new_event_loop, id="uvloop")]
@@ -82,7 +85,14 @@ def test_a_live_call_survives_a_thousand_of_each(loop: Any) -> None:
 
 
 def _offer(candidates: list[str]) -> str:
-    lines = ["v=0", "o=- 1 1 IN IP4 0.0.0.0", "s=-", "t=0 0", "m=audio 9 UDP/TLS/RTP/SAVPF 111", "a=fingerprint:sha-256 AA"]
+    lines = [
+        "v=0",
+        "o=- 1 1 IN IP4 0.0.0.0",
+        "s=-",
+        "t=0 0",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+        "a=fingerprint:sha-256 AA",
+    ]
     return "\r\n".join([*lines, *(f"a=candidate:{c}" for c in candidates)]) + "\r\n"
 
 
@@ -129,7 +139,9 @@ def test_which_addresses_we_send_to(address: str, where_private_is_allowed: bool
     assert (f" {address} " in kept) is in_hosted_mode
 
 
-@pytest.mark.parametrize("line", ["candidate:1 1 tcp 1 192.0.2.1 9 typ host", "candidate:1 1 udp 1 192.0.2.1 0 typ host", "candidate:", "x"])
+@pytest.mark.parametrize(
+    "line", ["candidate:1 1 tcp 1 192.0.2.1 9 typ host", "candidate:1 1 udp 1 192.0.2.1 0 typ host", "candidate:", "x"]
+)
 def test_other_candidates_are_left_out(line: str) -> None:
     assert not offer.is_allowed(line, allow_private=True)
 

@@ -101,7 +101,9 @@ async def test_candidates_may_trickle() -> None:
         await transport.close()
 
 
-@pytest.mark.parametrize("text", ["", "v=0\r\n", "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=fingerprint:x\r\n", "junk" * 100])
+@pytest.mark.parametrize(
+    "text", ["", "v=0\r\n", "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=fingerprint:x\r\n", "junk" * 100]
+)
 async def test_an_offer_that_is_none_is_refused_in_words(text: str) -> None:
     transport = WebRTCTransport(Line())
     with pytest.raises(BadOffer, match="offer"):

@@ -152,7 +152,9 @@ async def test_without_a_worker_the_caller_is_told(agent: Any, layer: Any, monke
     await caller.close()
 
 
-async def test_an_agent_that_cannot_be_made_is_told_in_words(agent: Any, worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_agent_that_cannot_be_made_is_told_in_words(
+    agent: Any, worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from agents.speech import ProviderError
     from telephony import live_call
 

@@ -28,7 +28,9 @@ from telephony.phone_script import Line
 class _Say(argparse.Action):
     """Lines in the order they were given, whatever option they came with."""
 
-    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None) -> None:
+    def __call__(
+        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+    ) -> None:
         lines = [*(getattr(namespace, "lines", None) or [])]
         try:
             lines.append(Line.interruption(values) if option_string == "--interrupt" else Line(self.const, values))
@@ -46,7 +48,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("agent", help="the agent's name or id")
-        parser.add_argument("--input", dest="lines", action=_Say, const="input", metavar="WAV", help="play this sound file")
+        parser.add_argument(
+            "--input", dest="lines", action=_Say, const="input", metavar="WAV", help="play this sound file"
+        )
         parser.add_argument("--say", dest="lines", action=_Say, const="say", metavar="WORDS", help="speak these words")
         parser.add_argument(
             "--interrupt", dest="lines", action=_Say, const="interrupt", metavar="WORDS@S",
@@ -76,7 +80,9 @@ class Command(BaseCommand):
         if end is None:
             raise CommandError("The platform did not say how the call ended.")
         if end["is_fault"]:
-            raise CommandError(f"The call ended badly: {end['words']}. {end.get('detail') or end.get('advice') or ''}".strip())
+            raise CommandError(
+                f"The call ended badly: {end['words']}. {end.get('detail') or end.get('advice') or ''}".strip()
+            )
 
     async def _call(self, options: dict[str, Any]) -> dict[str, Any]:
         lines: list[Line] = options["lines"] or []
@@ -117,12 +123,18 @@ class Command(BaseCommand):
                 name = "Caller" if turn["role"] == "caller" else "Agent "
                 self.stdout.write(f"{name}  {turn['text']}{' —' if turn['was_cut'] else ''}")
             self.stdout.write("")
-        self.stdout.write(f"Connected after {outcome['connect_ms']} ms, first sound after {outcome['first_audio_ms']} ms.")
+        self.stdout.write(
+            f"Connected after {outcome['connect_ms']} ms, first sound after {outcome['first_audio_ms']} ms."
+        )
         if outcome["exchanges"]:
-            self.stdout.write(f"{'line':<40} {'at the ear':>10} {'stopped':>8}   platform: pause + STT + model + TTS + line")
+            self.stdout.write(
+                f"{'line':<40} {'at the ear':>10} {'stopped':>8}   platform: pause + STT + model + TTS + line"
+            )
         for exchange in outcome["exchanges"]:
             waits = exchange["latency"]
-            parts = " + ".join(str(waits.get(f"{part}_ms", "?")) for part in ("endpointing", "stt", "model", "tts", "transport"))
+            parts = " + ".join(
+                str(waits.get(f"{part}_ms", "?")) for part in ("endpointing", "stt", "model", "tts", "transport")
+            )
             measured = f"{waits['total_ms']} = {parts}" if waits else "-"
             stopped = "" if exchange["stop_ms"] is None else f"{exchange['stop_ms']} ms"
             ear = "-" if exchange["ear_ms"] is None else f"{exchange['ear_ms']} ms"
@@ -143,7 +155,9 @@ def _find(name: str) -> Agent:
             known = ", ".join(Agent.objects.filter(archived_at=None).values_list("name", flat=True)[:20])
             raise CommandError(f"There is no agent called “{name}”. There are: {known or 'none yet'}.")
         if len(found) > 1:
-            raise CommandError(f"{len(found)} agents are called “{name}”. Give the id: {', '.join(str(a.pk) for a in found)}.")
+            raise CommandError(
+                f"{len(found)} agents are called “{name}”. Give the id: {', '.join(str(a.pk) for a in found)}."
+            )
         agent: Agent = found[0]
         return agent
 

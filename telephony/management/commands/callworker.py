@@ -15,7 +15,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--capacity", type=int, help="how many calls at once (CALL_WORKER_CAPACITY)")
-        parser.add_argument("--drain-limit", type=float, help="seconds that live calls may go on after SIGTERM (DRAIN_LIMIT_S)")
+        parser.add_argument(
+            "--drain-limit", type=float, help="seconds that live calls may go on after SIGTERM (DRAIN_LIMIT_S)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = Options()

@@ -1,0 +1,66 @@
+"""The way of a whole turn, walked once before anybody calls: the first use of a model costs seconds that the second doesn't."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from agents import live
+from agents.conversation import Conversation
+from agents.mind import Utterance
+from agents.spec import AgentSpec, Says
+from agents.speech import AudioFrame
+from telephony.audio import vad
+from telephony.audio.resample import Resampler
+
+logger = logging.getLogger(__name__)
+
+VAD_WEIGHTS = "silero-vad-v6/silero_vad_v6.onnx"
+SECONDS = 60
+_QUESTION = "What time do you open in the morning?"
+
+
+def new_vad() -> vad.VAD:
+    """An ear for speech, for one call. Raises ``FileNotFoundError`` where its weights are missing."""
+    return vad.VAD(vad.load(live.weights_dir() / VAD_WEIGHTS))
+
+
+async def warm_up() -> None:
+    """Load the models of this process and use each once. What is missing is logged and shows in ``live.status``."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            await live.warm_up(None)
+            await _one_turn(new_vad())
+    except Exception:  # the worker can still say what is wrong, and models of other machines need none of this
+        logger.exception("Not all models are warm")
+
+
+async def _one_turn(ear: vad.VAD) -> None:
+    spec = AgentSpec(says=Says(prompt="We are open from 8 to 5.\nA cleaning costs 90 dollars."))
+    agent = await live.make(spec, {})
+    try:
+        resampler = Resampler(agent.tts.rate_hz, 16_000)
+        pcm = b"".join(
+            [resampler.push(piece) async for piece in agent.tts.speak(agent.speak_text(_QUESTION), speed=1.0)]
+        )
+        stream = await agent.stt.open(language=spec.sounds.language, keywords=())
+        try:
+            stream.start(1, 0)
+            at_ms = 0
+            for begin in range(0, len(pcm) - 639, 640):
+                frame = AudioFrame(pcm[begin : begin + 640], 16_000)
+                ear.push(frame)
+                stream.push(frame, at_ms)
+                at_ms += 20
+            stream.flush(at_ms)
+            async with contextlib.aclosing(stream.transcripts()) as transcripts:  # type: ignore[type-var]
+                async for transcript in transcripts:
+                    if transcript.is_final:
+                        break
+        finally:
+            await stream.close()
+        async for _ in agent.mind.reply(Utterance(_QUESTION, 1), Conversation()):
+            pass
+    finally:
+        await agent.mind.close()

@@ -1,0 +1,76 @@
+"""Rows of live calls while the database comes and goes."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.db import OperationalError
+
+from telephony import journal as module
+from telephony.journal import Journal
+from telephony.models import CallEvent, Turn
+
+ORGANIZATION, CALL = uuid.uuid4(), uuid.uuid4()
+
+
+class UnsteadyDatabase:
+    """Fails so many times, then keeps what it is given."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.kept: list[Any] = []
+
+    async def run(self, work: Callable[..., Any], rows: list[Any]) -> None:
+        await asyncio.sleep(0)
+        if self.failures:
+            self.failures -= 1
+            raise OperationalError("the server closed the connection unexpectedly")
+        self.kept += rows
+
+    def close(self) -> None: ...
+
+
+def event(n: int) -> CallEvent:
+    return CallEvent(organization_id=ORGANIZATION, call_id=CALL, at_ms=n, kind="line")
+
+
+def turn(n: int) -> Turn:
+    return Turn(organization_id=ORGANIZATION, call_id=CALL, index=n, role="agent", started_ms=n)
+
+
+async def test_an_outage_delays_rows_and_loses_none(monkeypatch: Any) -> None:
+    monkeypatch.setattr(module, "FLUSH_SECONDS", 0.01)
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
+    database = UnsteadyDatabase(failures=5)
+    journal = Journal(database)  # type: ignore[arg-type]
+    running = asyncio.create_task(journal.run())
+    for n in range(20):
+        journal.add(turn(n) if n % 2 else event(n))
+        await asyncio.sleep(0.005)
+    assert await journal.settle(CALL, 2)
+    running.cancel()
+    assert len(database.kept) == 20 and len(journal) == 0 and journal.dropped == 0
+
+
+async def test_settling_gives_up_in_time() -> None:
+    journal = Journal(UnsteadyDatabase(failures=10**6))  # type: ignore[arg-type]
+    journal.add(turn(1))
+    assert not await journal.settle(CALL, 0.05)
+    assert await journal.settle(uuid.uuid4(), 0.05)
+
+
+async def test_when_too_much_waits_the_oldest_events_go_first_and_turns_last() -> None:
+    journal = Journal(UnsteadyDatabase(failures=10**6), max_rows=10)  # type: ignore[arg-type]
+    for n in range(5):
+        journal.add(event(n))
+        journal.add(turn(n))
+    for n in range(5, 8):
+        journal.add(turn(n))
+    assert len(journal) == 10 and journal.dropped == 3
+    assert [row.at_ms for row in journal._rows if isinstance(row, CallEvent)] == [3, 4]
+    for n in range(8, 14):
+        journal.add(turn(n))
+    assert [row.index for row in journal._rows if isinstance(row, Turn)] == list(range(4, 14))
