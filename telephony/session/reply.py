@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -47,6 +46,7 @@ class Deadlines:
     model_next_ms: int = 6_000
     tts_first_ms: int = 5_000
     tts_next_ms: int = 3_000
+    filler_ms: int = 3_000
     held_ahead_ms: int = 2_000
     """How much is voiced of an answer that may yet be withdrawn."""
     ahead_ms: int = 8_000
@@ -85,22 +85,16 @@ class Reply:
     failed: Stage | None = None
     failure: str = ""
     task: asyncio.Task[None] | None = None
+    filling: asyncio.Task[None] | None = None
     queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(32))
-    wants_filler: str = ""
+    has_sound: bool = False
+    """Of its own: not of a filler."""
+    is_complete: bool = False
 
     @property
     def intended(self) -> str:
         """All it set out to say, as far as is known."""
         return " ".join((*self.phrases, *self.texts[len(self.phrases) - len(self.fillers) :]))
-
-    def fill(self, text: str) -> bool:
-        """Say this while the mind is still silent. False: it isn't."""
-        if self.texts or self.phrases or self.failed:
-            return False
-        self.wants_filler = text
-        with suppress(asyncio.QueueFull):
-            self.queue.put_nowait("")  # wakes the voice
-        return True
 
 
 class Speaker:
@@ -121,7 +115,25 @@ class Speaker:
         except* _Broken as group:
             broken = next(error for error in _leaves(group) if isinstance(error, _Broken))
             reply.failed, reply.failure = broken.stage, str(broken)
+        reply.is_complete = True
         self._playout.finish(reply.generation, is_broken=reply.failed is not None)
+
+    async def fill(self, reply: Reply, text: str) -> None:
+        """Say this before it, if it still has no sound of its own when this one is ready: whoever it is that is slow."""
+        resampler = Resampler(self._agent.tts.rate_hz, PLAYOUT_RATE_HZ)
+        try:
+            async with self._clock.timeout(self._deadlines.filler_ms), closing(self._sound(text, trim=True)) as pieces:
+                sound = [resampler.push(pcm) async for pcm in pieces]
+        except (ProviderError, TimeoutError):
+            return  # the voice is what is slow
+        except Exception:
+            logger.exception("The voice broke.")
+            return
+        if not reply.has_sound and not reply.is_complete:
+            reply.fillers.add(len(reply.phrases))
+            self._begin_phrase(reply, text)
+            self._playout.push(reply.generation, b"".join(sound) + resampler.flush())
+            self._playout.end_phrase(reply.generation)
 
     # ---- the mind
 
@@ -169,31 +181,21 @@ class Speaker:
     # ---- the voice
 
     async def _speak(self, reply: Reply) -> None:
-        is_first = True
         while (text := await reply.queue.get()) is not None:
-            if not text:  # woken for a filler, if it is still wanted
-                text, reply.wants_filler = reply.wants_filler, ""
-                if not text or reply.texts:
-                    continue
-                reply.fillers.add(len(reply.phrases))
-            elif reply.marks.sound_ms is None and reply.fillers:
-                is_first = True
-            await self._voice(reply, text, is_first=is_first)
-            is_first = False
+            await self._voice(reply, text)
 
-    async def _voice(self, reply: Reply, text: str, *, is_first: bool) -> None:
-        is_filler = len(reply.phrases) in reply.fillers
-        reply.phrases.append(text)
-        self._playout.phrase(reply.generation, text)
+    async def _voice(self, reply: Reply, text: str) -> None:
         resampler = Resampler(self._agent.tts.rate_hz, PLAYOUT_RATE_HZ)
         has_sound = False
         for attempt in (1, 2):
             try:
-                async with closing(self._sound(text, trim=is_first)) as pieces:
+                async with closing(self._sound(text, trim=not reply.has_sound)) as pieces:
                     async for pcm in pieces:
-                        if not has_sound and not is_filler and reply.marks.sound_ms is None:
-                            reply.marks.sound_ms = self._clock.now_ms
-                        has_sound = True
+                        if not has_sound:
+                            has_sound = reply.has_sound = True
+                            self._begin_phrase(reply, text)
+                            if reply.marks.sound_ms is None:
+                                reply.marks.sound_ms = self._clock.now_ms
                         await self._push(reply, resampler.push(pcm))
                 break
             except (ProviderError, TimeoutError) as error:
@@ -203,8 +205,14 @@ class Speaker:
             except Exception as error:
                 logger.exception("The voice broke.")
                 raise _Broken("tts", f"{type(error).__name__}: {error}") from error
+        if not has_sound:  # words without a sound, "…": said all the same
+            self._begin_phrase(reply, text)
         await self._push(reply, resampler.flush())
         self._playout.end_phrase(reply.generation)
+
+    def _begin_phrase(self, reply: Reply, text: str) -> None:
+        reply.phrases.append(text)
+        self._playout.phrase(reply.generation, text)
 
     async def _sound(self, text: str, *, trim: bool) -> AsyncIterator[bytes]:
         """The voice's sound in short pieces, without the silence before the first word if ``trim``."""

@@ -251,8 +251,7 @@ class Session:
             case signals.SayLine(line, text, hang_up):
                 self._say_line(line, text, hang_up)
             case signals.Fill():
-                if self._reply is not None and self._reply.fill(self._lines.filler):
-                    self._happened("filler")
+                self._fill()
             case signals.HangUp(reason):
                 self._end(reason)
 
@@ -325,6 +324,12 @@ class Session:
         if reply.failed is not None and reply is self._reply:
             self._happened("stage_failed", stage=reply.failed, error=reply.failure)
 
+    def _fill(self) -> None:
+        reply = self._reply
+        if reply is not None and not reply.has_sound and reply.filling is None:
+            reply.filling = self._spawn(self._speaker.fill(reply, self._lines.filler))
+            self._happened("filler")
+
     def _release(self, reply: Reply) -> None:
         reply.is_released = True
         self.playout.release(reply.generation)
@@ -335,8 +340,9 @@ class Session:
         if reply is None:
             self.playout.resume()
             return
-        if reply.task is not None:
-            reply.task.cancel()
+        for task in (reply.task, reply.filling):
+            if task is not None:
+                task.cancel()
         heard = self.playout.cut(reply.generation)
         self.playout.resume()
         if reply.has_started:

@@ -472,6 +472,14 @@ async def test_no_unexplained_silence_is_longer_than_three_seconds() -> None:
     assert first - stopped <= 3_000
 
 
+async def test_a_voice_that_hangs_is_filled_too() -> None:
+    script = [*GREETED, Speech("Are you open?", 600), Silence(15_000)]
+    story = await call(script, lambda text: "Yes.", tts={"script": {"Yes.": "hangs"}}, limits={"reminder_after_s": 60})
+    said = [text for role, text in story.turns if role == "agent"]
+    assert said[1] == "One moment."
+    assert said[2].startswith("I'm sorry, something went wrong")
+
+
 async def test_a_model_that_fails_once_is_not_noticed() -> None:
     tries = iter([Answer([], error=ProviderError("busy")), Answer([Say("Yes.")])])
     story = await call([*GREETED, Speech("Are you open?", 600), UntilAgentQuiet()], lambda text: next(tries))
