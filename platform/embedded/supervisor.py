@@ -24,6 +24,8 @@ from embedded.keeper import Keeper
 QUICK_DEATH_S = 10.0
 GIVE_UP_AFTER = 3
 SLOWEST_RESTART_S = 30.0
+ONE_WISH_S = 1.0
+"""Who ends a process group sends us a signal, and `make` passes on the one it got: that is one wish, not two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Supervisor(Manager):  # type: ignore[misc]
         self._folder = folder
         self._running: dict[str, Running] = {}
         self._asked = 0
+        self._asked_at = float("-inf")
         self._stage: int | None = None
         self._stage_deadline = 0.0
         self.is_forced = False
@@ -111,6 +114,10 @@ class Supervisor(Manager):  # type: ignore[misc]
                 signal.signal(number, handler)
 
     def _on_signal(self, number: int, _frame: object) -> None:
+        now = time.monotonic()
+        if now - self._asked_at < ONE_WISH_S:
+            return
+        self._asked_at = now
         self._asked += 1
         if self.returncode is None:
             self.returncode = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -116,8 +117,6 @@ def test_what_dies_is_started_again(tmp_path: Path, runs: list[Run]) -> None:
     run = Run(tmp_path, [("web", 1, 0, 5), ("callworker", 0, 0, 5)])
     runs.append(run)
     run.await_started(2)
-    import os
-
     os.kill(run.pid("callworker"), signal.SIGKILL)
     run.await_started(3)
     run.process.send_signal(signal.SIGTERM)
@@ -150,7 +149,10 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, runs: list[Run]) -> None:
     runs.append(run)
     run.await_started(2)
     run.process.send_signal(signal.SIGINT)
+    run.process.send_signal(signal.SIGTERM)  # what make passes on is no second wish
     wait_until(lambda: run.events("asked") == ["callworker asked"])
+    time.sleep(1.1)
+    assert run.process.poll() is None
     began = time.monotonic()
     run.process.send_signal(signal.SIGINT)
     _code, output = run.end()
