@@ -94,6 +94,7 @@ class TalkPanel {
     try {
       await this.openMicrophone();
       this.enter("connecting");
+      this.bringIntoView();
       const call = new CallClient({ rtcUrl: this.root.dataset["rtcUrl"] ?? "/rtc", token: () => this.token() });
       this.call = call;
       call
@@ -110,6 +111,11 @@ class TalkPanel {
       this.enter("idle");
       this.showProblem(error instanceof ProblemError ? error.problem : { what: "The call couldn't be started.", side: "you", advice: "Reload the page and try again.", detail: String(error) });
     }
+  }
+
+  /** On a phone the panel stands below the form: a call that one can't see is of no use. */
+  private bringIntoView(): void {
+    if (this.root.getBoundingClientRect().bottom > window.innerHeight) this.root.scrollIntoView({ block: "start", behavior: "smooth" });
   }
 
   private async token(): Promise<string> {

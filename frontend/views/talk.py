@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from accounts.auth import require
 from accounts.models import Role
@@ -50,9 +50,23 @@ def _refuse(error: ValidationError) -> HttpResponse:
         "title": "The draft has something to correct before it can talk",
         "status": 422,
         "side": "agent",
-        "errors": problems_of(error),
+        "errors": [{**each, "message": f"{_place(each['path'])}: {each['message']}"} for each in problems_of(error)],
     }
     return _problem(body)
+
+
+def _place(path: str) -> str:
+    """``listens.endpointing_ms`` → "Listens → Pause before answering": where the editor has it."""
+    titles: list[str] = []
+    group: type[BaseModel] | None = spec.AgentSpec
+    for step in path.split("."):
+        field = group.model_fields.get(step) if group else None
+        if field is None:
+            break
+        titles.append(field.title or step)
+        kind = field.annotation
+        group = kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+    return " → ".join(titles) or path
 
 
 def _problem(body: dict[str, Any]) -> HttpResponse:
