@@ -298,10 +298,7 @@ PERMISSIONS_POLICY: dict[str, str | list[str]] = {
     "autoplay": "self",
     "speaker-selection": "self",
     "clipboard-write": "self",
-    **{
-        name: []
-        for name in ("camera", "display-capture", "geolocation", "payment", "usb", "serial", "midi")
-    },
+    **{name: [] for name in ("camera", "display-capture", "geolocation", "payment", "usb", "serial", "midi")},
 }
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
