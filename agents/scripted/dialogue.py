@@ -7,11 +7,21 @@ from datetime import datetime
 from agents.collect import Understood, understand_all
 from agents.collect.names import BARE
 from agents.collect.words import is_correction
-from agents.mind import Thought
+from agents.mind import Thought, Value
 from agents.scripted.asking import GIVE_UP_AFTER, Asker
 from agents.scripted.checking import Checker
 from agents.scripted.facts import split
-from agents.scripted.intents import Intent, Recognised, is_question, is_wrong, proposes, recognise, wants, ways_to_say
+from agents.scripted.intents import (
+    Intent,
+    Recognised,
+    announces,
+    is_question,
+    is_wrong,
+    proposes,
+    recognise,
+    wants,
+    ways_to_say,
+)
 from agents.scripted.lines import lines_for
 from agents.scripted.matching import FactIndex, Vectors
 from agents.scripted.state import Answer, Phase, State
@@ -94,6 +104,8 @@ class Dialogue:
             self._goodbye(answer, intents)
         elif Intent.WAIT in intents and not brings_value:
             answer.say(self._lines.take_your_time)
+        elif all(announces(part) for part in heard.parts):
+            answer.say(self._lines.go_ahead)
         elif Intent.HUMAN in intents or Intent.MACHINE in intents:
             answer.say(self._lines.no_transfer if Intent.HUMAN in intents else self._lines.is_machine)
             self._teller.go_on(answer)
@@ -226,8 +238,17 @@ class Dialogue:
         elif told and self._is_request(field, heard.text):
             found = self._understand(answer, heard.text, now, asked=field.key) or found
             told = [] if found else told
-        if not (found or told) and state.echoed:  # "Thank you, Anna." "No, Hannah."
-            found = {k: u for k, u in self._checker.corrections(answer, rest, now).items() if k in state.echoed}
+        if not (found or told):  # "Thank you, Anna." "No, Hannah." or "It's Anna Kowalski."
+            found = {
+                k: u
+                for k, u in self._checker.corrections(answer, rest, now).items()
+                if k in state.echoed
+                or (
+                    self._asker.fields[k].type is FieldType.PERSON
+                    and k in state.held
+                    and _completes(u.value, state.held[k].value)
+                )
+            }
         wrong = self._taken_back(state, heard, intents, found)
         will_not_say = (Intent.REFUSE in intents and field.type is not FieldType.YES_NO) or Intent.UNSURE in intents
         if will_not_say and field.key in found and self._is_loose(field.key, found[field.key]):
@@ -299,3 +320,8 @@ class Dialogue:
             self._asker.ask_next(answer)
         else:
             self._by_phase(answer, heard, intents, now)
+
+
+def _completes(name: Value, known: Value) -> bool:
+    """The same name with more of it."""
+    return str(known).lower() in str(name).lower().split()

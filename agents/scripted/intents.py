@@ -146,6 +146,13 @@ _PROPOSES = re.compile(
     r"\b(?:possible|available|how about|what about|would .* work|does .* work|is .* (?:okay|ok|free|good|"
     r"fine|alright))\b"
 )
+_ANNOUNCES = re.compile(
+    r"^\W*(?:(?:um|uh|so|well|okay|ok|sorry|wait|actually|hi|hello|yes|yeah|no)[\s,.]+)*(?:(?:can|could|"
+    r"may) i (?:just |quickly )?ask (?:you )?"
+    r"(?:something|a (?:quick )?question|one (?:more )?(?:thing|question)|another question)|(?:i have|"
+    r"i've got|i had) (?:a|one|another|some) (?:more |quick )?questions?|"
+    r"(?:just )?(?:a|one) (?:more |quick )?question)(?: first| before (?:that|we go on)| though| for you)?\W*$"
+)
 _WRONG = re.compile(r"\b(?:wrong|incorrect|not (?:right|correct)|isn't (?:right|correct)|change|mistake)\b")
 _OTHER_BUSINESS = re.compile(r"\b(?:cancel|resch\w+|move my|change my|postpone|delay)\b")
 
@@ -182,6 +189,11 @@ def is_question(text: str) -> bool:
 def proposes(text: str) -> bool:
     """ "Is Saturday possible?" puts something forward rather than asks for a fact."""
     return bool(_PROPOSES.search(flat(text)))
+
+
+def announces(text: str) -> bool:
+    """ "Can I ask something first?": the question itself is still to come."""
+    return bool(_ANNOUNCES.match(flat(text)))
 
 
 def is_wrong(text: str) -> bool:

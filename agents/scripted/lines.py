@@ -22,6 +22,7 @@ class Lines:
     greeting: str
     welcome: str
     take_your_time: str
+    go_ahead: str
     anything_else: str
     what_else: str
     what_can_i_do: str
@@ -70,6 +71,7 @@ ENGLISH = Lines(
     greeting="Hello! How can I help you?",
     welcome="You're welcome.",
     take_your_time="Of course, take your time.",
+    go_ahead="Of course, go ahead.",
     anything_else="Is there anything else I can help you with?",
     what_else="What else can I do for you?",
     what_can_i_do="What can I do for you?",

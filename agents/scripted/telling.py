@@ -9,7 +9,7 @@ from agents.collect import Understood
 from agents.collect.words import blank, joined, words
 from agents.mind import EndCall, Thought
 from agents.scripted.asking import Asker
-from agents.scripted.intents import is_question
+from agents.scripted.intents import announces, is_question
 from agents.scripted.lines import Lines
 from agents.scripted.matching import ANSWERS, TOGETHER, FactIndex, Match, Vectors, asks_for_all_hours, parts
 from agents.scripted.state import Answer, Phase, State
@@ -71,6 +71,9 @@ class Teller:
         unknown: list[str] = []
         rest = heard.text
         for part, vector in heard.pieces():
+            if announces(part):
+                rest = rest.replace(part, ";" * len(part), 1)
+                continue
             asks = is_question(part)
             if needs_question and not asks:
                 continue
