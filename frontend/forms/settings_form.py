@@ -132,12 +132,12 @@ class SettingsForm(forms.Form):
         if self.only is not None:
             answers = {name: answer for name, answer in answers.items() if name in self.only}
         row_ids = {name: [row.pop("", "") for row in answer] for name, answer in answers.items() if _is_rows(answer)}
-        right = {name: answer for name, answer in answers.items()}
-        for _ in range(2):  # once to find what is wrong, once more to read the rest
+        right = dict(answers)
+        for is_first in (True, False):  # once to find what is wrong, once more to read the rest
             try:
                 settings = self.settings.model_validate({**self.stored, **right})
             except ValidationError as error:
-                for finding in error.errors(include_url=False):
+                for finding in error.errors(include_url=False) if is_first else ():
                     name = self._tell(finding, row_ids)
                     right = {} if name is None else {key: right[key] for key in right if key != name}
             else:

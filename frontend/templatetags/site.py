@@ -17,7 +17,7 @@ register = template.Library()
 @register.simple_tag
 def icon(name: str, label: str = "", css: str = "") -> SafeString:
     """A Tabler icon out of the sprite, which the build makes of the names it finds. With a ``label`` it speaks; without, it is decoration."""
-    spoken = format_html('role="img" aria-label="{}"', label) if label else format_html('aria-hidden="true"')
+    spoken = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
     return format_html(
         '<svg class="icon {}" {} width="24" height="24" fill="none" stroke="currentColor"><use href="{}#{}"></use></svg>',
         css, spoken, icons_url(), name,
