@@ -82,7 +82,7 @@ class Journal:
             await self._wake.wait()
             self._wake.clear()
             await asyncio.sleep(FLUSH_SECONDS)
-            while self._rows and not await self.flush():
+            while self._rows and not await self.flush():  # noqa: ASYNC110
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def flush(self) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import wave
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av.packet import Packet
 
+from telephony.audio.resample import Resampler
 from telephony.transports.opus import SAMPLES, TIME_BASE, Decoder, Encoder
 
 RATE_HZ = 48_000
@@ -39,18 +40,12 @@ def read_audio(path: Path) -> Samples:
 
 def resampled(pcm: bytes, rate_hz: int) -> Samples:
     """Mono 16-bit PCM of another rate at 48,000 Hz."""
-    with io.BytesIO() as file:
-        write_wav(file, np.frombuffer(pcm, "<i2"), rate_hz)
-        file.seek(0)
-        with av.open(file) as container:
-            resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
-            frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
-            frames += resampler.resample(None)
-    return np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames])
+    stream = Resampler(rate_hz, RATE_HZ)
+    return np.frombuffer(stream.push(pcm) + stream.flush(), "<i2").astype(np.int16)
 
 
-def write_wav(to: Path | io.BytesIO, samples: npt.NDArray[np.int16], rate_hz: int = RATE_HZ) -> None:
-    with wave.open(str(to) if isinstance(to, Path) else to, "wb") as file:
+def write_wav(to: Path, samples: npt.NDArray[np.int16], rate_hz: int = RATE_HZ) -> None:
+    with wave.open(str(to), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(rate_hz)
@@ -67,7 +62,7 @@ class Spoken:
     done: asyncio.Event | None = None
 
 
-class Microphone(MediaStreamTrack):  # type: ignore[misc]
+class Microphone(MediaStreamTrack):
     """Sends silence, and the lines it is given, in real time. A frame goes out when its last sample has been "said"."""
 
     kind = "audio"
@@ -84,7 +79,7 @@ class Microphone(MediaStreamTrack):  # type: ignore[misc]
         self._lines.append((line, 0))
         return line
 
-    async def recv(self) -> Packet:
+    async def recv(self) -> Packet[Any]:
         if self.readyState != "live":
             raise MediaStreamError
         loop = asyncio.get_running_loop()

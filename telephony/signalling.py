@@ -10,7 +10,7 @@ import asyncio
 import functools
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import orjson
@@ -39,7 +39,7 @@ MAX_BODY_BYTES = 2 * offers.MAX_SDP_BYTES
 OFFERS_AN_ADDRESS = "60/minute"
 OFFERS_AN_ORGANIZATION = "300/minute"
 
-View = Callable[..., Awaitable[HttpResponse]]
+View = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
 
 def _view(method: str) -> Callable[[View], View]:
@@ -175,7 +175,7 @@ async def _ask_a_worker(call: Call, sdp: str) -> str:
 async def _tell_started(call: Call) -> None:
     try:
         await live_feed.tell_started(call)
-    except Exception:
+    except Exception:  # watchers will see it when they look
         logger.warning("The start of call %s could not be told", call.pk, exc_info=True)
 
 
@@ -190,7 +190,7 @@ async def _call(claims: tokens.EventsClaims) -> Call:
         with tenancy.use(claims.organization):
             return Call.objects.filter(pk=claims.call).first()
 
-    call = await _in_thread(find)
+    call: Call | None = await _in_thread(find)
     if call is None:
         raise Problem(404, "Not found", "There is no such call.")
     return call

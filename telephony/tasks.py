@@ -23,7 +23,7 @@ REAPED_AT = "telephony:reaped-at"
 """Where in the cache the last run's time is kept: it tells that beat and a Celery worker are alive."""
 
 
-@shared_task(ignore_result=True, expires=REAP_SECONDS * 2)
+@shared_task(ignore_result=True, expires=REAP_SECONDS * 2)  # type: ignore[untyped-decorator]
 def reap() -> int:
     """End calls whose lease ran out ("worker_lost") or that waited a minute ("no_worker"). Returns how many.
 

@@ -133,7 +133,7 @@ class CallWorker:
 
     async def _warm_up(self) -> None:
         """Load the models before anybody can call, and keep the collector away from what will never be garbage."""
-        live.configure(settings.WEIGHTS_DIR, http_client=egress.client)
+        live.configure(settings.WEIGHTS_DIR, http_client=egress.client2)
         await warmup.warm_up()
         gc.collect()
         gc.freeze()

@@ -66,7 +66,7 @@ async def others_with_room(client: redis.asyncio.Redis, worker: str) -> bool:
     return any(s is not None and s.id != worker and s.has_room for s in map(_read, texts))
 
 
-def _read(text: bytes | None) -> WorkerStatus | None:
+def _read(text: bytes | str | None) -> WorkerStatus | None:
     if text is None:
         return None
     try:

@@ -43,8 +43,10 @@ def is_from_peer(protocol: ice.StunProtocol, address: tuple[str, int]) -> bool:
     )
 
 
-class GatedProtocol(ice.StunProtocol):  # type: ignore[misc]
+class GatedProtocol(ice.StunProtocol):
     """aioice's socket with the gate in front. It notes on the agent when the peer was last heard (``heard_at``)."""
+
+    receiver: GuardedConnection
 
     def datagram_received(self, data: Any, addr: tuple[Any, ...]) -> None:
         if not data:
@@ -62,7 +64,7 @@ class GatedProtocol(ice.StunProtocol):  # type: ignore[misc]
             logger.debug("Dropped a malformed STUN message from %s: %r", addr, error)
 
 
-class GuardedConnection(ice.Connection):  # type: ignore[misc]
+class GuardedConnection(ice.Connection):
     """aioice's agent that also knows the loopback address (where asked to) and doesn't wait long for a slow STUN server."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -75,7 +77,10 @@ class GuardedConnection(ice.Connection):  # type: ignore[misc]
             self.heard_at = asyncio.get_running_loop().time()
 
     async def get_component_candidates(
-        self, component: int, addresses: list[str], timeout: int = GATHER_SECONDS
+        self,
+        component: int,
+        addresses: list[str],
+        timeout: int = GATHER_SECONDS,  # noqa: ASYNC109
     ) -> list[Any]:
         if not addresses or _settings["loopback"]:
             addresses = [*addresses, "127.0.0.1"]
@@ -85,6 +90,6 @@ class GuardedConnection(ice.Connection):  # type: ignore[misc]
 
 def install(*, loopback: bool) -> None:
     """Make every ICE agent of this process a guarded one. ``loopback``: offer 127.0.0.1 too (all on one machine)."""
-    ice.StunProtocol = GatedProtocol
-    rtcicetransport.Connection = GuardedConnection
+    setattr(ice, "StunProtocol", GatedProtocol)  # noqa: B010
+    setattr(rtcicetransport, "Connection", GuardedConnection)  # noqa: B010
     _settings["loopback"] = loopback

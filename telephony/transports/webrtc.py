@@ -64,20 +64,20 @@ class PacketSink(Protocol):
     def push(self, ssrc: int, sequence: int, timestamp: int, payload: bytes, arrival_ms: float) -> None: ...
 
 
-class RtpReceiver(RTCRtpReceiver):  # type: ignore[misc]
+class RtpReceiver(RTCRtpReceiver):
     """aiortc's receiver without its jitter buffer and without its thread. Its RTCP reports stay."""
 
     sink: PacketSink
     on_bye: Callable[[], None]
 
     @classmethod
-    def adopt(cls, receiver: RTCRtpReceiver, sink: PacketSink, on_bye: Callable[[], None]) -> None:
+    def adopt(cls, receiver: Any, sink: PacketSink, on_bye: Callable[[], None]) -> None:
         receiver.__class__ = cls
         receiver.sink = sink
         receiver.on_bye = on_bye
 
     async def receive(self, parameters: Any) -> None:
-        if self._RTCRtpReceiver__started:
+        if self._RTCRtpReceiver__started:  # type: ignore[has-type]
             return
         self._opus = {codec.payloadType for codec in parameters.codecs if codec.name.lower() == "opus"}
         self.transport._register_rtp_receiver(self, parameters)
@@ -87,7 +87,7 @@ class RtpReceiver(RTCRtpReceiver):  # type: ignore[misc]
     async def _handle_rtp_packet(self, packet: Any, arrival_time_ms: int) -> None:
         if packet.payload_type not in self._opus:
             return
-        streams = self._RTCRtpReceiver__remote_streams
+        streams: dict[int, StreamStatistics] = getattr(self, "_RTCRtpReceiver__remote_streams")  # noqa: B009
         if packet.ssrc not in streams:
             if len(streams) >= 8:  # a peer that changes its source all the time
                 streams.clear()
@@ -102,7 +102,7 @@ class RtpReceiver(RTCRtpReceiver):  # type: ignore[misc]
             self.on_bye()
 
 
-class _Mouth(MediaStreamTrack):  # type: ignore[misc]
+class _Mouth(MediaStreamTrack):
     """Pulls 20 ms of the agent's sound every 20 ms and encodes it. Late by a frame or two: it catches up; later: it leaves
     a gap in the RTP clock, so that the caller's buffer doesn't grow for the rest of the call."""
 
@@ -116,7 +116,7 @@ class _Mouth(MediaStreamTrack):  # type: ignore[misc]
         self._ticks = 0
         self.skipped = 0
 
-    async def recv(self) -> Packet:
+    async def recv(self) -> Packet[Any]:
         if self.readyState != "live":
             raise MediaStreamError
         now = asyncio.get_running_loop().time()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -28,7 +29,7 @@ class Command(BaseCommand):
         try:
             import uvloop
 
-            make_loop = uvloop.new_event_loop
+            make_loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
         except ImportError:  # Windows
             make_loop = asyncio.new_event_loop
         with asyncio.Runner(loop_factory=make_loop) as runner:
