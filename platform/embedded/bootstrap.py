@@ -125,7 +125,7 @@ def lock() -> int:
     ensure_environment("test")
     pip(["install", "uv"], "the resolver")
     for name, what in LOCKS.items():
-        command = [str(PYTHON), "-m", "uv", "pip", "compile", "--quiet", "--upgrade", *what]
+        command = [str(PYTHON), "-m", "uv", "pip", "compile", "--quiet", "--system-certs", "--upgrade", *what]
         command += ["--generate-hashes", "--universal", "--python-version", "3.11", "--no-header", "--no-annotate"]
         command += ["--no-emit-index-url", "--no-emit-find-links", "--output-file", f"requirements/{name}.txt"]
         if name not in ("test", "node"):

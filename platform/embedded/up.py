@@ -152,7 +152,7 @@ class House:
         self._revive(supervisor)
         if self._is_announced:
             return
-        status = page_status(self.plan.web_port)
+        status = page_status(_web_host(), self.plan.web_port)
         if status and status < 500 and self._link:
             self._is_announced = True
             supervisor.launch_rest()
@@ -267,7 +267,7 @@ def _programs(folder: Path, plan: Plan) -> list[Program]:
     from embedded.supervisor import Program
 
     python = sys.executable
-    host = os.environ.get("PARLEY_WEB_HOST") or HOST
+    host = _web_host()
     drain_s = float(os.environ["DRAIN_LIMIT_S"]) + 5
     # Its access log would hold the secrets in addresses; ours leaves them out.
     daphne = [python, "-m", "daphne", "-b", host, "-p", str(plan.web_port), "--no-server-name", "-v", "0"]
@@ -289,11 +289,16 @@ def _programs(folder: Path, plan: Plan) -> list[Program]:
     return programs
 
 
-def page_status(port: int) -> int | None:
+def _web_host() -> str:
+    return os.environ.get("PARLEY_WEB_HOST") or HOST
+
+
+def page_status(host: str, port: int) -> int | None:
     """What a browser would get now from the start page, or from where that sends a stranger; None: nobody answers."""
     where = "/"
+    host = HOST if host in ("0.0.0.0", "::") else host  # noqa: S104
     for _ in range(3):
-        connection = http.client.HTTPConnection(HOST, port, timeout=5)
+        connection = http.client.HTTPConnection(host, port, timeout=5)
         try:
             connection.request("GET", where, headers={"Host": f"{HOST}:{port}", "Accept": "text/html"})
             answer = connection.getresponse()

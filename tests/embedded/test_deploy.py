@@ -7,6 +7,7 @@ import ipaddress
 import os
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,17 @@ def test_smaller_requirements_are_parts_of_the_larger() -> None:
         )
 
     assert entries("base") < entries("piper") < entries("run") < entries("test")
+
+
+def test_the_locks_know_every_dependency_of_the_project() -> None:
+    """`make lock` was run after pyproject.toml changed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = list(project["dependencies"])
+    for extra in project["optional-dependencies"].values():
+        wanted += extra
+    names = {re.split(r"[\[<>=!;~ ]", line)[0].lower().replace("_", "-") for line in wanted}
+    locked = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements" / "test.txt").read_text(), re.MULTILINE))
+    assert names - locked == set()
 
 
 def test_production_imports_nothing_embedded() -> None:
