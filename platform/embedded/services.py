@@ -153,7 +153,7 @@ class PostgreSQL:
         unprivileged.hand_over(self.account, self.data)
 
     def _initdb(self) -> None:
-        with tempfile.NamedTemporaryFile("w", prefix="parley-", suffix=".pw") as file:
+        with tempfile.NamedTemporaryFile("w", dir=self.folder, prefix="password-") as file:
             file.write(self.plan.superuser_password + "\n")
             file.flush()
             if self.account:
