@@ -220,6 +220,7 @@ export default function mount(editor: HTMLElement): () => void {
   addEventListener("beforeunload", onLeave);
 
   showDependents();
+  if (search?.value) find(); // typed before this was here
   goTo(location.hash);
   return () => {
     removeEventListener("hashchange", onHash);

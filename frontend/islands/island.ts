@@ -18,6 +18,7 @@ async function mount(element: HTMLElement, name: string): Promise<void> {
   const file = files[`./${name}.ts`];
   if (!file) throw new Error(`No island is called “${name}”.`);
   const unmount = (await file()).default(element);
+  element.dataset["live"] = [...(element.dataset["live"]?.split(" ") ?? []), name].join(" ");
   if (unmount) leaving.set(element, [...(leaving.get(element) ?? []), unmount]);
 }
 

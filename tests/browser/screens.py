@@ -190,12 +190,19 @@ def pages_of(page: Page, origin: str) -> list[str]:
 
 
 def walk(
-    browser: Browser, origin: str, state: str | None, paths: Sequence[str], to: Path | None, prefix: str = ""
+    browser: Browser,
+    origin: str,
+    state: str | None,
+    paths: Sequence[str],
+    to: Path | None,
+    prefix: str = "",
+    widths: Sequence[str] = tuple(WIDTHS),
+    themes: Sequence[str] = THEMES,
 ) -> list[Findings]:
     """Every page at every width in every theme."""
     findings = []
-    for width in WIDTHS:
-        for theme in THEMES:
+    for width in widths:
+        for theme in themes:
             context = context_for(browser, width, theme, state)
             page = context.new_page()
             for path in paths:

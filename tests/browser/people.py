@@ -1,0 +1,71 @@
+"""Organizations to look at: one that is used, with names as long as people make them, and one that has just begun."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from accounts import credentials, invitations, keys, members, signin, tenancy
+from accounts.models import Membership, User
+from agents import publish
+from agents.demo import ensure_demo
+from telephony.models import Call, Turn
+
+LONG = "Front desk of the second surgery in the street with the very long name, left entrance <script>alert(1)</script>"
+
+
+def link_for(user: User, site: str) -> str:
+    """A one-time link to the site the test started."""
+    return site + "/sign-in/" + signin.link_for(user).split("/sign-in/")[1]
+
+
+def beginner() -> User:
+    user = User.objects.create_user("new@example.com", "correct horse battery", name="Nora New")
+    members.create_organization("Just begun", user)
+    return user
+
+
+def regular(call_count: int = 30) -> User:
+    owner = User.objects.create_user("olivia@example.com", "correct horse battery", name="Olivia Owner")
+    organization = members.create_organization("Bright Smile Dental", owner, "America/Los_Angeles")
+    members.create_organization("Another organization with quite a long name, Ltd.", owner)
+    wordy = "a.very.long.address.of.a.person.with.many.names@subdomain.of.a.company.example.com"
+    with tenancy.use(organization):
+        for number, (email, role) in enumerate([(wordy, "editor"), ("victor@example.com", "viewer")]):
+            user = User.objects.create_user(email, "correct horse battery", name="" if number == 0 else "Victor Viewer")
+            Membership.objects.create(organization=organization, user=user, role=role)
+        invitations.invite(Membership.objects.get(user=owner), "soon@example.com", "editor")
+        keys.issue(organization, "Booking system", ["agents:read", "calls:read", "calls:write"], None, owner)
+        revoked, _ = keys.issue(organization, LONG, ["agents:read"], timezone.now() + timedelta(days=9), owner)
+        keys.revoke(revoked)
+        credentials.store(organization, "Our OpenAI key", "openai", "sk-0123456789abcdefWXYZ", owner)
+        agent = ensure_demo(organization, owner)
+        publish.save_draft(agent, {"listens": {"endpointing_ms": 700}})
+        publish.publish(agent, owner, "Thinks longer")
+        sounds = {"voice_speed": 1.1, "pronunciations": [{"word": "Nguyen", "sounds_like": "win"}, {"word": "Siobhan", "ipa": "ʃɪˈvɔːn"}]}
+        publish.save_draft(agent, {"sounds": sounds, "knows": {"temperature": 0.7}, "does": {"done_message": LONG}})
+        publish.create_agent(organization, LONG)
+        _calls(organization, agent, owner, call_count)
+    return owner
+
+
+def _calls(organization: Any, agent: Any, owner: User, count: int) -> None:
+    now = timezone.now()
+    for number in range(count):
+        call = Call.objects.create(
+            organization=organization, agent=agent, version=agent.published, spec=agent.draft, status="ended",
+            end_reason=("caller_goodbye", "silence", "worker_lost")[number % 3], started_by=owner,
+            answered_at=now - timedelta(hours=number), ended_at=now - timedelta(hours=number, minutes=-2),
+            duration_ms=120_000, collected={"name": {"value": "Ada Lovelace"}} if number % 2 else {},
+            latency={"p50_ms": 640, "p95_ms": 900, "turns": 2},
+        )  # fmt: skip
+        if number == count - 1 or number == 0:
+            parts = {"endpointing_ms": 250, "stt_ms": 90, "model_ms": 120, "tts_ms": 150, "transport_ms": 30, "total_ms": 640}
+            said = [("agent", "Hello, how can I help you?", {}), ("caller", "When are you open?", {}), ("agent", LONG, parts)]
+            for index, (role, text, latency) in enumerate(said):
+                Turn.objects.create(
+                    organization=organization, call=call, index=index, role=role, text=text,
+                    started_ms=index * 3_000, ended_ms=index * 3_000 + 2_000, latency=latency,
+                )  # fmt: skip

@@ -1,0 +1,157 @@
+"""The editor as a person uses it: typing saves, mistakes are told, nothing is lost, publishing shows what changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.people import link_for, regular
+from tests.browser.screens import Findings, context_for, inspect, sign_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def link(transactional_db: None, site: str) -> str:
+    return link_for(regular(call_count=1), site)
+
+
+@pytest.fixture
+def page(link: str, site: str, browser: Browser) -> Iterator[Page]:
+    context = context_for(browser, "desktop", "light", sign_in(browser, link))
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text) if "Content Security Policy" in message.text else None)
+    page.goto(f"{site}/agents/")
+    page.locator("a.agent-name", has_text="front desk").first.click()
+    expect(page.locator("#editor")).to_have_attribute("data-live", "editor")
+    yield page
+    context.close()
+    assert not wrong
+
+
+def section(page: Page, name: str) -> None:
+    page.locator(f"[data-section-link={name}]").click()
+
+
+def changes(page: Page) -> int:
+    found = re.search(r"(\d+) change", page.locator("#save-status").inner_text())
+    return int(found[1]) if found else 0
+
+
+def test_typing_saves_itself_and_survives_a_reload(page: Page) -> None:
+    before = changes(page)
+    page.get_by_role("textbox", name="First words").fill("Good morning, Bright Smile Dental!")
+    expect(page.locator("#save-status")).to_contain_text(f"{before + 1} changes")
+    page.reload()
+    expect(page.get_by_role("textbox", name="First words")).to_have_value("Good morning, Bright Smile Dental!")
+
+
+def test_a_mistake_is_told_where_it_is_and_mended(page: Page) -> None:
+    section(page, "listens")
+    pause = page.locator("#id_listens-endpointing_ms")
+    pause.fill("5")
+    state = page.locator("#state-listens-endpointing_ms")
+    expect(state).to_contain_text("Use a number from 100 to 3,000")
+    expect(pause).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#save-status")).to_contain_text("1 setting is not saved yet")
+    pause.fill("900")
+    expect(state).to_contain_text("Changed. Default: 500 ms")
+    expect(pause).not_to_have_attribute("aria-invalid", "true")
+    state.get_by_role("button").click()
+    expect(page.locator("#id_listens-endpointing_ms")).to_have_value("500")
+    expect(page.locator("#toasts")).to_contain_text("back to its default")
+
+
+def test_questions_are_added_checked_moved_removed_and_brought_back(page: Page) -> None:
+    section(page, "does")
+    rows = page.locator("[data-section=does] [data-rows] > [data-row]")
+    count = rows.count()
+    page.get_by_role("button", name="Add a question").click()
+    row = rows.last
+    row.get_by_label("Question", exact=True).fill("Which branch?")
+    row.get_by_label("Name in the call's data").fill("Branch name")
+    row.get_by_label("Type").focus()
+    expect(row.get_by_label("Name in the call's data")).to_have_value("branch_name")
+    row.get_by_label("Type").select_option("choice")
+    expect(page.locator("#state-does-collect")).to_contain_text("give at least two answers to choose from")
+    row.get_by_label("Choices").fill("North\nSouth")
+    expect(page.locator("#state-does-collect")).not_to_contain_text("Not saved")
+    row.get_by_role("button", name="Move this question up").click()
+    expect(rows.nth(count - 1).get_by_label("Question", exact=True)).to_have_value("Which branch?")
+    rows.first.get_by_role("button", name="Remove this question").click()
+    expect(rows).to_have_count(count)
+    page.get_by_role("button", name="Undo").click()
+    expect(rows).to_have_count(count + 1)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(1_000)
+    page.reload()
+    expect(rows).to_have_count(count + 1)
+
+
+def test_any_setting_is_found(page: Page) -> None:
+    search = page.get_by_label("Find a setting")
+    search.fill("creativity")
+    expect(page.locator("[data-knob=temperature]")).to_be_visible()
+    expect(page.locator("[data-knob=prompt]")).to_be_hidden()
+    search.fill("no such thing")
+    expect(page.locator("[data-search-nothing]")).to_be_visible()
+    search.fill("")
+    expect(page.locator("[data-knob=prompt]")).to_be_visible()
+
+
+def test_two_editors_lose_nothing(page: Page) -> None:
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.locator("#editor")).to_have_attribute("data-live", "editor")
+    other.get_by_role("textbox", name="Last words").fill("See you soon.")
+    expect(other.locator("#state-says-goodbye")).to_contain_text("Changed")
+    other.wait_for_timeout(1_200)
+    page.get_by_role("textbox", name="First words").fill("Mine")
+    expect(page.locator("#save-status")).to_contain_text("Somebody else changed this draft")
+    page.get_by_role("button", name="Keep mine").click()
+    expect(page.get_by_role("textbox", name="Last words")).to_have_value("See you soon.")
+    expect(page.get_by_role("textbox", name="First words")).to_have_value("Mine")
+
+
+def test_publishing_shows_the_changes_and_passes_axe(page: Page) -> None:
+    page.get_by_role("button", name="Publish").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Speed of speech")
+    page.wait_for_timeout(500)
+    found = Findings("publish dialog")
+    inspect(page, found)
+    assert not found.problems
+    dialog.get_by_label("Note").fill("Faster")
+    dialog.get_by_role("button", name="Publish").click()
+    expect(page.get_by_role("main")).to_contain_text("Version 3 is live")
+    expect(page.locator("#save-status")).to_contain_text("nothing to publish")
+
+
+def test_a_warning_leads_to_its_setting(page: Page) -> None:
+    page.get_by_role("textbox", name="What should the agent do?").fill("")
+    expect(page.locator("#state-says-prompt")).not_to_contain_text("Changed")
+    section(page, "privacy")
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_role("dialog").get_by_role("link", name="Go there").last.click()
+    expect(page.get_by_role("textbox", name="What should the agent do?")).to_be_focused()
+
+
+def test_the_menu_works_by_keyboard(page: Page) -> None:
+    more = page.get_by_role("button", name="More to do with this agent")
+    more.focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("link", name="Versions")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(more).to_be_focused()
+    expect(page.get_by_role("link", name="Versions")).to_be_hidden()
+
+
+def test_the_theme_is_kept(page: Page) -> None:
+    page.get_by_role("button", name="Your account").click()
+    page.get_by_role("button", name="Dark").click()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
