@@ -1,4 +1,7 @@
-"""Print a link that signs someone in, once, within 24 hours: ``manage.py signin_link ada@example.com``."""
+"""Print a link that signs someone in, once, within 24 hours: ``manage.py signin_link ada@example.com``.
+
+The address may be left out where only one person is here, as on a machine that runs ``make up`` for itself.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,14 @@ class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("email")
+        parser.add_argument("email", nargs="?", default="")
 
     def handle(self, *args: Any, email: str, **options: Any) -> None:
-        user = User.objects.filter(email__iexact=email, is_active=True).first()
+        people = User.objects.filter(is_active=True).order_by("pk")
+        if not email and people.count() > 1:
+            known = ", ".join(people.values_list("email", flat=True)[:10])
+            raise CommandError(f"Whom? Give the e-mail address: {known}.")
+        user = people.filter(email__iexact=email).first() if email else people.first()
         if user is None:
-            raise CommandError(f"Nobody here has the address {email}.")
+            raise CommandError(f"Nobody here has the address {email}." if email else "Nobody has an account here yet.")
         self.stdout.write(signin.link_for(user))
