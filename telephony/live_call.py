@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from agents import live, spec
+from agents import keys, live, spec
 from agents.speech import ProviderError
 from telephony import answer, live_feed, recordings, warmup
 from telephony.audio.playout import PLAYOUT_RATE_HZ
@@ -130,6 +130,8 @@ class LiveCall:
             if not making.done():
                 making.cancel()
                 await asyncio.wait({making})
+            elif self._transport.end_reason is not None and not making.cancelled() and making.exception() is None:
+                await making.result().mind.close()  # nobody will talk to it
         await self._database.run(answer.connected, call)
         if agent_spec.privacy.record:
             await self._record(call, agent_spec)
@@ -154,12 +156,11 @@ class LiveCall:
         return reason
 
     async def _make(self, call: Call, agent_spec: spec.AgentSpec) -> live.LiveAgent:
-        from accounts.credentials import secrets_for
-
         try:
-            names = [agent_spec.knows.credential] if agent_spec.knows.credential else []
-            secrets = await self._database.run(secrets_for, call.organization, names) if names else {}
+            secrets = await self._database.run(keys.secrets, call.organization, agent_spec)
             return await live.make(agent_spec, secrets)
+        except keys.NoKey as error:
+            raise Refused("model_failed", str(error)) from error
         except ProviderError as error:
             raise Refused("model_failed", error.message) from error
 

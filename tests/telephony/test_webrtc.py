@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 
 import numpy as np
@@ -36,7 +37,7 @@ async def test_after_a_stall_of_the_loop_the_frames_catch_up() -> None:
         async for _frame in transport.frames():
             count += 1
             if count == 10:
-                time.sleep(0.3)
+                time.sleep(0.3)  # noqa: ASYNC251
             if count == 60:
                 break
         assert time.monotonic() - start < 1.35
@@ -117,3 +118,32 @@ async def test_nothing_is_left_running() -> None:
         await hear(transport, 5)
     await asyncio.sleep(0.3)
     assert len(asyncio.all_tasks()) <= before
+
+
+@pytest.mark.parametrize("loss", [0.05, 0.2])
+async def test_what_arrives_over_a_lossy_line_is_heard(loss: float) -> None:
+    rng = random.Random(5)
+    async with a_call() as (caller, transport):
+        line = caller.connection.getTransceivers()[0].receiver.transport.transport
+        send = line._send
+
+        async def lossy(data: bytes) -> None:
+            if not 127 < data[0] < 192 or rng.random() >= loss:
+                await send(data)
+
+        line._send = lossy
+        await hear(transport, 50)
+        ear = transport._inbound
+        received, played, concealed = ear.received, ear._jitter.counts.played, ear.concealed
+        samples = await hear(transport, 300)
+        assert ear._jitter.counts.played - played >= 0.9 * (ear.received - received)  # aiortc's own: 76 % and 30 %
+        assert ear.concealed - concealed >= loss * 300 * 0.5
+        assert is_tone(samples, 440, 16_000)
+
+
+async def test_a_new_stream_of_the_same_caller_is_heard() -> None:
+    async with a_call() as (caller, transport):
+        await hear(transport, 20)
+        caller.connection.getSenders()[0]._ssrc += 1
+        samples = await hear(transport, 80)
+        assert is_tone(samples[-16_000:], 440, 16_000)
