@@ -421,7 +421,7 @@ class Privacy(Settings):
 class AgentSpec(Settings):
     """Everything a call needs to know of its agent. No secret is in it: it names a credential."""
 
-    spec_version: Literal[1] = Field(SPEC_VERSION, json_schema_extra=hint(widget="hidden"))
+    spec_version: Literal[1] = Field(1, json_schema_extra=hint(widget="hidden"))
     name: str = Field(
         "New agent",
         min_length=1,

@@ -48,8 +48,19 @@ class InstantLLM(LLMService):
 
     def __init__(self):
         unset = dict.fromkeys(
-            ("model", "system_instruction", "temperature", "max_tokens", "top_p", "top_k", "frequency_penalty", "presence_penalty",
-             "seed", "filter_incomplete_user_turns", "user_turn_completion_config")
+            (
+                "model",
+                "system_instruction",
+                "temperature",
+                "max_tokens",
+                "top_p",
+                "top_k",
+                "frequency_penalty",
+                "presence_penalty",
+                "seed",
+                "filter_incomplete_user_turns",
+                "user_turn_completion_config",
+            )
         )
         super().__init__(settings=LLMSettings(**unset))
 
@@ -66,19 +77,28 @@ class InstantLLM(LLMService):
 def turn_params():
     if os.environ.get("TURNS", "speech") == "smart":
         return LLMUserAggregatorParams(vad_analyzer=SileroVADAnalyzer())
-    strategies = UserTurnStrategies(stop=[SpeechTimeoutUserTurnStopStrategy(user_speech_timeout=float(os.environ.get("UST", "0.6")))])
+    strategies = UserTurnStrategies(
+        stop=[SpeechTimeoutUserTurnStopStrategy(user_speech_timeout=float(os.environ.get("UST", "0.6")))]
+    )
     return LLMUserAggregatorParams(vad_analyzer=SileroVADAnalyzer(), user_turn_strategies=strategies)
 
 
 async def bot(connection):
     params = TransportParams(audio_in_enabled=True, audio_out_enabled=True, audio_out_end_silence_secs=0)
     transport = SmallWebRTCTransport(webrtc_connection=connection, params=params)
-    ears = WhisperSTTService(settings=WhisperSTTService.Settings(model=str(WEIGHTS / "whisper-base"), no_speech_prob=0.6), device="cpu", compute_type="int8")
+    ears = WhisperSTTService(
+        settings=WhisperSTTService.Settings(model=str(WEIGHTS / "whisper-base"), no_speech_prob=0.6),
+        device="cpu",
+        compute_type="int8",
+    )
     voice = PiperTTSService(settings=PiperTTSService.Settings(voice="en_US-joe-medium"), download_dir=WEIGHTS / "piper")
     user, agent = LLMContextAggregatorPair(LLMContext(), user_params=turn_params())
     pipeline = Pipeline([transport.input(), ears, user, InstantLLM(), voice, transport.output(), agent])
     worker = PipelineWorker(
-        pipeline, params=PipelineParams(audio_in_sample_rate=16000, audio_out_sample_rate=24000), idle_timeout_secs=None, enable_rtvi=False
+        pipeline,
+        params=PipelineParams(audio_in_sample_rate=16000, audio_out_sample_rate=24000),
+        idle_timeout_secs=None,
+        enable_rtvi=False,
     )
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)
