@@ -20,6 +20,8 @@ from django.db import connections
 from django.test import Client
 from psycopg import sql
 
+from tests.platform_fixture import parley as parley
+
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
