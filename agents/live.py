@@ -21,7 +21,7 @@ from agents.speech import STT, TTS, ProviderError
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["LiveAgent", "Problem", "configure", "make", "problems", "status", "warm_up", "weights_dir"]
+__all__ = ["LiveAgent", "Problem", "configure", "keys_of", "make", "problems", "status", "warm_up", "weights_dir"]
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +102,15 @@ def problems(spec: AgentSpec) -> list[Problem]:
                     found.append(Problem(path, f"{offer.title} doesn't know the language “{spec.sounds.language}”."))
                 found += provider.problems(spec)
     return found
+
+
+def keys_of(spec: AgentSpec) -> dict[str, str]:
+    """Credential name → the address its secret will be sent to: what ``make`` needs the secrets of."""
+    wanted: dict[str, str] = {}
+    for kind, key, _ in _named(spec):
+        if found := registry.find(key, kind, weights_dir()):
+            wanted |= found[0].keys(spec)
+    return wanted
 
 
 async def make(spec: AgentSpec, secrets: Mapping[str, str]) -> LiveAgent:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from accounts.models import Credential, Organization
-from agents import catalog, live
+from agents import catalog, keys, live
 from agents.models import Agent
 from agents.publish import draft_of
 from agents.validation import problems_of
@@ -85,10 +85,7 @@ def _option(offer: catalog.Offer) -> Option:
 def problems(organization: Organization, agent: Agent) -> list[Finding]:
     """What would keep the draft from talking. Raises ``pydantic.ValidationError`` where it is no spec."""
     spec = draft_of(agent)
-    found = [Finding(problem.path, problem.message) for problem in live.problems(spec)]
-    wanted = spec.knows.credential
-    if wanted and not Credential.objects.owned_by(organization).filter(name=wanted).exists():
-        found.append(Finding("knows.credential", f"There is no stored key called “{wanted}”. Choose another, or store it again."))
+    found = [Finding(problem.path, problem.message) for problem in [*live.problems(spec), *keys.problems(organization, spec)]]
     if spec.says.prompt.strip() == "":
         found.append(Finding("says.prompt", "The agent has not been told anything yet, so it has no facts to answer from."))
     return found

@@ -68,6 +68,10 @@ def _nothing(spec: AgentSpec) -> list[Problem]:
     return []
 
 
+def _no_keys(spec: AgentSpec) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
     """A vendor: what it offers on this machine, and how each is made. Adding one = its file and a line in ``registry``.
@@ -83,3 +87,5 @@ class Provider:
     make_mind: Callable[[AgentSpec, Surroundings], Awaitable[Mind]] | None = None
     problems: Callable[[AgentSpec], list[Problem]] = _nothing
     """What a spec that names this vendor lacks, beyond the offer's own ``why_not``."""
+    keys: Callable[[AgentSpec], Mapping[str, str]] = _no_keys
+    """Credential name → the address its secret will be sent to, where the spec names this vendor."""

@@ -328,6 +328,14 @@ async def _make(spec: AgentSpec, around: Surroundings) -> Mind:
     return LLMMind(spec, OpenAILLM(endpoint, around.http_client), now=around.now)
 
 
+def _keys(spec: AgentSpec) -> dict[str, str]:
+    return {spec.knows.credential: spec.knows.base_url.strip() or OPENAI_URL} if spec.knows.credential else {}
+
+
 PROVIDER = Provider(
-    "openai", _offers, make_mind=_make, problems=lambda spec: _problems(spec) if spec.knows.model == "openai" else []
+    "openai",
+    _offers,
+    make_mind=_make,
+    problems=lambda spec: _problems(spec) if spec.knows.model == "openai" else [],
+    keys=_keys,
 )

@@ -22,6 +22,7 @@ from accounts import keys
 from accounts.auth import require
 from accounts.models import ApiKey, Credential, Role
 from agents.models import Agent
+from egress.origin import NoOrigin, origin
 
 PROVIDERS = [("openai", gettext_lazy("OpenAI, or a server that speaks like it")), ("other", gettext_lazy("Another"))]
 EXPIRIES = [
@@ -34,9 +35,20 @@ EXPIRIES = [
 
 class CredentialForm(forms.Form):
     name = forms.CharField(
-        label=gettext_lazy("Name"), max_length=80, help_text=gettext_lazy("What you choose it by in an agent, such as “Our OpenAI key”.")
+        label=gettext_lazy("Name"),
+        max_length=80,
+        help_text=gettext_lazy("What you choose it by in an agent, such as “Our OpenAI key”."),
     )
     provider = forms.ChoiceField(label=gettext_lazy("Provider"), choices=PROVIDERS)
+    address = forms.CharField(
+        label=gettext_lazy("Address"),
+        max_length=500,
+        required=False,
+        widget=forms.URLInput(attrs={"placeholder": vault.OWN_ADDRESSES["openai"], "autocomplete": "off"}),
+        help_text=gettext_lazy(
+            "The only server this key is ever sent to, whatever an agent says. Empty: OpenAI's own."
+        ),
+    )
     secret = forms.CharField(
         label=gettext_lazy("Key"),
         max_length=4_000,
@@ -44,9 +56,28 @@ class CredentialForm(forms.Form):
         help_text=gettext_lazy("Kept encrypted. Nobody can read it here again, you included."),
     )
 
+    def clean_address(self) -> str:
+        address: str = self.cleaned_data["address"].strip()
+        if address:
+            try:
+                origin(address)
+            except NoOrigin as error:
+                raise forms.ValidationError(str(error)) from error
+        return address
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("provider") == "other" and not cleaned.get("address") and "address" not in self.errors:
+            self.add_error("address", _("Say which server the key belongs to, such as https://api.example.com/v1."))
+        return cleaned
+
 
 class ApiKeyForm(forms.Form):
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=120, help_text=gettext_lazy("Who or what uses it, such as “Booking system”."))
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=120,
+        help_text=gettext_lazy("Who or what uses it, such as “Booking system”."),
+    )
     scopes = forms.MultipleChoiceField(
         label=gettext_lazy("What it may do"),
         choices=list(keys.SCOPES.items()),
@@ -71,7 +102,7 @@ def credentials(request: Any) -> HttpResponse:
             messages.success(request, _("“%s” is stored. Choose it in an agent under Knows.") % stored.name)
             return redirect("frontend:credentials")
     rows = Credential.objects.owned_by(request.organization).select_related("created_by").order_by("name")
-    context = {"rows": rows, "form": form, "used_by": _used_by(request)}
+    context = {"rows": [(row, vault.where(row)) for row in rows], "form": form, "used_by": _used_by(request)}
     return render(request, "frontend/organization/credentials.html", context, status=422 if form.errors else 200)
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from accounts.auth import require
 from accounts.models import Role
-from agents import spec
+from agents import keys, spec
 from agents.models import Agent
 from agents.validation import problems_of
 from frontend.queries.calls import field_title
@@ -36,7 +36,9 @@ def talk_token(request: Any, agent_id: uuid.UUID) -> HttpResponse:
     try:
         draft = spec.load(agent.draft)
     except ValidationError as error:
-        return _refuse(error)
+        return _refuse(problems_of(error))
+    if missing := keys.problems(request.organization, draft):
+        return _refuse([{"path": problem.path, "message": problem.message} for problem in missing])
     token = tokens.mint(organization=request.organization, agent=agent, use="draft", member=request.user.pk)
     fields = [{"key": field.key, "label": field_title(field.key)} for field in draft.does.collect]
     response = JsonResponse({"token": token, "fields": fields})
@@ -44,13 +46,13 @@ def talk_token(request: Any, agent_id: uuid.UUID) -> HttpResponse:
     return response
 
 
-def _refuse(error: ValidationError) -> HttpResponse:
+def _refuse(errors: list[dict[str, str]]) -> HttpResponse:
     """The talk panel says it in the person's words, beside the form that says it at the field."""
     body = {
         "title": "The draft has something to correct before it can talk",
         "status": 422,
         "side": "agent",
-        "errors": [{**each, "message": f"{_place(each['path'])}: {each['message']}"} for each in problems_of(error)],
+        "errors": [{**each, "message": f"{_place(each['path'])}: {each['message']}"} for each in errors],
     }
     return _problem(body)
 

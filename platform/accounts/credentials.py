@@ -1,20 +1,36 @@
-"""Vendors' keys of an organization. They go in and are used; nobody reads them back."""
+"""Vendors' keys of an organization. They go in and are used; nobody reads them back.
+
+Each is bound to the address it may be sent to. Who edits an agent chooses where its model is and names a key; only admins
+store keys and say whose they are. Without the bond an editor's own server would be sent the organization's key.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from django.db import transaction
 
 from accounts import tenancy, vault
 from accounts.models import Credential, Organization, User
+from egress.origin import NoOrigin, origin
+
+OWN_ADDRESSES = {"openai": "https://api.openai.com/v1"}
+"""Provider → where its keys belong if nobody says otherwise."""
 
 _SHOWN = 4
 _SHOWN_FROM = 12
 
 
-class UnknownCredential(LookupError):
+class NotGiven(Exception):
+    """A secret that is not handed out. The message may be shown, and says what to do."""
+
+
+class UnknownCredential(NotGiven):
     """An agent names a credential that its organization doesn't have."""
+
+
+class WrongAddress(NotGiven):
+    """The secret belongs to another server than the one it would be sent to."""
 
 
 def _place(credential: Credential) -> vault.Place:
@@ -22,15 +38,20 @@ def _place(credential: Credential) -> vault.Place:
 
 
 @transaction.atomic
-def store(organization: Organization, name: str, provider: str, secret: str, member: User | None) -> Credential:
-    """Keep the secret under this name; one of that name is replaced."""
-    secret, name = secret.strip(), name.strip()
+def store(
+    organization: Organization, name: str, provider: str, secret: str, member: User | None, address: str = ""
+) -> Credential:
+    """Keep the secret under this name, for the server at ``address`` ("": the provider's own). One of that name is replaced,
+    with its address: a secret that is stored stays with its server. Raises ``ValueError`` in plain words."""
+    secret, name, address = secret.strip(), name.strip(), address.strip()
     if not secret or not name:
         raise ValueError("Give the credential a name and its secret.")
+    if address:
+        origin(address)
     with tenancy.use(organization):
         credential = Credential.objects.select_for_update().filter(name=name).first()
         credential = credential or Credential(organization=organization, name=name)
-        credential.provider, credential.created_by = provider, member
+        credential.provider, credential.address, credential.created_by = provider, address, member
         # Of a short secret four letters would be too much to show.
         credential.last_four = secret[-_SHOWN:] if len(secret) >= _SHOWN_FROM else ""
         credential.secret = vault.seal(_place(credential), secret)
@@ -38,16 +59,55 @@ def store(organization: Organization, name: str, provider: str, secret: str, mem
     return credential
 
 
-def secrets_for(organization: Organization, names: Iterable[str]) -> dict[str, str]:
-    """Name → plaintext. Raises :class:`UnknownCredential` for a name there isn't, ``vault.CannotOpen`` for a wrong key."""
-    wanted = set(names)
+def where(credential: Credential) -> str:
+    """The address that the secret belongs to; "" where nobody said and the provider has none of its own."""
+    return credential.address or OWN_ADDRESSES.get(credential.provider, "")
+
+
+def _may_go(credential: Credential, address: str) -> bool:
+    try:
+        return origin(where(credential)) == origin(address)
+    except NoOrigin:
+        return False
+
+
+def _found(organization: Organization, wanted: Mapping[str, str]) -> list[Credential]:
+    """Raises :class:`NotGiven` for the first that isn't there or belongs elsewhere."""
+    with tenancy.use(organization):
+        found = list(Credential.objects.filter(name__in=list(wanted)))
+    if missing := sorted(wanted.keys() - {credential.name for credential in found}):
+        raise UnknownCredential(f"There is no stored key called “{missing[0]}”. Choose another, or store it again.")
+    for credential in found:
+        if not _may_go(credential, wanted[credential.name]):
+            belongs = where(credential) or "no address yet"
+            raise WrongAddress(
+                f"The key “{credential.name}” was stored for {belongs} and is not sent to {wanted[credential.name]}. Choose a"
+                " key of that server; an owner or admin can store one."
+            )
+    return found
+
+
+def refusal(organization: Organization, name: str, address: str) -> str | None:
+    """Why the secret of this name would not be handed out for that address; ``None``: it would. Opens nothing."""
+    try:
+        _found(organization, {name: address})
+    except NotGiven as error:
+        return str(error)
+    return None
+
+
+def secrets_for(organization: Organization, wanted: Mapping[str, str]) -> dict[str, str]:
+    """Name → plaintext, of the names in ``wanted``, each with the address that its secret will be sent to.
+
+    Raises :class:`UnknownCredential`, :class:`WrongAddress` (the same scheme, host and port are the same address), and
+    ``vault.CannotOpen`` for a wrong key.
+    """
     if not wanted:
         return {}
-    with tenancy.use(organization):
-        found = list(Credential.objects.filter(name__in=wanted))
-    if missing := sorted(wanted - {credential.name for credential in found}):
-        raise UnknownCredential(f"There is no credential named {missing[0]!r}. Add it under Providers and keys.")
-    return {credential.name: vault.open_(_place(credential), credential.secret) for credential in found}
+    return {
+        credential.name: vault.open_(_place(credential), credential.secret)
+        for credential in _found(organization, wanted)
+    }
 
 
 def remove(credential: Credential) -> None:

@@ -122,6 +122,8 @@ class Credential(Owned):
 
     name = models.CharField(max_length=80)
     provider = models.CharField(max_length=60)
+    address = models.CharField(max_length=500, blank=True)
+    """The server it may be sent to; empty: the provider's own (``accounts.credentials``)."""
     secret = models.BinaryField()
     last_four = models.CharField(max_length=4, blank=True)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)

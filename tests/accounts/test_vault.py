@@ -18,6 +18,7 @@ from accounts.models import Credential, Organization
 from accounts.vault import CannotOpen, Place
 
 CANARY = "sk-canary-7Q2x9Zk4-secret"
+OPENAI = "https://api.openai.com/v1"
 HERE = Place(uuid.UUID(int=1), "accounts_credential", "secret", uuid.UUID(int=2))
 
 
@@ -82,8 +83,8 @@ def test_a_key_that_is_none_says_how_to_make_one(settings: Any, key: str) -> Non
 def test_credentials_go_in_and_are_used_and_only_four_letters_are_shown(organization: Organization, alice: Any) -> None:
     credential = credentials.store(organization, "My model", "openai", f" {CANARY}\n", alice)
     assert credential.last_four == CANARY[-4:]
-    assert credentials.secrets_for(organization, ["My model"]) == {"My model": CANARY}
-    assert credentials.secrets_for(organization, []) == {}
+    assert credentials.secrets_for(organization, {"My model": OPENAI}) == {"My model": CANARY}
+    assert credentials.secrets_for(organization, {}) == {}
 
 
 def test_of_a_short_secret_nothing_is_shown(organization: Organization) -> None:
@@ -94,18 +95,18 @@ def test_storing_under_the_same_name_replaces(organization: Organization) -> Non
     first = credentials.store(organization, "My model", "openai", "one-one-one-one", None)
     second = credentials.store(organization, "My model", "openai", "two-two-two-two", None)
     assert first.pk == second.pk
-    assert credentials.secrets_for(organization, ["My model"]) == {"My model": "two-two-two-two"}
+    assert credentials.secrets_for(organization, {"My model": OPENAI}) == {"My model": "two-two-two-two"}
 
 
 def test_a_credential_that_isnt_there_is_named(organization: Organization) -> None:
-    with pytest.raises(credentials.UnknownCredential, match="'Groq'"):
-        credentials.secrets_for(organization, ["Groq"])
+    with pytest.raises(credentials.UnknownCredential, match="“Groq”"):
+        credentials.secrets_for(organization, {"Groq": OPENAI})
 
 
 def test_a_stranger_reaches_none(organization: Organization, strangers_organization: Organization) -> None:
     credentials.store(organization, "My model", "openai", CANARY, None)
     with pytest.raises(credentials.UnknownCredential):
-        credentials.secrets_for(strangers_organization, ["My model"])
+        credentials.secrets_for(strangers_organization, {"My model": OPENAI})
 
 
 def test_ciphertexts_swapped_between_organizations_do_not_open(
@@ -116,7 +117,7 @@ def test_ciphertexts_swapped_between_organizations_do_not_open(
     with tenancy.system("an attacker with the database in hand"):
         Credential.objects.filter(pk=theirs.pk).update(secret=bytes(mine.secret))
     with pytest.raises(CannotOpen):
-        credentials.secrets_for(strangers_organization, ["k"])
+        credentials.secrets_for(strangers_organization, {"k": OPENAI})
 
 
 def test_no_secret_is_readable_in_the_database(organization: Organization, settings: Any) -> None:
@@ -137,8 +138,8 @@ def test_rotation_seals_everything_anew_and_the_old_key_can_go(
     call_command("rotate_vault_key", stdout=out)
     assert "2 secrets" in out.getvalue()
     settings.VAULT_KEYS_OLD = []
-    assert credentials.secrets_for(organization, ["a"]) == {"a": CANARY}
-    assert credentials.secrets_for(strangers_organization, ["a"]) == {"a": "theirs-theirs"}
+    assert credentials.secrets_for(organization, {"a": OPENAI}) == {"a": CANARY}
+    assert credentials.secrets_for(strangers_organization, {"a": OPENAI}) == {"a": "theirs-theirs"}
 
 
 def test_rotation_without_the_old_key_says_so_and_changes_nothing(organization: Organization, settings: Any) -> None:
@@ -147,7 +148,7 @@ def test_rotation_without_the_old_key_says_so_and_changes_nothing(organization: 
     with pytest.raises(CommandError, match="VAULT_KEYS_OLD"):
         call_command("rotate_vault_key")
     settings.VAULT_KEY = old
-    assert credentials.secrets_for(organization, ["a"]) == {"a": CANARY}
+    assert credentials.secrets_for(organization, {"a": OPENAI}) == {"a": CANARY}
 
 
 def test_rotation_of_many_is_quick(organization: Organization, settings: Any) -> None:

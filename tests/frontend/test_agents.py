@@ -263,7 +263,8 @@ def test_publishing_shows_what_changes_and_then_is_live(agent: Agent, alice: Any
 
 
 def test_publishing_warns_with_a_way_there(agent: Agent, alice: Any, client_of: Clients) -> None:
-    as_member(publish.save_draft, agent, {"sounds": {"voice": "piper/nobody"}, "knows": {"credential": "Gone"}})
+    knows = {"model": "openai", "model_name": "m", "credential": "Gone"}
+    as_member(publish.save_draft, agent, {"sounds": {"voice": "piper/nobody"}, "knows": knows})
     html = client_of(alice).get(address("agent-publish", agent)).content.decode()
     assert "?section=sounds#knob-sounds-voice" in html
     assert "?section=knows#knob-knows-credential" in html
