@@ -29,6 +29,7 @@ FEED_SECONDS = 0.05
 MAX_FEED = 400
 END_RETRY_SECONDS = 600
 SETTLE_SECONDS = 5
+CLOSE_SECONDS = 10
 
 Reply = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -63,6 +64,7 @@ class LiveCall:
         self._picture = live_feed.Picture()
         self._feed: list[live_feed.Message] = []
         self._feed_wake = asyncio.Event()
+        self._is_over = False
         self._at_ms = 0
         self._reason: str | None = None
         """Why it ends, where somebody else than the session decided."""
@@ -190,12 +192,14 @@ class LiveCall:
             logger.warning("The connection of call %s did not close well", self.id, exc_info=True)
         written = None
         if self._recorder is not None:
-            with contextlib.suppress(OSError):
-                written = await self._recorder.close()
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    written = await self._recorder.close()
+        # It ends by itself: cancelled in the middle of a command, the Valkey client may swallow that and go on.
+        self._is_over = True
+        self._feed_wake.set()
+        await asyncio.wait({feeding}, timeout=CLOSE_SECONDS)
         feeding.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await feeding
-        await self._send_feed()
         if call is None:
             return
         await self._journal.settle(self.id, SETTLE_SECONDS)
@@ -204,7 +208,8 @@ class LiveCall:
         give_up = loop.time() + END_RETRY_SECONDS
         while True:
             try:
-                await self._database.run(end_call, call, call.organization_id, reason, detail, outcome)
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._database.run(end_call, call, call.organization_id, reason, detail, outcome)
                 return
             except Exception as error:
                 if loop.time() > give_up:
@@ -285,10 +290,11 @@ class LiveCall:
         self.receive(Happened(self._at_ms, "line", asdict(report)))
 
     async def _feed_out(self) -> None:
-        while True:
+        while not self._is_over:
             await self._feed_wake.wait()
             await self._send_feed()
             await asyncio.sleep(FEED_SECONDS)
+        await self._send_feed()
 
     async def _send_feed(self) -> None:
         self._feed_wake.clear()

@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 5
 MAX_HOPS = 20
 GOODBYE_SECONDS = 8
+STOP_SECONDS = 3
+"""For what was cancelled: the Valkey client may swallow it."""
 
 
 class LoopLag:
@@ -109,7 +111,7 @@ class CallWorker:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.wait(tasks, timeout=STOP_SECONDS)
             await self._journal.flush()
             with contextlib.suppress(Exception):
                 await worker_status.forget(self._valkey, self.id)
@@ -241,7 +243,7 @@ class CallWorker:
                 finally:
                     for task in waiting:
                         task.cancel()
-                    await asyncio.gather(*waiting, return_exceptions=True)
+                    await asyncio.wait(waiting, timeout=STOP_SECONDS)
                 await handle(message)
             except asyncio.CancelledError:
                 raise
