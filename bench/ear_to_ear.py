@@ -29,22 +29,25 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-os.environ.setdefault("PARLEY_EMBEDDED", "true")
 
-import django  # noqa: E402
+from embedded import environment
+
+environment.find()
+
+import django
 
 django.setup()
 
-import numpy as np  # noqa: E402
-from django.conf import settings  # noqa: E402
+import numpy as np
+from django.conf import settings
 
-from accounts import tenancy  # noqa: E402
-from agents.models import Agent  # noqa: E402
-from agents.providers.local import piper  # noqa: E402
-from telephony import tokens  # noqa: E402
-from telephony.phone import TerminalPhone  # noqa: E402
-from telephony.phone_audio import RATE_HZ, Samples  # noqa: E402
-from telephony.phone_script import spoken  # noqa: E402
+from accounts import tenancy
+from agents.models import Agent
+from agents.providers.local import piper
+from telephony import tokens
+from telephony.phone import TerminalPhone
+from telephony.phone_audio import RATE_HZ, Samples
+from telephony.phone_script import spoken
 
 QUESTIONS = (
     "What are your opening hours?",
