@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -49,7 +49,7 @@ class Finding:
 
 
 def language_name(code: str) -> str:
-    """"en-US" → "English (United States)"; a code we have no words for stays a code."""
+    """ "en-US" → "English (United States)"; a code we have no words for stays a code."""
     language, _, region = code.partition("-")
     if language not in LANGUAGES:
         return code
@@ -85,11 +85,15 @@ def _option(offer: catalog.Offer) -> Option:
 def problems(organization: Organization, agent: Agent) -> list[Finding]:
     """What would keep the draft from talking. Raises ``pydantic.ValidationError`` where it is no spec."""
     spec = draft_of(agent)
-    found = [Finding(problem.path, problem.message) for problem in [*live.problems(spec), *keys.problems(organization, spec)]]
+    found = [
+        Finding(problem.path, problem.message) for problem in [*live.problems(spec), *keys.problems(organization, spec)]
+    ]
     if spec.says.prompt.strip() == "":
-        found.append(Finding("says.prompt", "The agent has not been told anything yet, so it has no facts to answer from."))
+        found.append(
+            Finding("says.prompt", "The agent has not been told anything yet, so it has no facts to answer from.")
+        )
     return found
 
 
-def findings(error: ValidationError) -> Sequence[Finding]:
+def findings(error: ValidationError) -> list[Finding]:
     return [Finding(problem["path"], problem["message"]) for problem in problems_of(error)]

@@ -14,6 +14,7 @@ from agents.spec import SECTIONS, AgentSpec, upgrade
 from frontend.forms.choices import Choices
 from frontend.forms.settings_form import SettingsForm, settings_form
 
+
 class Look(NamedTuple):
     icon: str
     intro: Any

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from frontend.views import account, agents, calls, editor, health, home, keys, organization, preview, talk, team, versions
+from frontend.views import (
+    account,
+    agents,
+    calls,
+    editor,
+    health,
+    home,
+    keys,
+    organization,
+    preview,
+    talk,
+    team,
+    versions,
+)
 
 app_name = "frontend"
 

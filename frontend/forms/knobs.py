@@ -65,7 +65,9 @@ class Knob:
     def words(self) -> str:
         """All a search may find this knob by."""
         parts = [self.title, self.help, self.term, self.name.replace("_", " ")]
-        return " ".join([*parts, *(label for _, label in self.options), *(column.title for column in self.columns)]).lower()
+        return " ".join(
+            [*parts, *(label for _, label in self.options), *(column.title for column in self.columns)]
+        ).lower()
 
     def say(self, value: Any) -> str:
         """A value in words, for "Default: …"."""
@@ -99,7 +101,7 @@ def _missing(settings: type[BaseModel], name: str) -> Knob:
 
 
 def _knob(name: str, info: FieldInfo, schema: Mapping[str, Any]) -> Knob:
-    hints = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    hints: dict[str, Any] = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     default = info.get_default(call_default_factory=True)
     options = _options(info.annotation, hints.get("labels", {}))
     row = _row(info.annotation)

@@ -172,10 +172,15 @@ class SettingsForm(forms.Form):
             knob = each.widget.knob
             if knob.kind == "hidden":
                 continue
-            errors = list(self.errors.get(name, ())) if self.is_bound else []
+            errors = [str(error) for error in self.errors.get(name, ())] if self.is_bound else []
             current = self.changes.get(name, self.stored.get(name))
             row_errors = self.row_errors.get(name, {})
-            each.widget.extra = {"errors": errors, "row_errors": row_errors, "group": self.group, "rows": self._table(name, knob)}
+            each.widget.extra = {
+                "errors": errors,
+                "row_errors": row_errors,
+                "group": self.group,
+                "rows": self._table(name, knob),
+            }
             yield Shown(knob, self[name], f"{self.group}-{name}", current != knob.default, errors, row_errors)
 
     @property
@@ -198,9 +203,9 @@ class SettingsForm(forms.Form):
         if not knob.columns:
             return []
         value = self[name].value() or []
-        return [Row.of(knob, self.add_prefix(name), row.get("", f"r{index}"), row) for index, row in enumerate(value)] + [
-            Row.of(knob, self.add_prefix(name), "new", {}, is_blank=True)
-        ]
+        return [
+            Row.of(knob, self.add_prefix(name), row.get("", f"r{index}"), row) for index, row in enumerate(value)
+        ] + [Row.of(knob, self.add_prefix(name), "new", {}, is_blank=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,11 @@ def explain(error: ErrorDetails, knob: Knob | None) -> str:
         case "string_pattern_mismatch":
             if not error["input"]:
                 return "Fill this in."
-            return str(knob.hints.get("shape", "")) if knob and "shape" in knob.hints else "This is not written as expected."
+            return (
+                str(knob.hints.get("shape", ""))
+                if knob and "shape" in knob.hints
+                else "This is not written as expected."
+            )
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
             return f"Use a number {_range(knob)}{unit}."
         case "multiple_of":

@@ -2,11 +2,8 @@
 
 import "../styles/site.css";
 
-import Alert from "bootstrap/js/src/alert.js";
-import Collapse from "bootstrap/js/src/collapse.js";
 import Modal from "bootstrap/js/src/modal.js";
 import Offcanvas from "bootstrap/js/src/offcanvas.js";
-import Toast from "bootstrap/js/src/toast.js";
 import htmx from "htmx.org";
 import { openMenus } from "./lib/menu";
 import { watchIslands } from "./island";
@@ -19,7 +16,7 @@ declare global {
 }
 
 // Imported for their data-bs-* behaviour; naming them keeps them in the bundle.
-export const parts = { Alert, Collapse, Modal, Offcanvas, Toast };
+export const parts = { Modal, Offcanvas };
 
 window.htmx = htmx;
 htmx.config.includeIndicatorStyles = false;
@@ -51,11 +48,15 @@ function showToast({ text, kind = "info" }: ToastDetail): void {
   toast.classList.add(`toast-${kind}`);
   toast.querySelector("[data-icon]")?.replaceChildren(icons[kind].cloneNode(true));
   toast.querySelector("[data-text]")?.replaceChildren(text);
+  toast.classList.add("show");
   corner.append(toast);
-  toast.addEventListener("hidden.bs.toast", () => toast.remove());
-  new Toast(toast, { delay: kind === "danger" ? 12_000 : 6_000 }).show();
+  setTimeout(() => toast.remove(), kind === "danger" ? 12_000 : 6_000);
 }
 
+document.addEventListener("click", (event) => {
+  const close = (event.target as Element).closest<HTMLElement>('[data-bs-dismiss="alert"], [data-bs-dismiss="toast"]');
+  close?.closest(".alert, .toast")?.remove();
+});
 document.addEventListener("parley:toast", (event) => showToast((event as CustomEvent<ToastDetail>).detail));
 document.addEventListener("htmx:sendError", () =>
   showToast({ text: "The server can't be reached. Check your connection; what you typed is still here.", kind: "danger" }),

@@ -60,8 +60,10 @@ def control(field: BoundField) -> SafeString:
         return field.as_widget()
     else:
         css = "form-select" if isinstance(widget, widgets.Select) else "form-control"
-    attrs = {"class": f"{css} is-invalid" if field.errors else css}
-    described = [f"{field.auto_id}-{part}" for part, there in (("help", field.help_text), ("errors", field.errors)) if there]
+    attrs: dict[str, str | bool] = {"class": f"{css} is-invalid" if field.errors else css}
+    described = [
+        f"{field.auto_id}-{part}" for part, there in (("help", field.help_text), ("errors", field.errors)) if there
+    ]
     if described:
         attrs["aria-describedby"] = " ".join(described)
     return field.as_widget(attrs=attrs)

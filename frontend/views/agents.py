@@ -40,7 +40,13 @@ def agents(request: Any) -> HttpResponse:
         live=Count("pk", filter=Q(archived_at=None)), archived=Count("pk", filter=Q(archived_at__isnull=False))
     )
     rows = [{"agent": agent, "is_changed": _is_changed(agent)} for agent in found]
-    context = {"rows": rows, "counts": counts, "archived": wants_archived, "words": words, "can_edit": may(request, Role.EDITOR)}
+    context = {
+        "rows": rows,
+        "counts": counts,
+        "archived": wants_archived,
+        "words": words,
+        "can_edit": may(request, Role.EDITOR),
+    }
     return render(request, "frontend/agents/list.html", context)
 
 

@@ -74,14 +74,21 @@ def reset(request: Any, pk: UUID, group: str) -> HttpResponse:
     except KeyError:
         raise Http404 from None
     try:
-        agent = save_draft(agent, {group: {reset_knob.name: reset_knob.default}}, int(revision) if revision.isdigit() else None)
+        agent = save_draft(
+            agent, {group: {reset_knob.name: reset_knob.default}}, int(revision) if revision.isdigit() else None
+        )
     except StaleDraft:
         return with_toast(
             HttpResponse(status=204),
             _("Somebody else changed this draft meanwhile. Reload the page to see it, then reset."),
             kind="warning",
         )
-    context = {**_status(request, agent), "section": _section(request, agent, group), "current": group, "with_status": True}
+    context = {
+        **_status(request, agent),
+        "section": _section(request, agent, group),
+        "current": group,
+        "with_status": True,
+    }
     response = render(request, "frontend/agents/_section.html", context)
     return with_toast(response, _("“%s” is back to its default.") % reset_knob.title)
 
@@ -104,4 +111,8 @@ def _status(request: Any, agent: Agent) -> dict[str, Any]:
         change_count = len(unpublished_changes(agent))
     except ValidationError:
         change_count = 0
-    return {"agent": agent, "change_count": change_count, "can_edit": may(request, Role.EDITOR) and agent.archived_at is None}
+    return {
+        "agent": agent,
+        "change_count": change_count,
+        "can_edit": may(request, Role.EDITOR) and agent.archived_at is None,
+    }

@@ -19,7 +19,9 @@ from frontend.views.shared import may
 
 
 def _zones() -> list[tuple[str, str]]:
-    names = sorted(name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
+    names = sorted(
+        name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/"))
+    )
     return [("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names)]
 
 
@@ -27,7 +29,9 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
     timezone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
         choices=_zones,
-        help_text=gettext_lazy("What “tomorrow at three” means to your callers. Pages show times in each viewer's own zone."),
+        help_text=gettext_lazy(
+            "What “tomorrow at three” means to your callers. Pages show times in each viewer's own zone."
+        ),
     )
 
     class Meta:

@@ -23,6 +23,7 @@ from frontend.views.shared import agent_or_404
 
 LIMIT = "40/minute"
 
+
 @require(Role.EDITOR)
 @require_POST
 async def preview(request: Any, pk: UUID) -> HttpResponse:
@@ -32,7 +33,9 @@ async def preview(request: Any, pk: UUID) -> HttpResponse:
     except ratelimit.TooManyRequests as error:
         words = _("That was a lot of listening. Try again in %d seconds.") % error.retry_after
         return HttpResponse(words, status=429, content_type="text/plain; charset=utf-8")
-    text = " ".join(request.POST.get("text", "").split())[:MAX_CHARS] or _("Hello! This is how I sound. How can I help you today?")
+    text = " ".join(request.POST.get("text", "").split())[:MAX_CHARS] or _(
+        "Hello! This is how I sound. How can I help you today?"
+    )
     try:
         sound = await speak(sounds, text)
     except ProviderError as error:

@@ -15,7 +15,9 @@ from agents.models import Agent
 
 def agent_or_404(request: Any, pk: UUID) -> Agent:
     """The organization's own agent; anybody else's is not there."""
-    return get_object_or_404(Agent.objects.owned_by(request.organization).select_related("published"), pk=pk)
+    mine = Agent.objects.owned_by(request.organization).select_related("published")
+    agent: Agent = get_object_or_404(mine, pk=pk)
+    return agent
 
 
 def may(request: Any, role: Role) -> bool:

@@ -68,7 +68,9 @@ def change_role(request: Any, pk: UUID) -> HttpResponse:
     except NotAllowed as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, _("%(who)s is now %(role)s.") % {"who": target.user, "role": Role(wanted).label.lower()})
+        messages.success(
+            request, _("%(who)s is now %(role)s.") % {"who": target.user, "role": Role(wanted).label.lower()}
+        )
     return redirect("frontend:members")
 
 
@@ -104,7 +106,8 @@ def revoke(request: Any, pk: UUID) -> HttpResponse:
 
 def _member(request: Any, pk: UUID) -> Membership:
     everyone = Membership.objects.owned_by(request.organization).select_related("user")
-    return get_object_or_404(everyone, pk=pk)
+    member: Membership = get_object_or_404(everyone, pk=pk)
+    return member
 
 
 def _page(request: Any, form: InviteForm, status: int = 200, **more: Any) -> HttpResponse:
@@ -113,7 +116,11 @@ def _page(request: Any, form: InviteForm, status: int = 200, **more: Any) -> Htt
     form.fields["role"].choices = [(value, label) for value, label, _words in grantable]  # type: ignore[attr-defined]
     can_manage = may(request, Role.ADMIN)
     rows = [
-        {"member": member, "can_change": can_manage and Role(member.role).rank <= rank, "is_me": member.user_id == request.user.pk}
+        {
+            "member": member,
+            "can_change": can_manage and Role(member.role).rank <= rank,
+            "is_me": member.user_id == request.user.pk,
+        }
         for member in Membership.objects.owned_by(request.organization).select_related("user").order_by("created_at")
     ]
     pending = Invitation.objects.owned_by(request.organization).filter(accepted_at=None).order_by("-created_at")

@@ -39,7 +39,12 @@ def publish(request: Any, pk: UUID) -> HttpResponse:
         changes, problems = use_case.unpublished_changes(agent), catalog.problems(request.organization, agent)
     except ValidationError as error:
         changes, problems = [], catalog.findings(error)
-        return render(request, "frontend/agents/_publish.html", {"agent": agent, "problems": problems, "is_broken": True}, status=422)
+        return render(
+            request,
+            "frontend/agents/_publish.html",
+            {"agent": agent, "problems": problems, "is_broken": True},
+            status=422,
+        )
     context = {"agent": agent, "changes": changes, "problems": problems}
     return render(request, "frontend/agents/_publish.html", context)
 

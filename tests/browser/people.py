@@ -44,7 +44,10 @@ def regular(call_count: int = 30) -> User:
         agent = ensure_demo(organization, owner)
         publish.save_draft(agent, {"listens": {"endpointing_ms": 700}})
         publish.publish(agent, owner, "Thinks longer")
-        sounds = {"voice_speed": 1.1, "pronunciations": [{"word": "Nguyen", "sounds_like": "win"}, {"word": "Siobhan", "ipa": "ʃɪˈvɔːn"}]}
+        sounds = {
+            "voice_speed": 1.1,
+            "pronunciations": [{"word": "Nguyen", "sounds_like": "win"}, {"word": "Siobhan", "ipa": "ʃɪˈvɔːn"}],
+        }
         publish.save_draft(agent, {"sounds": sounds, "knows": {"temperature": 0.7}, "does": {"done_message": LONG}})
         publish.create_agent(organization, LONG)
         _calls(organization, agent, owner, call_count)
@@ -62,8 +65,19 @@ def _calls(organization: Any, agent: Any, owner: User, count: int) -> None:
             latency={"p50_ms": 640, "p95_ms": 900, "turns": 2},
         )  # fmt: skip
         if number == count - 1 or number == 0:
-            parts = {"endpointing_ms": 250, "stt_ms": 90, "model_ms": 120, "tts_ms": 150, "transport_ms": 30, "total_ms": 640}
-            said = [("agent", "Hello, how can I help you?", {}), ("caller", "When are you open?", {}), ("agent", LONG, parts)]
+            parts = {
+                "endpointing_ms": 250,
+                "stt_ms": 90,
+                "model_ms": 120,
+                "tts_ms": 150,
+                "transport_ms": 30,
+                "total_ms": 640,
+            }
+            said = [
+                ("agent", "Hello, how can I help you?", {}),
+                ("caller", "When are you open?", {}),
+                ("agent", LONG, parts),
+            ]
             for index, (role, text, latency) in enumerate(said):
                 Turn.objects.create(
                     organization=organization, call=call, index=index, role=role, text=text,

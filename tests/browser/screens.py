@@ -46,7 +46,13 @@ PAGES = (
     "/accounts/logout/",
     "/nothing-is-here/",
 )
-SIGNED_OUT = ("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/sign-in/used/", "/invitations/gone/")
+SIGNED_OUT = (
+    "/accounts/login/",
+    "/accounts/signup/",
+    "/accounts/password/reset/",
+    "/sign-in/used/",
+    "/invitations/gone/",
+)
 SECTIONS = ("says", "sounds", "knows", "does", "listens", "limits", "privacy")
 
 
@@ -99,12 +105,12 @@ def look(page: Page, url: str, to: Path | None = None, expect: Sequence[int] = (
             found.add(f"console: {text}")
 
     def answered(response: object) -> None:
-        request = getattr(response, "request")
-        if getattr(response, "status") >= 400 and request.resource_type != "document":
-            found.add(f"{getattr(response, 'status')} for {request.url}")
+        request = response.request
+        if response.status >= 400 and request.resource_type != "document":
+            found.add(f"{response.status} for {request.url}")
         if request.resource_type == "script":
-            length = getattr(response, "headers").get("content-length", "")
-            scripts[request.url] = int(length) if length.isdigit() else len(getattr(response, "body")())
+            length = response.headers.get("content-length", "")
+            scripts[request.url] = int(length) if length.isdigit() else len(response.body())
 
     def failed(error: object) -> None:
         found.add(f"script error: {error}")
@@ -231,7 +237,12 @@ def main() -> int:
         context.close()
         findings = walk(browser, origin, state, paths, arguments.to)
         findings += walk(
-            browser, origin, None, [path for path in SIGNED_OUT if re.search(arguments.only, path)], arguments.to, "out-"
+            browser,
+            origin,
+            None,
+            [path for path in SIGNED_OUT if re.search(arguments.only, path)],
+            arguments.to,
+            "out-",
         )
     for found in findings:
         print(found.page, *(f"    {problem}" for problem in found.problems), sep="\n")

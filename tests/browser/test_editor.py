@@ -25,7 +25,9 @@ def page(link: str, site: str, browser: Browser) -> Iterator[Page]:
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.append(message.text) if "Content Security Policy" in message.text else None)
+    page.on(
+        "console", lambda message: wrong.append(message.text) if "Content Security Policy" in message.text else None
+    )
     page.goto(f"{site}/agents/")
     page.locator("a.agent-name", has_text="front desk").first.click()
     expect(page.locator("#editor")).to_have_attribute("data-live", "editor")

@@ -30,7 +30,9 @@ def beginners_link(transactional_db: None, site: str) -> str:
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_pages_of_an_organization_at_work(owners_link: str, site: str, browser: Browser, pictures: Path, width: str, theme: str) -> None:
+def test_pages_of_an_organization_at_work(
+    owners_link: str, site: str, browser: Browser, pictures: Path, width: str, theme: str
+) -> None:
     state = sign_in(browser, owners_link)
     context = browser.new_context(storage_state=state)
     paths = pages_of(context.new_page(), site)
@@ -41,7 +43,9 @@ def test_pages_of_an_organization_at_work(owners_link: str, site: str, browser: 
     assert not findings, told(findings)
 
 
-def test_pages_of_an_organization_that_has_just_begun(beginners_link: str, site: str, browser: Browser, pictures: Path) -> None:
+def test_pages_of_an_organization_that_has_just_begun(
+    beginners_link: str, site: str, browser: Browser, pictures: Path
+) -> None:
     state = sign_in(browser, beginners_link)
     context = browser.new_context(storage_state=state)
     paths = pages_of(context.new_page(), site)

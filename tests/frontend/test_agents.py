@@ -45,7 +45,9 @@ def save(client: Client, agent: Agent, group: str, **fields: Any) -> Any:
     data = {f"{group}-{name}": value for name, value in fields.items() if name not in ("force", "touched", "revision")}
     data |= {name: fields[name] for name in ("force", "touched") if name in fields}
     return client.post(
-        address("agent-save", agent, group), {"revision": fields.get("revision", agent.draft_revision), **data}, headers={"HX-Request": "true"}
+        address("agent-save", agent, group),
+        {"revision": fields.get("revision", agent.draft_revision), **data},
+        headers={"HX-Request": "true"},
     )
 
 
@@ -65,7 +67,9 @@ def test_a_strangers_agent_is_not_there(agent: Agent, charlie: Any, client_of: C
 @pytest.mark.parametrize("route", [*WRITE_POST, "agent-save", "agent-reset", "agent-restore"])
 def test_a_stranger_changes_nothing(agent: Agent, charlie: Any, client_of: Clients, route: str) -> None:
     more = {"agent-save": ["says"], "agent-reset": ["says"], "agent-restore": [1]}.get(route, [])
-    response = client_of(charlie).post(address(route, agent, *more), {"revision": 1, "name": "Mine", "knob": "prompt", "force": 1})
+    response = client_of(charlie).post(
+        address(route, agent, *more), {"revision": 1, "name": "Mine", "knob": "prompt", "force": 1}
+    )
     assert response.status_code == 404
     assert fresh(agent).draft == agent.draft
     assert fresh(agent).name == "Reception"
@@ -79,7 +83,9 @@ def test_nobody_is_sent_to_the_sign_in_page(agent: Agent, client_of: Clients, ro
 
 
 @pytest.mark.parametrize("route", [*WRITE_POST, "agent-save", "agent-reset", "agent-restore"])
-def test_an_onlooker_may_change_nothing_and_is_told_what_it_takes(agent: Agent, victor: Any, client_of: Clients, route: str) -> None:
+def test_an_onlooker_may_change_nothing_and_is_told_what_it_takes(
+    agent: Agent, victor: Any, client_of: Clients, route: str
+) -> None:
     more = {"agent-save": ["says"], "agent-reset": ["says"], "agent-restore": [1]}.get(route, [])
     response = client_of(victor).post(address(route, agent, *more), {"revision": 1})
     assert response.status_code == 403
@@ -165,7 +171,9 @@ def test_names_are_never_markup(alice: Any, organization: Any, client_of: Client
 
 
 @pytest.mark.parametrize("section", [*SECTIONS, "nothing", ""])
-def test_the_editor_opens_at_the_section_of_the_address(agent: Agent, alice: Any, client_of: Clients, section: str) -> None:
+def test_the_editor_opens_at_the_section_of_the_address(
+    agent: Agent, alice: Any, client_of: Clients, section: str
+) -> None:
     html = client_of(alice).get(f"{address('agent', agent)}?section={section}").content.decode()
     assert html.count("data-section-form") == len(SECTIONS)
     assert f'data-current="{section if section in SECTIONS else "says"}"' in html
@@ -194,7 +202,9 @@ def test_saving_what_is_there_already_is_no_change(agent: Agent, alice: Any, cli
     assert fresh(agent).draft_revision == 1
 
 
-def test_a_wrong_value_is_explained_at_its_knob_and_the_rest_is_saved(agent: Agent, alice: Any, client_of: Clients) -> None:
+def test_a_wrong_value_is_explained_at_its_knob_and_the_rest_is_saved(
+    agent: Agent, alice: Any, client_of: Clients
+) -> None:
     response = save(client_of(alice), agent, "listens", endpointing_ms="5", barge_in="off")
     html = response.content.decode()
     assert response.status_code == 422
@@ -232,7 +242,9 @@ def test_there_is_no_such_section(agent: Agent, alice: Any, client_of: Clients, 
 def test_one_click_puts_a_knob_back(agent: Agent, alice: Any, client_of: Clients) -> None:
     as_member(publish.save_draft, agent, {"listens": {"endpointing_ms": 900, "barge_in": False}})
     response = client_of(alice).post(
-        address("agent-reset", agent, "listens"), {"knob": "endpointing_ms", "revision": 2}, headers={"HX-Request": "true"}
+        address("agent-reset", agent, "listens"),
+        {"knob": "endpointing_ms", "revision": 2},
+        headers={"HX-Request": "true"},
     )
     assert response.status_code == 200
     assert "back to its default" in json.loads(response["HX-Trigger"])["parley:toast"]["text"]
@@ -334,7 +346,10 @@ def test_an_agent_with_calls_is_not_deleted(agent: Agent, alice: Any, client_of:
     with tenancy.use(agent.organization_id):
         Call.objects.create(organization_id=agent.organization_id, agent=agent, spec=agent.draft)
     client = client_of(alice)
-    assert "Archive it instead" in client.get(address("agent-delete", agent), headers={"HX-Request": "true"}).content.decode()
+    assert (
+        "Archive it instead"
+        in client.get(address("agent-delete", agent), headers={"HX-Request": "true"}).content.decode()
+    )
     assert client.post(address("agent-delete", agent)).status_code == 422
     assert fresh(agent)
 

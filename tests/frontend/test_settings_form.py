@@ -80,7 +80,9 @@ def test_every_knob_of_the_spec_appears_exactly_once() -> None:
 
 @pytest.mark.parametrize("group", SECTIONS)
 def test_every_control_has_a_name_and_ids_are_unique(group: str) -> None:
-    html = re.sub(r"<template>.*?</template>", "", html_of(form_for(group, FULL.model_dump(mode="json")[group])), flags=re.S)
+    html = re.sub(
+        r"<template>.*?</template>", "", html_of(form_for(group, FULL.model_dump(mode="json")[group])), flags=re.S
+    )
     ids = re.findall(r'\bid="([^"]+)"', html)
     assert len(ids) == len(set(ids))
     for name in settings_of(group).model_fields:
@@ -169,7 +171,9 @@ def test_rows_keep_the_order_of_the_page_and_blank_ones_are_left_out() -> None:
     data = QueryDict(mutable=True)
     data["does-collect"] = ""
     for row, key in (("n9", "last_name"), ("r0", "phone")):
-        data.update({f"does-collect-{row}-question": "?", f"does-collect-{row}-key": key, f"does-collect-{row}-type": "text"})
+        data.update(
+            {f"does-collect-{row}-question": "?", f"does-collect-{row}-key": key, f"does-collect-{row}-type": "text"}
+        )
     data.update({"does-collect-n3-question": "", "does-collect-n3-key": "", "does-collect-n3-type": "text"})
     form = form_for("does", {}, data)
     assert form.is_valid(), form.errors
@@ -191,7 +195,9 @@ def test_removing_the_last_row_empties_the_list() -> None:
     assert form.changes == {"collect": []}
 
 
-@pytest.mark.parametrize(("typed", "key"), [("Phone number", "phone_number"), ("  E-mail! ", "e_mail"), ("name", "name"), ("Ünï", "n")])
+@pytest.mark.parametrize(
+    ("typed", "key"), [("Phone number", "phone_number"), ("  E-mail! ", "e_mail"), ("name", "name"), ("Ünï", "n")]
+)
 def test_a_name_becomes_a_key(typed: str, key: str) -> None:
     assert as_key(typed) == key
 

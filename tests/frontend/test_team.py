@@ -29,9 +29,12 @@ def test_nobody_signs_in_first(organization: Any, client_of: Clients, page: str)
 
 
 @pytest.mark.parametrize(
-    ("page", "editor", "viewer"), [("members", 200, 200), ("organization", 200, 200), ("credentials", 403, 403), ("api-keys", 403, 403)]
+    ("page", "editor", "viewer"),
+    [("members", 200, 200), ("organization", 200, 200), ("credentials", 403, 403), ("api-keys", 403, 403)],
 )
-def test_keys_are_for_owners_and_admins(bob: Any, victor: Any, client_of: Clients, page: str, editor: int, viewer: int) -> None:
+def test_keys_are_for_owners_and_admins(
+    bob: Any, victor: Any, client_of: Clients, page: str, editor: int, viewer: int
+) -> None:
     assert client_of(bob).get(reverse(f"frontend:{page}")).status_code == editor
     assert client_of(victor).get(reverse(f"frontend:{page}")).status_code == viewer
 
@@ -48,7 +51,9 @@ def test_the_navigation_shows_only_what_one_may_open(alice: Any, victor: Any, cl
 # --- members
 
 
-def test_an_invitation_is_sent_and_its_link_shown_once(alice: Any, organization: Any, client_of: Clients, mailoutbox: Any) -> None:
+def test_an_invitation_is_sent_and_its_link_shown_once(
+    alice: Any, organization: Any, client_of: Clients, mailoutbox: Any
+) -> None:
     client = client_of(alice)
     response = client.post(reverse("frontend:member-invite"), {"email": "New@Example.com", "role": "editor"})
     link = re.search(r'id="invitation-link"[^>]*value="([^"]+)"', response.content.decode())
@@ -59,8 +64,12 @@ def test_an_invitation_is_sent_and_its_link_shown_once(alice: Any, organization:
     assert "invitation-link" not in later
 
 
-@pytest.mark.parametrize("data", [{"email": "no", "role": "editor"}, {"email": "a@b.co", "role": "king"}, {"role": "editor"}])
-def test_a_wrong_invitation_is_explained(alice: Any, organization: Any, client_of: Clients, data: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "data", [{"email": "no", "role": "editor"}, {"email": "a@b.co", "role": "king"}, {"role": "editor"}]
+)
+def test_a_wrong_invitation_is_explained(
+    alice: Any, organization: Any, client_of: Clients, data: dict[str, str]
+) -> None:
     response = client_of(alice).post(reverse("frontend:member-invite"), data)
     assert response.status_code == 422
     with tenancy.use(organization):
@@ -73,7 +82,9 @@ def test_inviting_a_member_says_that_they_are_one(alice: Any, bob: Any, client_o
 
 
 def test_editors_invite_nobody(bob: Any, client_of: Clients) -> None:
-    assert client_of(bob).post(reverse("frontend:member-invite"), {"email": "a@b.co", "role": "viewer"}).status_code == 403
+    assert (
+        client_of(bob).post(reverse("frontend:member-invite"), {"email": "a@b.co", "role": "viewer"}).status_code == 403
+    )
 
 
 def test_an_invitation_is_taken_back(alice: Any, organization: Any, charlie: Any, client_of: Clients) -> None:
@@ -86,7 +97,9 @@ def test_an_invitation_is_taken_back(alice: Any, organization: Any, charlie: Any
         assert not Invitation.objects.exists()
 
 
-def test_roles_are_changed_by_those_above(alice: Any, bob: Any, charlie: Any, organization: Any, client_of: Clients) -> None:
+def test_roles_are_changed_by_those_above(
+    alice: Any, bob: Any, charlie: Any, organization: Any, client_of: Clients
+) -> None:
     url = reverse("frontend:member-role", args=[members_of(organization)["Bob"].pk])
     assert client_of(bob).post(url, {"role": "owner"}).status_code == 403
     assert client_of(charlie).post(url, {"role": "owner"}).status_code == 404
@@ -112,7 +125,9 @@ def test_a_viewer_may_leave_and_remove_nobody(victor: Any, organization: Any, cl
     assert "Victor" not in members_of(organization)
 
 
-def test_a_person_of_two_organizations_switches(alice: Any, organization: Any, strangers_organization: Any, client_of: Clients) -> None:
+def test_a_person_of_two_organizations_switches(
+    alice: Any, organization: Any, strangers_organization: Any, client_of: Clients
+) -> None:
     with tenancy.use(strangers_organization):
         Membership.objects.create(organization=strangers_organization, user=alice, role=Role.VIEWER)
     client = client_of(alice)
@@ -133,11 +148,15 @@ def test_a_stored_key_is_never_shown_again(alice: Any, organization: Any, client
     assert "••••WXYZ" in html
     assert SECRET not in html
     with tenancy.use(organization):
-        assert credentials.secrets_for(organization, {"Our key": credentials.OWN_ADDRESSES["openai"]}) == {"Our key": SECRET}
+        assert credentials.secrets_for(organization, {"Our key": credentials.OWN_ADDRESSES["openai"]}) == {
+            "Our key": SECRET
+        }
 
 
 def test_a_refused_key_is_not_sent_back(alice: Any, organization: Any, client_of: Clients) -> None:
-    response = client_of(alice).post(reverse("frontend:credentials"), {"name": "", "provider": "openai", "secret": SECRET})
+    response = client_of(alice).post(
+        reverse("frontend:credentials"), {"name": "", "provider": "openai", "secret": SECRET}
+    )
     assert response.status_code == 422
     assert SECRET not in response.content.decode()
 
@@ -186,7 +205,13 @@ def test_an_api_key_is_shown_once_and_works_until_revoked(alice: Any, organizati
 
 
 @pytest.mark.parametrize(
-    "data", [{"name": "x"}, {"name": "x", "scopes": ["everything"]}, {"name": "", "scopes": ["agents:read"]}, {"name": "x", "scopes": ["agents:read"], "expires": "7000"}]
+    "data",
+    [
+        {"name": "x"},
+        {"name": "x", "scopes": ["everything"]},
+        {"name": "", "scopes": ["agents:read"]},
+        {"name": "x", "scopes": ["agents:read"], "expires": "7000"},
+    ],
 )
 def test_a_wrong_api_key_is_not_made(alice: Any, organization: Any, client_of: Clients, data: dict[str, Any]) -> None:
     response = client_of(alice).post(reverse("frontend:api-keys"), data)
@@ -225,9 +250,19 @@ def test_people_name_themselves(alice: Any, organization: Any, client_of: Client
 
 @pytest.mark.parametrize(
     "name",
-    ["account_change_password", "account_email", "mfa_index", "mfa_activate_totp", "account_logout", "account_reauthenticate", "frontend:account"],
+    [
+        "account_change_password",
+        "account_email",
+        "mfa_index",
+        "mfa_activate_totp",
+        "account_logout",
+        "account_reauthenticate",
+        "frontend:account",
+    ],
 )
-def test_the_pages_about_signing_in_are_in_the_shell(alice: Any, organization: Any, client_of: Clients, name: str) -> None:
+def test_the_pages_about_signing_in_are_in_the_shell(
+    alice: Any, organization: Any, client_of: Clients, name: str
+) -> None:
     response = client_of(alice).get(reverse(name), follow=True)
     assert response.status_code == 200
     assert "Parley</title>" in response.content.decode()
@@ -256,7 +291,9 @@ def test_a_form_that_is_too_old_is_explained(alice: Any, organization: Any) -> N
 
 
 @pytest.mark.parametrize("page", ["frontend:agents", "frontend:members", "frontend:account", "account_email"])
-def test_every_script_has_the_pages_nonce_or_is_ours(alice: Any, organization: Any, client_of: Clients, page: str) -> None:
+def test_every_script_has_the_pages_nonce_or_is_ours(
+    alice: Any, organization: Any, client_of: Clients, page: str
+) -> None:
     response = client_of(alice).get(reverse(page))
     nonce = re.search(r"'nonce-([^']+)'", response["Content-Security-Policy"])
     assert nonce
