@@ -47,7 +47,7 @@ function draw(root: HTMLElement, data: PlotData): uPlot {
     scales: { x: { time: data.kind === "moment", range: (_, low, high) => padded(low, high) }, y: { range: (_, _low, high) => [0, Math.max(1, high * 1.1)] } },
     axes: [
       { ...axis, grid: { show: false }, ...(data.kind === "clock" ? { values: (_, at) => at.map((second) => clock(second * 1000)) } : {}) },
-      { ...axis, size: 44, values: (_, at) => at.map((second) => `${Number(second.toFixed(1))} s`) },
+      { ...axis, size: 44, values: (_, at) => at.map((second) => `${Number(second.toFixed(2))} s`) },
     ],
     cursor: { y: false, points: { size: 8 } },
     legend: { show: data.series.length > 1, live: false },
