@@ -77,6 +77,7 @@ def test_cookies_are_out_of_reach_of_scripts_and_of_other_sites(alice: User, org
 @pytest.mark.parametrize(
     ("origin", "accepted"), [(b"https://evil.example", False), (b"http://localhost:8000", True), (None, False)]
 )
+@pytest.mark.django_db
 async def test_websockets_are_for_our_own_pages(origin: bytes | None, accepted: bool, settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["localhost"]
     guard = importlib.import_module("config.asgi").application.application_mapping["websocket"]

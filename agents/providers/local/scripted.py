@@ -17,6 +17,8 @@ from agents.scripted.telling import Heard
 from agents.spec import AgentSpec
 
 _MOST_REVISIONS = 64
+_LONGEST_UTTERANCE = 800
+"""Characters, about a minute of speech. Understanding works on the call worker's loop, so what is handed to it is bounded."""
 
 
 class Embed(Protocol):
@@ -54,7 +56,8 @@ class ScriptedMind:
 
     async def reply(self, utterance: Utterance, conversation: Conversation) -> AsyncIterator[ReplyPart]:
         dialogue = self._prepared()
-        heard = Heard.of(utterance.text, await self._embedder.embed(Heard.texts(utterance.text)))
+        text = utterance.text[-_LONGEST_UTTERANCE:]
+        heard = Heard.of(text, await self._embedder.embed(Heard.texts(text)))
         answer = dialogue.reply(self._state, heard, self._now())
         self._pending[utterance.revision] = answer.state
         if len(self._pending) > _MOST_REVISIONS:
