@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization
 from agents.models import Agent
 from frontend.queries.calls import SIDES, CallFilter
 from telephony.models import Call
+
+# A day near the ends of the calendar has no midnight in some zones.
+_WITHIN = [MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
 
 
 class CallFilterForm(forms.Form):
@@ -23,8 +28,8 @@ class CallFilterForm(forms.Form):
     )
     status = forms.ChoiceField(label=_("State"), required=False)
     side = forms.ChoiceField(label=_("Ended by"), required=False)
-    since = forms.DateField(label=_("From"), required=False)
-    until = forms.DateField(label=_("To"), required=False)
+    since = forms.DateField(label=_("From"), required=False, validators=_WITHIN)
+    until = forms.DateField(label=_("To"), required=False, validators=_WITHIN)
     fault = forms.BooleanField(label=_("Only calls that went wrong"), required=False)
     zone = forms.CharField(required=False, widget=forms.HiddenInput, max_length=64)
 

@@ -44,7 +44,7 @@ def save(request: Any, pk: UUID, group: str) -> HttpResponse:
     agent = agent_or_404(request, pk)
     is_forced = "force" in request.POST
     revision = request.POST.get("revision", "")
-    if not is_forced and not revision.isdigit():
+    if not is_forced and not _is_number(revision):
         return HttpResponseBadRequest(_("Reload the page, then try again."), content_type="text/plain")
     only = request.POST["touched"].split() if "touched" in request.POST else None
     saved = _section(request, agent, group, request.POST, only)
@@ -75,7 +75,7 @@ def reset(request: Any, pk: UUID, group: str) -> HttpResponse:
         raise Http404 from None
     try:
         agent = save_draft(
-            agent, {group: {reset_knob.name: reset_knob.default}}, int(revision) if revision.isdigit() else None
+            agent, {group: {reset_knob.name: reset_knob.default}}, int(revision) if _is_number(revision) else None
         )
     except StaleDraft:
         return with_toast(
@@ -91,6 +91,10 @@ def reset(request: Any, pk: UUID, group: str) -> HttpResponse:
     }
     response = render(request, "frontend/agents/_section.html", context)
     return with_toast(response, _("“%s” is back to its default.") % reset_knob.title)
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) < 10
 
 
 def _section(request: Any, agent: Agent, group: str, data: Any = None, only: list[str] | None = None) -> Section:

@@ -97,6 +97,6 @@ def _versions(agent: Agent) -> Any:
 def _spec(agent: Agent, which: str) -> AgentSpec:
     if which == "draft":
         return use_case.draft_of(agent)
-    if not which.isdigit() or len(which) > 9:
+    if not which.isdecimal() or len(which) > 9:
         raise Http404
     return load(get_object_or_404(_versions(agent), number=int(which)).spec)

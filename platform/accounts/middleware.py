@@ -28,7 +28,10 @@ class OrganizationMiddleware:
         if request.organization is None:
             return self.get_response(request)
         with tenancy.use(request.organization):
-            return self.get_response(request)
+            response = self.get_response(request)
+        # What an organization's pages and answers say stays in no cache, the browser's own included: others use that machine.
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
 
 
 def _identify(request: Any) -> None:

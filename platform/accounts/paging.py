@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from django.db.models import Q, QuerySet
@@ -39,7 +39,8 @@ def page(rows: QuerySet[Any], cursor: str, limit: int) -> tuple[list[Any], str |
 def _decode(cursor: str) -> tuple[datetime, uuid.UUID]:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        moment, pk = text.split(" ")
-        return datetime.fromisoformat(moment), uuid.UUID(pk)
-    except (ValueError, binascii.Error) as error:
+        moment_text, pk = text.split(" ")
+        moment = datetime.fromisoformat(moment_text).astimezone(UTC)
+        return moment, uuid.UUID(pk)
+    except (ValueError, OverflowError, binascii.Error) as error:
         raise BadCursor("This cursor is not one of ours. Start again without it.") from error

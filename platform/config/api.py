@@ -5,7 +5,8 @@ from __future__ import annotations
 import pydantic
 import structlog
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -18,6 +19,7 @@ from accounts.problems import Problem, plain
 from accounts.ratelimit import TooManyRequests
 from agents.validation import plain as in_plain_words
 from agents.validation import problems_of
+from config.errors import UNSTORABLE
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +93,17 @@ def _bad_cursor(request: HttpRequest, error: BadCursor) -> HttpResponse:
 @api.exception_handler(TooManyRequests)
 def _too_many(request: HttpRequest, error: TooManyRequests) -> HttpResponse:
     return plain(429, str(error), headers={"Retry-After": str(error.retry_after)}).response()
+
+
+@api.exception_handler(RequestDataTooBig)
+def _too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    return plain(413, f"A request may be {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes at most.").response()
+
+
+@api.exception_handler(DataError)
+def _not_storable(request: HttpRequest, error: DataError) -> HttpResponse:
+    log.warning("not_storable", path=request.path, error=str(error).splitlines()[0])
+    return plain(400, UNSTORABLE).response()
 
 
 @api.exception_handler(Exception)

@@ -5,12 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import structlog
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views import defaults
 
 from accounts.middleware import API
 from accounts.problems import CONTENT_TYPE, plain
+
+log = structlog.get_logger(__name__)
+
+UNSTORABLE = "It holds something that can't be stored, such as a null character or a number beyond all bounds."
+
+
+class UnstorableMiddleware:
+    """Text with a null in it and numbers past every column's end are the sender's mistake, whichever form let them through."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, DataError):
+            return None
+        log.warning("not_storable", path=request.path, error=str(error).splitlines()[0])
+        return bad_request(request, error)
 
 
 class ApiErrorsMiddleware:

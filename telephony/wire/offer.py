@@ -6,7 +6,9 @@ make an ICE agent send STUN to all of them and stall its loop for seconds. Text 
 
 from __future__ import annotations
 
-import ipaddress
+import re
+
+from egress.addresses import is_private, parse, refusal
 
 MAX_SDP_BYTES = 64 * 1024
 MAX_CANDIDATES = 20
@@ -26,21 +28,22 @@ def is_allowed(candidate: str, *, allow_private: bool) -> bool:
     loopback addresses are left out where the worker's own network is none of the caller's business (``allow_private``).
     """
     parts = candidate.removeprefix("a=").removeprefix("candidate:").split()
-    if len(parts) < 8 or parts[2].lower() != "udp" or not parts[5].isdigit() or not 0 < int(parts[5]) < 65536:
+    if (
+        len(parts) < 8
+        or parts[2].lower() != "udp"
+        or not re.fullmatch(r"[1-9][0-9]{0,4}", parts[5])
+        or int(parts[5]) > 65535
+    ):
+        return False
+    if "%" in parts[4] and not allow_private:  # one of our own interfaces
         return False
     try:
-        address = ipaddress.ip_address(parts[4])
+        address = parse(parts[4])
     except ValueError:
         return False
-    if isinstance(address, ipaddress.IPv6Address):
-        embedded = address.ipv4_mapped or address.sixtofour
-        if embedded is not None or address in ipaddress.ip_network("64:ff9b::/96"):
-            return allow_private and address.ipv4_mapped is None
-    if address.is_loopback or address.is_link_local:
-        return allow_private
-    if address.is_multicast or address.is_unspecified or address.is_reserved:
-        return False
-    return allow_private or address.is_global
+    if refusal(address) is None:
+        return True
+    return allow_private and (is_private(address) or address.is_link_local)
 
 
 def checked(sdp: str, *, allow_private: bool) -> str:
@@ -52,7 +55,8 @@ def checked(sdp: str, *, allow_private: bool) -> str:
         raise BadOffer("The offer is longer than 64 KiB.")
     if sdp.count(_CANDIDATE) > MAX_CANDIDATES:
         raise BadOffer(f"The offer names more than {MAX_CANDIDATES} addresses.")
-    lines = sdp.replace("\r\n", "\n").strip("\n").split("\n")
+    # As the parser behind us splits: a lone carriage return or a form feed would hide a line of its own in one of ours.
+    lines = sdp.strip("\r\n").splitlines()
     if len(lines) > MAX_LINES:
         raise BadOffer(f"The offer has more than {MAX_LINES} lines.")
     if not lines[0].startswith("v=0"):
