@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from agents.collect import email, names, phone, phrase, simple, when
+from agents.collect import emails, names, phone, phrase, simple, when
 from agents.collect.understood import Ask, Understood
 from agents.collect.words import FILLERS, blank, is_correction, tails, word_set, words
 from agents.mind import Value
 from agents.spec import CollectField, FieldType
 
 _READERS = {
-    FieldType.EMAIL: email.understand,
+    FieldType.EMAIL: emails.understand,
     FieldType.PHONE: phone.understand,
     FieldType.DATETIME: when.understand,
     FieldType.CHOICE: simple.understand_choice,
