@@ -224,10 +224,15 @@ class OpenAILLM:
                 return _Failed(ProviderError(f"{where} has trouble of its own (HTTP {status})."))
             case openai.APIStatusError(status_code=status):
                 return _Failed(
-                    ProviderError(f"{where} refused the question (HTTP {status}): {str(error)[:200]}", permanent=True)
+                    ProviderError(f"{where} refused the question (HTTP {status}): {self._said(error)}", permanent=True)
                 )
             case _:
-                return _Failed(ProviderError(f"The model at {where} failed: {str(error)[:200]}"))
+                return _Failed(ProviderError(f"The model at {where} failed: {self._said(error)}"))
+
+    def _said(self, error: Exception) -> str:
+        """The server's words, which end up in the call's row. Some repeat the key they were sent."""
+        key = self._endpoint.api_key
+        return (str(error).replace(key, "…") if key else str(error))[:200]
 
     def _simpler(self, complaint: str) -> Endpoint | None:
         """The same without the option this server complains of; ``None`` if it complains of something else."""

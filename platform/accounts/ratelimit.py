@@ -21,7 +21,14 @@ from limits.strategies import MovingWindowRateLimiter
 log = structlog.get_logger(__name__)
 
 PREFIX = "parley-limits"
-SIGN_IN_PATHS = ("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/accounts/2fa/authenticate/")
+SIGN_IN_PATHS = (
+    "/accounts/login/",
+    "/accounts/signup/",
+    "/accounts/password/",
+    "/accounts/reauthenticate/",
+    "/accounts/2fa/",
+    "/accounts/3rdparty/",
+)
 SIGN_IN_LINKS = ("/sign-in/", "/invitations/")
 
 

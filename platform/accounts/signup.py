@@ -7,6 +7,7 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.signals import user_logged_in, user_signed_up
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.dispatch import receiver
 from django.http import HttpRequest
 
@@ -19,6 +20,16 @@ INVITATION = "invitation"
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return bool(settings.SIGN_UP == "open" or invitations.find(request.session.get(INVITATION, "")))
+
+    def clean_email(self, email: str) -> str:
+        """Where only the invited may sign up, they do with the address that was invited: a link that was passed on opens nothing."""
+        email = super().clean_email(email)
+        if settings.SIGN_UP == "open" or self.request.user.is_authenticated:
+            return email
+        invitation = invitations.find(self.request.session.get(INVITATION, ""))
+        if invitation is None or invitation.email.lower() != email.lower():
+            raise ValidationError("Sign up with the e-mail address that your invitation was sent to.")
+        return email
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return ratelimit.client_address(request)

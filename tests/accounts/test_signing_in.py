@@ -232,3 +232,46 @@ def test_an_organizations_name_can_do_nothing_in_the_mail_or_the_page(
         link = invite(alice, organization, "dora@example.com")
     assert "\n" not in mailoutbox[0].subject
     assert not re.search(r"<script>alert", Client().get(link).content.decode())
+
+
+def test_where_only_the_invited_sign_up_a_link_that_was_passed_on_opens_nothing(
+    alice: User, organization: Organization, settings: Any
+) -> None:
+    settings.SIGN_UP = "invited"
+    with tenancy.use(organization):
+        inviter = Membership.objects.select_related("organization", "user").get(user=alice)
+    _, link = invitations.invite(inviter, "dora@example.com", "viewer")
+    browser = Client()
+    assert browser.get(path(link)).status_code == 200
+    response = sign_up(browser, "mallory@example.com", "Mallory")
+    assert "Sign up with the e-mail address that your invitation was sent to." in response.content.decode()
+    assert not User.objects.filter(email="mallory@example.com").exists()
+    assert sign_up(browser, "Dora@example.com").status_code == 302
+    assert roles_of(User.objects.get(email="dora@example.com")) == {"Bright Smiles": "viewer"}
+
+
+def test_who_lost_the_second_factor_is_helped_by_the_operator(alice: User, organization: Organization) -> None:
+    TOTP.activate(alice, "JBSWY3DPEHPK3PXP")
+    with pytest.raises(CommandError, match="Whose"):
+        call_command("signin_link", remove_second_factor=True)
+    out = StringIO()
+    call_command("signin_link", alice.email, remove_second_factor=True, stdout=out, stderr=StringIO())
+    browser = Client()
+    browser.get(path(out.getvalue().strip()))
+    assert signed_in_as(browser) == alice.email
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/accounts/reauthenticate/",
+        "/accounts/2fa/reauthenticate/",
+        "/accounts/password/change/",
+        "/accounts/2fa/authenticate/",
+    ],
+)
+def test_guessing_goes_no_faster_by_another_door(alice: User, client_of: Browser, settings: Any, address: str) -> None:
+    settings.SIGN_IN_LIMIT = "3/minute"
+    browser = client_of(alice)
+    answers = [browser.post(address, {"password": "x", "code": "000000"}).status_code for _ in range(4)]
+    assert answers[3] == 429 and 429 not in answers[:3]
