@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,18 @@ from agents.speech import STT, TTS, ProviderError
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["LiveAgent", "Problem", "configure", "keys_of", "make", "problems", "status", "warm_up", "weights_dir"]
+__all__ = [
+    "CannotTalk",
+    "LiveAgent",
+    "Problem",
+    "configure",
+    "keys_of",
+    "make",
+    "problems",
+    "status",
+    "warm_up",
+    "weights_dir",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +65,14 @@ class _Configured:
 
 
 _configured = _Configured()
+
+
+class CannotTalk(ProviderError):
+    """One of the three can't be made. ``part``: the "transcriber", the "voice" or the "model"."""
+
+    def __init__(self, part: Kind, message: str) -> None:
+        super().__init__(message, permanent=True)
+        self.part = part
 
 
 def configure(
@@ -114,24 +134,45 @@ def keys_of(spec: AgentSpec) -> dict[str, str]:
 
 
 async def make(spec: AgentSpec, secrets: Mapping[str, str]) -> LiveAgent:
-    """The agent for one call. ``secrets``: credential name → plaintext. Raises ``ProviderError(permanent)`` in plain words.
+    """The agent for one call. ``secrets``: credential name → plaintext. Raises :class:`CannotTalk`, in plain words.
 
     Models that are not loaded yet are loaded now: ``warm_up`` spares the first caller that.
     """
     if faults := problems(spec):
-        raise ProviderError(" ".join(fault.message for fault in faults), permanent=True)
+        raise CannotTalk(_part(faults[0].path), " ".join(fault.message for fault in faults))
     around = _surroundings(secrets)
     hearing, speaking, thinking = (_provider(kind, key) for kind, key, _ in _named(spec))
     if hearing.make_stt is None or speaking.make_tts is None or thinking.make_mind is None:
         raise ProviderError("A vendor offers what it can't make.", permanent=True)
     # One after another: each loads on its model's own thread, or is loaded already.
-    tts = await speaking.make_tts(spec, around)
+    with _making("voice"):
+        tts = await speaking.make_tts(spec, around)
     speaker = Speaker(spec.sounds.pronunciations, language=spec.sounds.language, can_ipa=tts.can_ipa)
     if isinstance(tts, Prepares):
         tts.prepare([speaker.speak(line) for line in static_lines(spec)], speed=spec.sounds.voice_speed)
-    stt = await hearing.make_stt(spec, around)
-    mind = await thinking.make_mind(spec, around)
+    with _making("transcriber"):
+        stt = await hearing.make_stt(spec, around)
+    with _making("model"):
+        mind = await thinking.make_mind(spec, around)
     return LiveAgent(spec, stt, tts, mind, speaker.speak)
+
+
+def _part(path: str) -> Kind:
+    """Which of the three a knob belongs to."""
+    parts: dict[str, Kind] = {"listens": "transcriber", "sounds": "voice"}
+    return parts.get(path.split(".")[0], "model")
+
+
+@contextmanager
+def _making(part: Kind) -> Iterator[None]:
+    """What goes wrong in here is this part's fault."""
+    try:
+        yield
+    except ProviderError as error:
+        raise CannotTalk(part, error.message) from error
+    except Exception as error:
+        logger.exception("The %s could not be made", part)
+        raise CannotTalk(part, f"The {part} could not be made: {error or type(error).__name__}") from error
 
 
 def _provider(kind: Kind, key: str) -> Provider:

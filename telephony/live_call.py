@@ -12,7 +12,7 @@ from typing import Any
 
 from agents import keys, live, spec
 from agents.speech import ProviderError
-from telephony import answer, live_feed, recordings, warmup
+from telephony import answer, ending, live_feed, recordings, warmup
 from telephony.audio.playout import PLAYOUT_RATE_HZ
 from telephony.end_reasons import REASONS
 from telephony.finish import Outcome, end_call
@@ -29,7 +29,16 @@ FEED_SECONDS = 0.05
 MAX_FEED = 400
 END_RETRY_SECONDS = 600
 SETTLE_SECONDS = 5
-CLOSE_SECONDS = 10
+CLOSE_SECONDS = 3
+WRITE_SECONDS = 10
+SESSION_SECONDS = 8
+"""For a session that has decided to end, until it has put everything away."""
+FAREWELL_SECONDS = 6
+"""For the agent's last words, where somebody else than the two of them ends the call."""
+HELD_SECONDS = 25
+"""A call that should be over for longer is nobody's any more, unless its end can't be written."""
+
+FAILED = {"transcriber": "stt_failed", "voice": "tts_failed", "model": "model_failed"}
 
 Reply = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -70,6 +79,11 @@ class LiveCall:
         """Why it ends, where somebody else than the session decided."""
         self._collected: dict[str, Any] = {}
         self._waits_for_consent = False
+        self._is_leaving = False
+        self._held_until: float | None = None
+        """When its end should have been written, once it is over; then its lease is renewed no more."""
+        self._failures: dict[str, str] = {}
+        """What failed, as an end reason, with the vendor's words."""
 
     # -- what others do with it
 
@@ -77,12 +91,26 @@ class LiveCall:
         return self._picture.snapshot()
 
     def hang_up(self, reason: str) -> None:
-        """End it from outside: the caller by signalling, a member, the reaper, or the worker that is stopped."""
+        """End it from outside: the caller by signalling, a member, the reaper, or the worker that is stopped. Where somebody
+        is there to hear it, the agent says goodbye first."""
         self._reason = self._reason or (reason if reason in REASONS else "member_hung_up")
-        if self._session is not None and reason != "caller_hung_up":
-            self._session.hang_up(self._reason)
-        else:
+        if self._session is None or reason == "caller_hung_up":
             self._transport.hang_up()
+        elif reason == "worker_lost":
+            self._session.hang_up(reason)
+        elif not self._is_leaving:
+            self._is_leaving = True
+            self._session.say_goodbye(self._reason)
+            asyncio.get_running_loop().call_later(FAREWELL_SECONDS, self._session.hang_up, self._reason)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is still this worker's: it goes on, or is being ended as it should."""
+        return self._held_until is None or asyncio.get_running_loop().time() < self._held_until
+
+    def _note_end(self) -> None:
+        """From the moment it is over, and again for as long as the database refuses its end."""
+        self._held_until = asyncio.get_running_loop().time() + HELD_SECONDS
 
     async def add_candidate(self, candidate: str, mid: str | None, index: int | None) -> None:
         await self._transport.add_candidate(candidate, mid, index)
@@ -96,10 +124,12 @@ class LiveCall:
         try:
             call = await self._database.run(answer.claim, self._offer.call_id, self._offer.organization, self._worker)
             if call is None:
-                await reply({"type": "call.refused", "reason": "internal_error", "detail": "The call is over already."})
+                # An offer may be delivered twice, and another worker talks already: the caller must not be told otherwise.
+                logger.info("Call %s is somebody else's, or over", self.id)
                 return
             try:
                 reason = await self._talk(call, reply)
+                detail = self._failures.get(reason, "")
             except Refused as error:
                 reason, detail = error.reason, error.detail
                 await reply({"type": "call.refused", "reason": reason, "detail": detail})
@@ -110,6 +140,7 @@ class LiveCall:
             logger.exception("Call %s broke", self.id)
             reason, detail = "internal_error", f"{type(error).__name__}: {error}"
         finally:
+            self._note_end()
             await asyncio.shield(self._wind_up(call, reason, detail, feeding))
 
     async def _talk(self, call: Call, reply: Reply) -> str:
@@ -130,8 +161,7 @@ class LiveCall:
             agent = await making
         finally:
             if not making.done():
-                making.cancel()
-                await asyncio.wait({making})
+                await ending.end({making}, CLOSE_SECONDS)
             elif self._transport.end_reason is not None and not making.cancelled() and making.exception() is None:
                 await making.result().mind.close()  # nobody will talk to it
         await self._database.run(answer.connected, call)
@@ -146,8 +176,26 @@ class LiveCall:
         )
         if self._reason is not None:
             return self._reason
-        reason = await self._session.run()
-        return self._why(reason)
+        return self._why(await self._until_over(self._session))
+
+    async def _until_over(self, session: Session) -> str:
+        """Its reason to end. A part of it that doesn't let go is left behind: the call is over for all others."""
+        running = asyncio.create_task(session.run(), name=f"session of call {self.id}")
+        try:
+            deadline: float | None = None
+            while not running.done():
+                await asyncio.wait({running}, timeout=1)
+                if session.end_reason and deadline is None:
+                    self._note_end()
+                    deadline = asyncio.get_running_loop().time() + SESSION_SECONDS
+                if deadline is not None and asyncio.get_running_loop().time() > deadline:
+                    break
+        finally:
+            left = await ending.end({running}, 0 if running.done() else CLOSE_SECONDS)
+        if left or running.cancelled():
+            self._add_event("session_stuck", {})
+            return session.end_reason or "internal_error"
+        return running.result()
 
     def _why(self, reason: str) -> str:
         """The session knows only that the frames ended; the transport and whoever hung up know why."""
@@ -163,6 +211,8 @@ class LiveCall:
             return await live.make(agent_spec, secrets)
         except keys.NoKey as error:
             raise Refused("model_failed", str(error)) from error
+        except live.CannotTalk as error:
+            raise Refused(FAILED.get(error.part, "internal_error"), error.message) from error
         except ProviderError as error:
             raise Refused("model_failed", error.message) from error
 
@@ -186,7 +236,7 @@ class LiveCall:
 
     async def _wind_up(self, call: Call | None, reason: str, detail: str, feeding: asyncio.Task[None]) -> None:
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 await self._transport.close()
         except Exception:
             logger.warning("The connection of call %s did not close well", self.id, exc_info=True)
@@ -199,7 +249,7 @@ class LiveCall:
         self._is_over = True
         self._feed_wake.set()
         await asyncio.wait({feeding}, timeout=CLOSE_SECONDS)
-        feeding.cancel()
+        await ending.end({feeding}, 1)
         if call is None:
             return
         await self._journal.settle(self.id, SETTLE_SECONDS)
@@ -208,13 +258,14 @@ class LiveCall:
         give_up = loop.time() + END_RETRY_SECONDS
         while True:
             try:
-                async with asyncio.timeout(CLOSE_SECONDS):
+                async with asyncio.timeout(WRITE_SECONDS):
                     await self._database.run(end_call, call, call.organization_id, reason, detail, outcome)
                 return
             except Exception as error:
                 if loop.time() > give_up:
                     logger.error("The end of call %s could not be written: %s", self.id, error)
                     return
+                self._note_end()
                 await asyncio.sleep(1)
 
     # -- what the session tells
@@ -241,6 +292,8 @@ class LiveCall:
             case BargedIn():
                 self._add_event("barge_in", {"turn": event.turn, "heard": event.heard, "after_ms": event.after_ms})
             case Happened():
+                if event.kind == "stage_failed":
+                    self._failures[f"{event.data.get('stage')}_failed"] = str(event.data.get("error", ""))
                 self._add_event(event.kind, dict(event.data))
             case Ended():
                 self._add_event("ended", {"reason": event.reason})

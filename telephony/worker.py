@@ -7,11 +7,11 @@ import contextlib
 import gc
 import logging
 import os
+import re
 import secrets
 import signal
 import socket
 import uuid
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,10 +24,11 @@ from django.conf import settings
 
 import egress
 from agents import live
-from telephony import answer, ice, warmup, worker_status
+from monitoring.loop_lag import LoopLagMonitor
+from telephony import answer, ending, ice, warmup, worker_status
 from telephony.finish import worker_channel
 from telephony.journal import Database, Journal
-from telephony.live_call import LiveCall, Offer
+from telephony.live_call import FAREWELL_SECONDS, LiveCall, Offer
 from telephony.signalling import WORKERS
 from telephony.transports.webrtc import Line
 
@@ -35,29 +36,12 @@ logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 5
 MAX_HOPS = 20
-GOODBYE_SECONDS = 8
-STOP_SECONDS = 3
-"""For what was cancelled: the Valkey client may swallow it."""
-
-
-class LoopLag:
-    """How late the loop is: the worst of the last five seconds."""
-
-    EVERY = 0.05
-
-    def __init__(self) -> None:
-        self._late: deque[float] = deque(maxlen=int(5 / self.EVERY))
-
-    @property
-    def ms(self) -> float:
-        return max(self._late, default=0.0) * 1000
-
-    async def watch(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + self.EVERY
-            await asyncio.sleep(self.EVERY)
-            self._late.append(max(0.0, loop.time() - due))
+WIND_UP_SECONDS = 12
+"""For a call that was cancelled: a little more than its own steps may take together."""
+STOP_SECONDS = 1.0
+"""For each step of the way out, once the last call is over."""
+LAG_SECONDS = 5.0
+BLOCKED_MS = 100
 
 
 @dataclass(slots=True)
@@ -74,16 +58,21 @@ class Options:
 
 
 class CallWorker:
-    """``run`` until ``drain`` (no new calls, live ones finish) or ``stop`` (goodbye now) has come to its end."""
+    """``run`` until ``drain`` (no new calls, live ones finish) or ``stop`` (goodbye now) has come to its end.
 
-    def __init__(self, options: Options | None = None) -> None:
+    ``when_over`` is called when the last call has ended and only the worker's own things are left to be put away.
+    """
+
+    def __init__(self, options: Options | None = None, when_over: Callable[[], None] = lambda: None) -> None:
         self.id = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
         self._options = options or Options()
         self._started_at = datetime.now(UTC)
         self._database = Database()
         self._journal = Journal(self._database)
         self._valkey = redis.asyncio.Redis.from_url(settings.VALKEY_URL, socket_timeout=2, socket_connect_timeout=2)
-        self._lag = LoopLag()
+        self._lag = LoopLagMonitor(window_s=LAG_SECONDS, blocked_ms=BLOCKED_MS, blocked=self._blocked)
+        self._held_up: tuple[float, str] | None = None
+        self._when_over = when_over
         self._running: dict[uuid.UUID, Running] = {}
         self._is_draining = False
         self._drained = asyncio.Event()
@@ -93,30 +82,38 @@ class CallWorker:
     # -- its life
 
     async def run(self) -> None:
-        await self._warm_up()
-        background = [
-            self._lag.watch(),
-            self._journal.run(),
-            self._heartbeats(),
-            self._leases(),
-            self._listen(WORKERS, self._offered, until=self._drained),
-            self._listen(worker_channel(self.id), self._commanded),
-        ]
-        tasks = [asyncio.create_task(work) for work in background]
-        self.ready.set()
-        logger.info("Call worker %s takes up to %d calls", self.id, self._options.capacity)
+        tasks: list[asyncio.Task[None]] = []
         try:
-            await self._until_told()
-            await self._finish_calls()
+            if not await self._warm_up():
+                return
+            async with self._lag:
+                background = [
+                    self._journal.run(),
+                    self._heartbeats(),
+                    self._leases(),
+                    self._listen(WORKERS, self._offered, until=self._drained),
+                    self._listen(worker_channel(self.id), self._commanded),
+                ]
+                tasks = [asyncio.create_task(work) for work in background]
+                self.ready.set()
+                logger.info("Call worker %s takes up to %d calls", self.id, self._options.capacity)
+                await self._until_told()
+                await self._finish_calls()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks, timeout=STOP_SECONDS)
-            await self._journal.flush()
-            with contextlib.suppress(Exception):
+            self._when_over()
+            await self._put_away(tasks)
+
+    async def _put_away(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Each step has its limit, and none keeps the others from being taken."""
+        await ending.end(tasks, STOP_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._journal.flush()
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(STOP_SECONDS / 2):
                 await worker_status.forget(self._valkey, self.id)
                 await self._valkey.aclose()
-            self._database.close()
+        self._database.close()
 
     def drain(self) -> None:
         """No new calls from now on; ``run`` returns when the live ones are over, or at the limit. The second time: now."""
@@ -133,34 +130,47 @@ class CallWorker:
         self._drained.set()
         self._stop_now.set()
 
-    async def _warm_up(self) -> None:
-        """Load the models before anybody can call, and keep the collector away from what will never be garbage."""
+    async def _warm_up(self) -> bool:
+        """Load the models before anybody can call, and keep the collector away from what will never be garbage.
+        False: told to stop meanwhile. A model that is being loaded then is left to the end of the process."""
         live.configure(settings.WEIGHTS_DIR, http_client=egress.client2)
-        await warmup.warm_up()
+        warming, told = asyncio.create_task(warmup.warm_up()), asyncio.create_task(self._drained.wait())
+        try:
+            await asyncio.wait({warming, told}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await ending.end({warming, told}, STOP_SECONDS / 2)
         gc.collect()
         gc.freeze()
+        return not self._drained.is_set()
 
     async def _until_told(self) -> None:
         await self._drained.wait()
         with contextlib.suppress(Exception):
             await self._beat()
-        loop = asyncio.get_running_loop()
-        limit = loop.time() + self._options.drain_limit_s
-        while self._running and loop.time() < limit and not self._stop_now.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.2):
-                    await self._stop_now.wait()
+        if not self._running:
+            return
+        over = asyncio.create_task(self._all_over())
+        stop = asyncio.create_task(self._stop_now.wait())
+        try:
+            limit = self._options.drain_limit_s
+            await asyncio.wait({over, stop}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await ending.end({over, stop}, STOP_SECONDS)
+
+    async def _all_over(self) -> None:
+        while self._running:
+            await asyncio.wait([running.task for running in self._running.values()])
 
     async def _finish_calls(self) -> None:
         for running in list(self._running.values()):
             running.call.hang_up("worker_stopped")
         tasks = [running.task for running in self._running.values()]
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=GOODBYE_SECONDS)
+            _, late = await asyncio.wait(tasks, timeout=FAREWELL_SECONDS + WIND_UP_SECONDS)
             for task in late:
                 task.cancel()
             if late:
-                await asyncio.wait(late, timeout=GOODBYE_SECONDS)
+                await asyncio.wait(late, timeout=WIND_UP_SECONDS)
 
     # -- calls
 
@@ -169,7 +179,7 @@ class CallWorker:
         return (
             not self._is_draining
             and len(self._running) < self._options.capacity
-            and self._lag.ms <= self._options.max_lag_ms
+            and self._lag.now().p99_ms <= self._options.max_lag_ms  # a hiccup is no reason to turn anyone away
         )
 
     async def _offered(self, message: dict[str, Any]) -> None:
@@ -237,13 +247,11 @@ class CallWorker:
                 waiting = {receiving} if stopping is None else {receiving, stopping}
                 try:
                     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                    if not receiving.done():
-                        return
-                    message = receiving.result()
                 finally:
-                    for task in waiting:
-                        task.cancel()
-                    await asyncio.wait(waiting, timeout=STOP_SECONDS)
+                    await ending.end(waiting, STOP_SECONDS)
+                if receiving.cancelled() or not receiving.done():
+                    return
+                message = receiving.result()
                 await handle(message)
             except asyncio.CancelledError:
                 raise
@@ -269,15 +277,28 @@ class CallWorker:
             capacity=self._options.capacity,
             models=live.status(),
             is_draining=self._is_draining,
-            loop_lag_ms=round(self._lag.ms, 1),
-            call_ids=tuple(str(call_id) for call_id in self._running),
+            loop_lag_ms=self._lag.now().p99_ms,
+            blocked_ms=self._held_up[0] if self._held_up else 0.0,
+            blocked_by=self._held_up[1] if self._held_up else "",
+            call_ids=tuple(str(call_id) for call_id in self._held),
         )
         await worker_status.write(self._valkey, status)
+
+    def _blocked(self, stalled_ms: float, stack: str) -> None:
+        """In the monitor's thread: somebody holds the loop, and all calls wait."""
+        where = _culprit(stack)
+        self._held_up = (round(stalled_ms), where)
+        logger.warning("The loop of this worker has been held up for %d ms by %s\n%s", stalled_ms, where, stack)
+
+    @property
+    def _held(self) -> list[uuid.UUID]:
+        """The calls that are still this worker's: one that should be over and isn't is left to the reaper."""
+        return [call_id for call_id, running in self._running.items() if running.call.is_held]
 
     async def _leases(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            calls = list(self._running)
+            calls = self._held
             if not calls:
                 continue
             try:
@@ -287,6 +308,14 @@ class CallWorker:
                         running.call.hang_up("worker_lost")
             except Exception as error:
                 logger.warning("The leases could not be renewed: %s", error)
+
+
+def _culprit(stack: str) -> str:
+    """The line of ours that was at work."""
+    frames = re.findall(r'File "([^"]+)", line (\d+), in (.+)', stack)
+    ours = [frame for frame in frames if "site-packages" not in frame[0] and "/lib/python" not in frame[0]]
+    path, line, name = (ours or frames or [("?", "0", "?")])[-1]
+    return f"{'/'.join(path.split('/')[-2:])}:{line} {name}"
 
 
 def install_signals(worker: CallWorker) -> None:

@@ -31,6 +31,10 @@ class WorkerStatus:
     """model → "loaded", or what is wrong with it."""
     is_draining: bool = False
     loop_lag_ms: float = 0.0
+    """How late the loop was in the worst hundredth of the last seconds."""
+    blocked_ms: float = 0.0
+    """For how long it was held up when it last was, and by which line of code."""
+    blocked_by: str = ""
     call_ids: tuple[str, ...] = ()
 
     @property

@@ -134,6 +134,18 @@ class Session:
         """End it now, from outside. ``reason``: a key of ``telephony.end_reasons.REASONS``. May be called at any time."""
         self._end(reason)
 
+    def say_goodbye(self, reason: str) -> None:
+        """End it from outside after the agent's last words. Who calls this sets a limit to them, and hangs up then."""
+        if self._tasks is None or self._end_reason:
+            self._end(reason)
+        else:
+            self._tell(signals.Dismissed(reason))
+
+    @property
+    def end_reason(self) -> str:
+        """Why it ends, as soon as that is decided; empty before."""
+        return self._end_reason
+
     # ---- in
 
     async def _listen(self) -> None:

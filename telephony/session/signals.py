@@ -73,6 +73,13 @@ class AgentFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class Dismissed:
+    """Somebody outside ends the call, for this reason: say goodbye now."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyFailed:
     """The answer or line broke at ``stage`` and trying again didn't help. What was heard of it stays heard."""
 
@@ -94,6 +101,7 @@ Signal = (
     | AgentAsked
     | AgentEnding
     | AgentFinished
+    | Dismissed
     | ReplyFailed
     | EarLost
 )

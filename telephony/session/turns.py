@@ -39,6 +39,7 @@ from telephony.session.signals import (
     AgentStarted,
     Answered,
     BargeIn,
+    Dismissed,
     DropUtterance,
     EarLost,
     EndTurn,
@@ -140,6 +141,8 @@ class TurnTaker:
                 self._is_ending = True
             case AgentFinished(hang_up):
                 self._on_agent_finished(hang_up)
+            case Dismissed(reason):
+                self._on_dismissed(reason)
             case ReplyFailed(stage):
                 self._on_failure(stage)
             case EarLost():
@@ -230,6 +233,11 @@ class TurnTaker:
             self._end(self._hang_up)
         elif line is Line.CONSENT and self.settings.agent_speaks_first:
             self._say(Line.GREETING)
+
+    def _on_dismissed(self, reason: str) -> None:
+        if self._hang_up and self.agent is not Agent.SILENT:
+            return  # a goodbye is being said already
+        self._take_leave(reason)
 
     def _on_failure(self, stage: Stage) -> None:
         if self._hang_up:
@@ -352,12 +360,15 @@ class TurnTaker:
         is_mid_sentence = self.agent is Agent.SPEAKING and not self.is_hushed and over_ms < 5_000
         if self._hang_up or is_mid_sentence:
             return False
+        self._take_leave("max_duration")
+        return True
+
+    def _take_leave(self, reason: str) -> None:
         if self.caller is not Caller.QUIET:
             self._drop()
         if self.is_hushed:
             self._resume()
-        self._say(Line.GOODBYE, hang_up="max_duration")
-        return True
+        self._say(Line.GOODBYE, hang_up=reason)
 
     # ---- moves
 

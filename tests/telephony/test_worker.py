@@ -13,9 +13,11 @@ from channels.testing import WebsocketCommunicator
 from django.test import AsyncClient
 
 from accounts import tenancy
-from telephony import signalling, tokens, worker_status
+from agents.speech import ProviderError
+from telephony import live_call, signalling, tokens, worker_status
 from telephony.models import Call, CallEvent, Recording, Turn
 from telephony.recordings import absolute
+from tests.telephony import stand_ins
 from tests.telephony.lines import Caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -152,20 +154,40 @@ async def test_without_a_worker_the_caller_is_told(agent: Any, layer: Any, monke
     await caller.close()
 
 
+@pytest.mark.parametrize(
+    ("part", "reason"), [("voice", "tts_failed"), ("transcriber", "stt_failed"), ("model", "model_failed")]
+)
 async def test_an_agent_that_cannot_be_made_is_told_in_words(
-    agent: Any, worker: Any, monkeypatch: pytest.MonkeyPatch
+    agent: Any, worker: Any, monkeypatch: pytest.MonkeyPatch, part: Any, reason: str
 ) -> None:
-    from agents.speech import ProviderError
-    from telephony import live_call
+    from agents import live
 
     async def fail(spec: Any, secrets: Any) -> None:
-        raise ProviderError("The voice is not on this machine.", permanent=True)
+        raise live.CannotTalk(part, f"The {part} is not on this machine.")
 
     caller = Caller()
     async with worker():
         monkeypatch.setattr(live_call.live, "make", fail)
         response = await place(agent, caller)
-    assert response.status_code == 503 and response.json()["detail"] == "The voice is not on this machine."
+    assert response.status_code == 503 and response.json()["detail"] == f"The {part} is not on this machine."
+    call = await row(agent, response.json()["call_id"])
+    assert (call.end_reason, call.end_detail) == (reason, f"The {part} is not on this machine.")
+    await caller.close()
+
+
+async def test_a_voice_that_fails_in_the_call_is_named_with_its_own_words(
+    agent: Any, worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def mute(self: Any, text: str, *, speed: float) -> Any:
+        raise ProviderError("The voice's server answers no more.", permanent=True)
+        yield b""
+
+    monkeypatch.setattr(stand_ins.HummingTTS, "speak", mute)
+    caller = Caller()
+    async with worker():
+        answer = await placed(agent, caller)
+        call = await until(agent, answer["call_id"], "ended")
+    assert (call.end_reason, call.end_detail) == ("tts_failed", "The voice's server answers no more.")
     await caller.close()
 
 

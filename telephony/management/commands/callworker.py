@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from telephony import ending
 from telephony.worker import CallWorker, Options, install_signals
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -32,10 +36,18 @@ class Command(BaseCommand):
             make_loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
         except ImportError:  # Windows
             make_loop = asyncio.new_event_loop
-        with asyncio.Runner(loop_factory=make_loop) as runner:
-            runner.run(self._work(chosen))
+        code = 1
+        try:
+            with asyncio.Runner(loop_factory=make_loop) as runner:
+                runner.run(self._work(chosen))
+                ending.leave(0)
+        except KeyboardInterrupt:
+            code = 130
+        except Exception:
+            logger.exception("The call worker broke")
+        ending.leave(code)
 
     async def _work(self, options: Options) -> None:
-        worker = CallWorker(options)
+        worker = CallWorker(options, when_over=ending.exit_soon)
         install_signals(worker)
         await worker.run()
