@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,17 +19,34 @@ from telephony.models import Call
 
 NOT_ALLOWED, NOT_FOUND = 4403, 4404
 SNAPSHOT_SECONDS = 2
+ASK_AGAIN_SECONDS = 20
 
 
 class _Feed(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     group = ""
+    for_team = True
+    """Watched by a member, who may read what went wrong inside; by a visitor of a web page otherwise."""
 
     async def feed_messages(self, event: dict[str, Any]) -> None:
+        if not await self._still_allowed():
+            await self.close(code=NOT_ALLOWED)
+            return
         for message in event["messages"]:
-            await self.send_json(message)
+            await self.send_json(message if self.for_team else without_details(message))
 
-    async def receive_json(self, content: Any, **kwargs: Any) -> None:
-        """Nothing is asked of us here."""
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
+        """Nothing is asked of us here, so nothing that is sent is even read."""
+
+    member_of: uuid.UUID | None = None
+    """The organization that a member watches by their session; ``None``: a token allows it."""
+    _asked_at = 0.0
+
+    async def _still_allowed(self) -> bool:
+        """Who was taken out or has signed out hears no more, although the socket is open."""
+        if self.member_of is None or time.monotonic() - self._asked_at < ASK_AGAIN_SECONDS:
+            return True
+        self._asked_at = time.monotonic()
+        return await sync_to_async(_is_member)(self.scope, self.member_of)
 
     async def disconnect(self, code: int) -> None:
         if self.group:
@@ -38,6 +56,15 @@ class _Feed(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         """Accepted first: a refused handshake tells a browser nothing, a closed socket tells it not to try again."""
         await self.accept()
         await self.close(code=code)
+
+
+def without_details(message: dict[str, Any]) -> dict[str, Any]:
+    """For a caller who is no member: how the call ended, and not which of our servers said what."""
+    if message.get("type") == "ended":
+        return {**message, "detail": "", "advice": ""}
+    if isinstance(message.get("ended"), dict):
+        return {**message, "ended": without_details(message["ended"])}
+    return message
 
 
 class CallFeed(_Feed):
@@ -51,18 +78,20 @@ class CallFeed(_Feed):
             return
         call, organization = found
         self.group = live_feed.call_group(call_id)
+        self._asked_at = time.monotonic()
         await self.channel_layer.group_add(self.group, self.channel_name)
         await self.accept()
         snapshot = await self._snapshot(call) if call.status == Call.Status.IN_PROGRESS and call.worker else None
         if snapshot is None:
             snapshot = await sync_to_async(live_feed.snapshot_of_rows)(call_id, organization)
-        await self.send_json(snapshot)
+        await self.send_json(snapshot if self.for_team else without_details(snapshot))
 
     async def _find(self, call_id: uuid.UUID) -> tuple[Call, uuid.UUID] | None:
         token = parse_qs(self.scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
         if token:
             try:
-                organizations = [tokens.check_events(token, call_id).organization]
+                claims = tokens.check_events(token, call_id)
+                organizations, self.for_team = [claims.organization], claims.for_team
             except tokens.BadToken:
                 return None
         else:
@@ -73,6 +102,7 @@ class CallFeed(_Feed):
                 with tenancy.use(organization):
                     call = Call.objects.filter(pk=call_id).first()
                     if call is not None:
+                        self.member_of = None if token else organization
                         return call, organization
             return None
 
@@ -105,6 +135,7 @@ class OrganizationFeed(_Feed):
         chosen = str(await sync_to_async(session.get)("organization")) if session is not None else ""
         organization = next((pk for pk in organizations if str(pk) == chosen), organizations[0])
         self.group = live_feed.organization_group(organization)
+        self.member_of, self._asked_at = organization, time.monotonic()
         await self.channel_layer.group_add(self.group, self.channel_name)
         await self.accept()
 
@@ -117,3 +148,11 @@ def _organizations(user: Any) -> list[uuid.UUID]:
         return list(
             Membership.objects.filter(user=user).order_by("created_at").values_list("organization_id", flat=True)
         )
+
+
+def _is_member(scope: dict[str, Any], organization: uuid.UUID) -> bool:
+    session, user = scope.get("session"), scope.get("user")
+    if session is None or user is None or not session.session_key or not session.exists(session.session_key):
+        return False
+    with tenancy.use(organization):
+        return Membership.objects.filter(user_id=user.pk, user__is_active=True).exists()

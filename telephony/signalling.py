@@ -84,13 +84,14 @@ async def offer(request: HttpRequest) -> HttpResponse:
     claims = tokens.check(token)
     await _in_thread(hit, OFFERS_AN_ORGANIZATION, "rtc-offer-organization", str(claims.organization))
     call = await _in_thread(_create, claims, _caller(body.get("metadata")))
-    reply = await _ask_a_worker(call, checked)
+    for_team = claims.use == "draft"
+    reply = await _ask_a_worker(call, checked, for_team)
     return JsonResponse(
         {
             "call_id": str(call.pk),
             "type": "answer",
             "sdp": reply,
-            "events_token": tokens.mint_events(organization=call.organization_id, call=call.pk),
+            "events_token": tokens.mint_events(organization=call.organization_id, call=call.pk, for_team=for_team),
         },
         status=201,
     )
@@ -138,8 +139,12 @@ def _create(claims: tokens.Claims, caller: str) -> Call:
     return create_web_call(claims, caller)
 
 
-async def _ask_a_worker(call: Call, sdp: str) -> str:
-    """The answer of whichever worker takes the call. Raises :class:`Problem`; the call is ended then."""
+async def _ask_a_worker(call: Call, sdp: str, for_team: bool) -> str:
+    """The answer of whichever worker takes the call. Raises :class:`Problem`; the call is ended then.
+
+    What is wrong inside (a server's address, a vendor's complaint) is for the team that tries its draft, and on the call's
+    page. A visitor of a web page is told that it is not their fault.
+    """
     layer = get_channel_layer()
     channel = await layer.new_channel()
     await layer.send(
@@ -161,7 +166,8 @@ async def _ask_a_worker(call: Call, sdp: str) -> str:
     await _in_thread(end_call, call, call.organization_id, reason, str(reply.get("detail", "")))
     known = REASONS.get(reason, REASONS["internal_error"])
     status = 400 if reason == "bad_offer" else 503
-    detail = str(reply.get("detail") or known.advice or "Try again in a moment.")
+    told = reply.get("detail") if for_team or reason == "bad_offer" else ""
+    detail = str(told or (known.advice if for_team else "") or "Try again in a moment.")
     raise Problem(
         status,
         known.words,

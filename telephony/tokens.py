@@ -46,6 +46,8 @@ class EventsClaims:
 
     organization: uuid.UUID
     call: uuid.UUID
+    for_team: bool = False
+    """Whoever has it tries the draft, so may read what went wrong inside. A visitor of a web page may not."""
 
 
 def mint(*, organization: Any, agent: Any, use: Use, member: int | None = None, seconds: int = START_SECONDS) -> str:
@@ -72,14 +74,14 @@ def use_up(claims: Claims) -> None:
         raise BadToken("This call token has been used. Each call needs a new one.")
 
 
-def mint_events(*, organization: Any, call: Any) -> str:
-    return _sign(EVENTS, EVENTS_SECONDS, {"org": _id(organization), "call": _id(call)})
+def mint_events(*, organization: Any, call: Any, for_team: bool = False) -> str:
+    return _sign(EVENTS, EVENTS_SECONDS, {"org": _id(organization), "call": _id(call), "team": for_team})
 
 
 def check_events(token: str, call: Any = None) -> EventsClaims:
     """Raises :class:`BadToken`, also where the token belongs to another call than ``call``."""
     body = _read(EVENTS, token, ["org", "call"])
-    claims = EventsClaims(_uuid(body["org"]), _uuid(body["call"]))
+    claims = EventsClaims(_uuid(body["org"]), _uuid(body["call"]), body.get("team") is True)
     if call is not None and claims.call != _uuid(call):
         raise BadToken("This token belongs to another call.")
     return claims
