@@ -84,6 +84,9 @@ class CallFeed(_Feed):
         snapshot = await self._snapshot(call) if call.status == Call.Status.IN_PROGRESS and call.worker else None
         if snapshot is None:
             snapshot = await sync_to_async(live_feed.snapshot_of_rows)(call_id, organization)
+        if snapshot is None:  # deleted just now
+            await self.close(code=NOT_ALLOWED)
+            return
         await self.send_json(snapshot if self.for_team else without_details(snapshot))
 
     async def _find(self, call_id: uuid.UUID) -> tuple[Call, uuid.UUID] | None:
