@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
@@ -52,30 +53,36 @@ def _changes(old: BaseModel, new: BaseModel, path: str, title: str) -> Iterator[
         if isinstance(after, BaseModel) and isinstance(before, BaseModel):
             yield from _changes(before, after, here, words)
         else:
-            extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-            unit = str(extra.get("unit", ""))
-            yield Change(here, words, _say(before, unit), _say(after, unit))
+            hints = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+            yield Change(here, words, _say(before, hints), _say(after, hints))
 
 
-def _say(value: Any, unit: str = "") -> str:
+def _say(value: Any, hints: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """A value as the form shows it: choices by what they are called, numbers with their unit."""
     match value:
         case bool():
             return "on" if value else "off"
-        case Enum():
-            return str(value.value)
         case None | "" | ():
             return "nothing"
         case tuple():
             return "\n".join(_say(item) for item in value)
         case BaseModel():
-            facts = (
-                f"{field.title or name}: {_say(getattr(value, name))}"
-                for name, field in type(value).model_fields.items()
-                if getattr(value, name) not in ("", (), None)
-            )
-            return "; ".join(facts)
-        case int() | float() if unit:
-            return f"{value:g} {unit}"
-        case float():
-            return f"{value:g}"
-    return str(value)
+            return "; ".join(_facts(value))
+        case int() | float():
+            return f"{value:g} {hints.get('unit', '')}".rstrip()
+    key = str(value.value if isinstance(value, Enum) else value)
+    labels = hints.get("labels")
+    if isinstance(value, Enum) or labels:
+        return str((labels or {}).get(key) or key.replace("_", " ").capitalize())
+    return key
+
+
+def _facts(row: BaseModel) -> Iterator[str]:
+    """What a row of a list says, leaving out what is empty or of no use beside the rest."""
+    for name, field in type(row).model_fields.items():
+        value = getattr(row, name)
+        hints = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        if value in ("", (), None):
+            continue
+        said = ", ".join(_say(item) for item in value) if isinstance(value, tuple) else _say(value, hints)
+        yield f"{field.title or name}: {said}"

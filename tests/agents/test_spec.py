@@ -125,6 +125,35 @@ def test_a_diff_reads_like_the_editor() -> None:
     ]
 
 
+def test_a_diff_calls_choices_what_the_form_calls_them() -> None:
+    old = AgentSpec()
+    new = AgentSpec.model_validate(
+        {
+            **old.model_dump(mode="json"),
+            "says": {"first_speaker": "caller"},
+            "does": {
+                "when_to_collect": "always",
+                "collect": [
+                    {"key": "who", "type": "person", "question": "Who?", "read_back": False},
+                    {"key": "size", "type": "choice", "question": "Which?", "choices": ["Small", "Large"]},
+                ],
+            },
+            "listens": {"barge_in_sensitivity": "low"},
+        }
+    )
+    assert [(c.title, c.before, c.after) for c in diff(old, new)] == [
+        ("Says → Who speaks first", "The agent", "The caller"),
+        (
+            "Does → What to collect",
+            "nothing",
+            "Name: who; Type: A person's name; Question: Who?; Must be answered: on; Read back: off\n"
+            "Name: size; Type: One of these; Question: Which?; Choices: Small, Large; Must be answered: on; Read back: on",
+        ),
+        ("Does → When to ask", "When the caller wants it", "In every call"),
+        ("Listens → How easily", "Medium", "Low"),
+    ]
+
+
 def test_an_unknown_kind_of_error_keeps_pydantics_words() -> None:
     assert plain({"type": "brand_new", "msg": "No."}) == "No."
 
