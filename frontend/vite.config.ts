@@ -1,8 +1,9 @@
 /** Builds the islands and the styles into static/dist, with a manifest for django-vite and one sprite of the icons in use. */
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -40,11 +41,29 @@ function iconSprite(): Plugin {
   };
 }
 
+/** Beside every file its compressed copies, which WhiteNoise sends to browsers that take them. */
+function compressed(): Plugin {
+  const SMALLEST = 1_000; // below it nothing is won
+  return {
+    name: "compressed",
+    writeBundle({ dir }, bundle) {
+      for (const name of Object.keys(bundle)) {
+        if (!/\.(js|css|svg)$/.test(name)) continue;
+        const path = resolve(dir ?? "", name);
+        const content = readFileSync(path);
+        if (content.length < SMALLEST) continue;
+        writeFileSync(`${path}.gz`, gzipSync(content, { level: 9 }));
+        writeFileSync(`${path}.br`, brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: content.length } }));
+      }
+    },
+  };
+}
+
 export default defineConfig({
   root: here,
   base: "./", // chunks find each other beside themselves, whatever the static URL is
   publicDir: false,
-  plugins: [iconSprite()],
+  plugins: [iconSprite(), compressed()],
   build: {
     outDir: "static/dist",
     emptyOutDir: true,
@@ -54,7 +73,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     rolldownOptions: {
       input: { site: "islands/site.ts" },
-      checks: { eval: false }, // htmx has it for hx-on, which htmx.config.allowEval turns off
+      checks: { eval: false, bundlerTimings: false }, // htmx has it for hx-on, which htmx.config.allowEval turns off
     },
   },
 });

@@ -4,6 +4,8 @@
  * save changes those and nothing else, marks wrong controls as such, and asks before leaving with something unsaved.
  */
 
+import { closeDialog } from "./lib/dialog";
+
 type Touched = Map<string, Set<string>>;
 
 export default function mount(editor: HTMLElement): () => void {
@@ -55,9 +57,7 @@ export default function mount(editor: HTMLElement): () => void {
     const link = (event.target as Element).closest<HTMLAnchorElement>("[data-go]");
     if (link) {
       event.preventDefault();
-      const dialog = link.closest(".modal");
-      dialog?.addEventListener("hidden.bs.modal", () => goTo(link.dataset["go"] ?? ""), { once: true });
-      dialog?.querySelector<HTMLElement>("[data-bs-dismiss]")?.click();
+      closeDialog(link, () => goTo(link.dataset["go"] ?? ""));
     } else if ((event.target as Element).closest("[data-load-theirs]")) {
       touched.clear();
       for (const state of editor.querySelectorAll("[data-invalid]")) state.removeAttribute("data-invalid");

@@ -1,22 +1,18 @@
-/** What every page loads: htmx, Tabler's moving parts, the islands and the few behaviours of the shell. */
+/** What every page loads: htmx, menus and dialogs, the islands and the few behaviours of the shell. */
 
 import "../styles/site.css";
 
-import Modal from "bootstrap/js/src/modal.js";
-import Offcanvas from "bootstrap/js/src/offcanvas.js";
 import htmx from "htmx.org";
-import { openMenus } from "./lib/menu";
 import { watchIslands } from "./island";
+import { openDialogs } from "./lib/dialog";
 import { icon } from "./lib/dom";
+import { openMenus } from "./lib/menu";
 
 declare global {
   interface Window {
     htmx: typeof htmx;
   }
 }
-
-// Imported for their data-bs-* behaviour; naming them keeps them in the bundle.
-export const parts = { Modal, Offcanvas };
 
 window.htmx = htmx;
 htmx.config.includeIndicatorStyles = false;
@@ -95,11 +91,6 @@ function applyTheme(): void {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", applyTheme);
 applyTheme();
 
-// A dialog that came as part of a page opens by itself, and goes when it is closed.
-document.addEventListener("htmx:afterSettle", (event) => {
-  const dialog = (event.target as Element).querySelector?.<HTMLElement>(".modal[data-open]");
-  if (dialog) Modal.getOrCreateInstance(dialog).show();
-});
-
+openDialogs();
 openMenus();
 watchIslands();

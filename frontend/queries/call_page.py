@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from frontend.queries.plots import Plot, Values, over_time
 from frontend.queries.waits import Waterfall, clock, percentile, totals, wait_words, waterfall
 from frontend.queries.why import Why, event_words, explain
 from telephony.models import Call, CallEvent, Recording, Turn
@@ -48,12 +49,9 @@ class Waits:
     p95: str
 
     @property
-    def plot(self) -> dict[str, Any]:
-        return {
-            "x": [round(at / 1000, 2) for at, _ in self.points],
-            "kind": "clock",
-            "series": [{"name": "Wait", "colour": "agent", "values": [round(ms / 1000, 3) for _, ms in self.points]}],
-        }
+    def plot(self) -> Plot:
+        row = Values("Wait", "is-typical", [ms / 1000 for _, ms in self.points])
+        return over_time(row, [at / 1000 for at, _ in self.points])
 
 
 @dataclass(frozen=True, slots=True)

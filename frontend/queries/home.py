@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Max, Q, Sum
@@ -16,6 +15,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Organization
 from agents.models import Agent
 from frontend.queries.calls import FAULTS, Ending, ending, midnight
+from frontend.queries.plots import Plot, Values, in_order
 from telephony.models import Call
 
 WAITS_SHOWN = 60
@@ -125,20 +125,15 @@ class RecentWaits:
     calls: Sequence[Call]
 
     @property
-    def plot(self) -> dict[str, Any]:
-        return {
-            "x": [round(call.created_at.timestamp()) for call in self.calls],
-            "kind": "moment",
-            "series": [
-                {
-                    "name": _("Typical wait of the call"),
-                    "colour": "agent",
-                    "line": True,
-                    "values": self._seconds("p50_ms"),
-                },
-                {"name": _("Slow end (95 %)"), "colour": "wait-transport", "values": self._seconds("p95_ms")},
-            ],
-        }
+    def plot(self) -> Plot:
+        words = [str(call.agent) for call in self.calls]
+        typical = Values(_("Typical wait of the call"), "is-typical", self._seconds("p50_ms"), is_line=True)
+        return in_order([typical, Values(_("Slow end (95 %)"), "is-slow", self._seconds("p95_ms"))], words)
+
+    @property
+    def ends(self) -> list[datetime]:
+        """When the oldest and the newest of them came in."""
+        return [call.created_at for call in (*self.calls[:1], *self.calls[1:][-1:])]
 
     def _seconds(self, key: str) -> list[float | None]:
         return [round(ms / 1000, 3) if (ms := call.latency.get(key)) is not None else None for call in self.calls]

@@ -61,7 +61,7 @@ def _calls(organization: Any, agent: Any, owner: User, count: int) -> None:
             organization=organization, agent=agent, version=agent.published, spec=agent.draft, status="ended",
             end_reason=("caller_goodbye", "silence", "worker_lost")[number % 3], started_by=owner,
             answered_at=now - timedelta(hours=number), ended_at=now - timedelta(hours=number, minutes=-2),
-            duration_ms=120_000, collected={"name": {"value": "Ada Lovelace"}} if number % 2 else {},
+            duration_ms=120_000, collected={"name": "Ada Lovelace", "phone": None} if number % 2 else {},
             latency={"p50_ms": 640, "p95_ms": 900, "turns": 2},
         )  # fmt: skip
         if number == count - 1 or number == 0:

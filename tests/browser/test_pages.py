@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.people import beginner, link_for, regular
-from tests.browser.screens import SIGNED_OUT, THEMES, WIDTHS, Findings, pages_of, sign_in, walk
+from tests.browser.screens import SIGNED_OUT, WIDTHS, Findings, pages_of, sign_in, walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 
@@ -28,10 +28,9 @@ def beginners_link(transactional_db: None, site: str) -> str:
     return link_for(beginner(), site)
 
 
-@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_pages_of_an_organization_at_work(
-    owners_link: str, site: str, browser: Browser, pictures: Path, width: str, theme: str
+    owners_link: str, site: str, browser: Browser, pictures: Path, width: str
 ) -> None:
     state = sign_in(browser, owners_link)
     context = browser.new_context(storage_state=state)
@@ -39,7 +38,7 @@ def test_pages_of_an_organization_at_work(
     context.close()
     assert any("?section=" in path for path in paths)
     assert any(path.startswith("/calls/") and len(path) > 20 for path in paths)
-    findings = walk(browser, site, state, paths, pictures, widths=[width], themes=[theme])
+    findings = walk(browser, site, state, paths, pictures, widths=[width])
     assert not findings, told(findings)
 
 

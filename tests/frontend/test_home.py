@@ -102,7 +102,10 @@ def test_waits_of_the_last_calls_are_plotted_and_listed(organization: Any, alice
     call_of(agent, at=now)
     with tenancy.use(organization):
         plot = home.recent_waits(organization).plot
-    assert [series["values"] for series in plot["series"]] == [[0.7, 0.5], [1.2, 0.8]]
+    assert [[dot.words.rpartition(": ")[2] for dot in series.dots] for series in plot.series] == [
+        ["0.70 s", "0.50 s"],
+        ["1.20 s", "0.80 s"],
+    ]
     page = client_of(alice).get("/").content.decode()
     assert "1.2 s" in page
 
