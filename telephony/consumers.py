@@ -13,11 +13,14 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 from accounts import tenancy
 from accounts.models import Membership
+from monitoring import health
 from telephony import live_feed, tokens
 from telephony.finish import worker_channel
 from telephony.models import Call
 
 NOT_ALLOWED, NOT_FOUND = 4403, 4404
+RESTARTING = 1012
+"""Of RFC 6455's registry: come again, to another process."""
 SNAPSHOT_SECONDS = 2
 ASK_AGAIN_SECONDS = 20
 
@@ -36,6 +39,21 @@ class _Feed(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
         """Nothing is asked of us here, so nothing that is sent is even read."""
+
+    async def websocket_connect(self, message: dict[str, Any]) -> None:
+        loop = asyncio.get_running_loop()
+        self._stay = health.when_draining(lambda: loop.call_soon_threadsafe(self._move_on))
+        await super().websocket_connect(message)
+        if health.is_draining():
+            self._move_on()
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        self._stay()
+        await super().websocket_disconnect(message)
+
+    def _move_on(self) -> None:
+        self._stay()
+        self._closing = asyncio.create_task(self.close(code=RESTARTING))
 
     member_of: uuid.UUID | None = None
     """The organization that a member watches by their session; ``None``: a token allows it."""

@@ -17,11 +17,20 @@ from django.db import connections
 log = structlog.get_logger(__name__)
 
 _draining = threading.Event()
+_told_when_draining: set[Callable[[], object]] = set()
 
 
 def drain() -> None:
-    """From now on this process is not ready. Work that it has goes on."""
+    """From now on this process is not ready. Requests that it has go on; live feeds are told to look elsewhere."""
     _draining.set()
+    for tell in tuple(_told_when_draining):
+        tell()
+
+
+def when_draining(tell: Callable[[], object]) -> Callable[[], None]:
+    """Call ``tell`` once this process drains, from whichever code was running then. Returns what takes that back."""
+    _told_when_draining.add(tell)
+    return lambda: _told_when_draining.discard(tell)
 
 
 def is_draining() -> bool:

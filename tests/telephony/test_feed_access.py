@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
 import uuid
 from typing import Any
@@ -13,6 +16,7 @@ from django.test import Client
 
 from accounts import tenancy
 from accounts.models import Membership, User
+from monitoring import health
 from telephony import consumers, live_feed, tokens
 from telephony.models import Call
 from telephony.routing import websocket_urlpatterns
@@ -185,3 +189,24 @@ async def _organization_of(user: User) -> Any:
             return Membership.objects.get(user=user).organization_id
 
     return await sync_to_async(find)()
+
+
+async def test_a_draining_process_sends_its_feeds_to_another(
+    call: Call, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_draining", threading.Event())
+    monkeypatch.setattr(health, "_told_when_draining", set())
+    session = await sync_to_async(cookie_of)(alice)
+    open_before, gone_before = socket("/ws/live/", session), socket("/ws/live/", session)
+    for it in (open_before, gone_before):
+        assert (await it.connect())[0]
+    await gone_before.disconnect()
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert await open_before.receive_output(3) == {"type": "websocket.close", "code": 1012}
+    await open_before.disconnect()
+    assert not health._told_when_draining, "nothing is kept of sockets that are gone"
+    assert "process" in await sync_to_async(health.problems)()
+    late = socket("/ws/live/", session)
+    assert (await late.connect())[0]
+    assert await late.receive_output(3) == {"type": "websocket.close", "code": 1012}
+    await late.disconnect()
