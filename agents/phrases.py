@@ -138,6 +138,30 @@ class PhraseSplitter:
         return None
 
 
+_LINKS = _words(
+    """
+    and but or so because that which when if from with at on in for until while where who
+    """
+)
+"""Speech may take a breath before these."""
+_NUMBERS = _words("hundred thousand million")
+
+
+def opening(text: str) -> str:
+    """The first four to nine words of a text that begins with many words and no comma, up to where a speaker may take a breath;
+    empty where there is no such place. Said first, they let sound start early."""
+    clause = re.split(r"[,;:.!?…—–]", text, maxsplit=1)[0]
+    words = list(re.finditer(r"\S+", clause))
+    if len(words) < FIRST_WORDS or "[[" in clause:
+        return ""
+    for number in (7, 6, 5, 4, 8, 9):
+        if number <= len(words) - 3 and words[number].group().lower() in _LINKS:
+            before = words[number - 1].group().lower()
+            if before not in _NUMBERS and before not in _LINKS:
+                return text[: words[number].start()].rstrip()
+    return ""
+
+
 def _belongs(one: str, other: str) -> bool:
     """Would a cut between these two words be inside a number, a time, a name?"""
     if one[-1:].isdigit() or one[:1].isdigit():

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from agents.pronunciation import Speaker
 from agents.providers.local import piper
 from telephony.phone import Exchange, TerminalPhone
 from telephony.phone_audio import RATE_HZ, Samples, read_audio, resampled
@@ -49,9 +50,10 @@ async def prepare(lines: Sequence[Line], voice: Path) -> list[Samples]:
 
 
 async def spoken(text: str, voice: Path) -> Samples:
-    """Words in Piper's voice, with a breath of silence before and after."""
+    """Words in Piper's voice, with a breath of silence before and after. Numbers are said as people say them."""
     tts = piper.PiperTTS(piper.shared(voice))
-    pcm = b"".join([piece async for piece in tts.speak(text, speed=1.0)])
+    said = Speaker((), language="en-US", can_ipa=tts.can_ipa).speak(text)
+    pcm = b"".join([piece async for piece in tts.speak(said, speed=1.0)])
     breath = np.zeros(RATE_HZ // 10, np.int16)
     return np.concatenate([breath, resampled(pcm, tts.rate_hz), breath])
 

@@ -110,6 +110,7 @@ _ASIDE = re.compile(r"[\[(*♪][^\])*♪]*[\])*♪]?")
 _NOT_WORD = re.compile(r"[^\w'@]+")
 _ENDS = re.compile(r"[.?!。？！]['\")»”]*$")
 _TRAILS_OFF = re.compile(r"(\.{2,}|…|[,;:–—-])\s*$")
+_ADDRESS = re.compile(r"(@|\bat\b).+(\.|\bdot\b|\bpunkt\b|\bpunto\b|\bpoint\b)\s*\w{2,}")
 _PHONE_DIGITS = 10
 _PIECEWISE = {FieldType.PHONE: "phone", FieldType.EMAIL: "email", FieldType.NUMBER: "number"}
 
@@ -153,9 +154,11 @@ def ending_of(text: str, language: str, *, expects: str | None = None) -> Ending
         digits = sum(map(str.isdigit, text)) + sum(word in table.digits for word in words)
         if 1 < digits < _PHONE_DIGITS:  # one may be the word "one"
             return Ending.OPEN
-    elif expects == "email" and not re.search(
-        r"(@|\bat\b).+(\.|\bdot\b|\bpunkt\b|\bpunto\b|\bpoint\b)\s*\w{2,}", text.lower()
-    ):
+        if digits >= _PHONE_DIGITS:
+            return Ending.COMPLETE
+    elif expects == "email":
+        if _ADDRESS.search(text.lower()):
+            return Ending.COMPLETE
         return Ending.OPEN if len(words) > 1 or len(words[0]) == 1 else Ending.UNSURE
     elif words[-1].isdigit() and expects == "number":
         return Ending.UNSURE

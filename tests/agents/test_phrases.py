@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from agents.phrases import PhraseSplitter
+from agents.phrases import PhraseSplitter, opening
 
 
 def split(text: str, size: int = 1) -> list[str]:
@@ -89,3 +89,23 @@ def test_the_phrases_are_the_text_however_it_comes(seed: int) -> None:
         ragged += splitter.push(rest[:size])
         rest = rest[size:]
     assert " ".join(ragged + splitter.flush()) == " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "begin"),
+    [
+        ("A check-up costs eighty dollars and takes about half an hour.", "A check-up costs eighty dollars"),
+        (
+            "We are open Monday to Friday from eight in the morning to five, and on Saturday.",
+            "We are open Monday to Friday",
+        ),
+        ("A filling costs three hundred and fifty dollars every single time you come.", ""),
+        ("A filling costs one hundred dollars on most days of the week.", "A filling costs one hundred dollars"),
+        ("You can pay by cash, by card, or in monthly instalments.", ""),
+        ("We speak English and Spanish.", ""),
+        ("You can cancel or move an appointment free of charge up to twenty-four hours before.", ""),
+        ("", ""),
+    ],
+)
+def test_a_long_clause_is_begun_where_a_speaker_may_breathe(text: str, begin: str) -> None:
+    assert opening(text) == begin

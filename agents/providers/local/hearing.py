@@ -7,6 +7,7 @@ sound's level and the model's own doubts.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,8 +27,21 @@ SAID_TO_SILENCE = frozenset(
     }
 )  # fmt: skip
 
+SAID_TO_NOISE = ("i", "i'm", "you", "so", "the")
+"""What its sentences about noise begin with, when it half knows that nobody spoke."""
+PAST_THE_END_S = 0.2
+"""Whisper's times are rough: a segment that begins this shortly before the end of the sound was not said in it."""
+
 _BRACKETED = re.compile(r"[\[(*♪][^\])*♪]*[\])*♪]")
 _SPACES = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of words, and where in the sound the model says they begin."""
+
+    start_s: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +50,7 @@ class Guess:
 
     text: str
     log_probability: float
-    """Average over its tokens."""
+    """Average over its tokens, timestamps among them: a single word said aloud may be at -1.4, as noise is."""
     no_speech: float
     peak_rms: float
     seconds: float
@@ -58,11 +72,37 @@ def believed(guess: Guess) -> str:
     bare = text.lower().strip(" .,!?-…")
     if not bare or guess.peak_rms < SILENT_RMS:
         return ""
-    if guess.log_probability < -1.4 or (guess.log_probability < -1.0 and guess.no_speech > 0.5):
+    if guess.log_probability < -1.7 or (
+        guess.log_probability < -1.2 and guess.no_speech > 0.5 and bare.split()[0] in SAID_TO_NOISE
+    ):
         return ""
     if bare in SAID_TO_SILENCE and (guess.peak_rms < QUIET_RMS or guess.no_speech > 0.6):
         return ""
     return without_loops(text)
+
+
+def is_past_the_end(times: Sequence[float], seconds: float) -> bool:
+    """Has the model come to the end of the sound, though it goes on? ``times``: all it wrote, the first one a beginning."""
+    return any(time >= seconds - PAST_THE_END_S for time in times[1:])
+
+
+def said_once(segments: Sequence[Segment], seconds: float) -> str:
+    """The words without those that the model says again after it has finished: they begin where the sound is over, or repeat
+    the stretch before them."""
+    kept: list[Segment] = []
+    for segment in segments:
+        words = _bare(segment.text)
+        if kept and segment.start_s >= seconds - PAST_THE_END_S:
+            break
+        is_digit = len(words) == 1 and len(words[0]) == 1
+        if kept and not is_digit and words == _bare(kept[-1].text)[: len(words)]:
+            break
+        kept.append(segment)
+    return "".join(segment.text for segment in kept)
+
+
+def _bare(text: str) -> list[str]:
+    return [word.strip(".,!?") for word in text.lower().split()]
 
 
 def without_loops(text: str) -> str:
@@ -71,7 +111,7 @@ def without_loops(text: str) -> str:
     A caller may well repeat themselves ("no, no, no", "five five five"), so words and short phrases may come a few times.
     """
     words = text.split()
-    bare = [word.lower().strip(".,!?") for word in words]
+    bare = _bare(text)
     for length in range(1, len(words) // 2 + 1):
         allowed = 6 if length == 1 else 3 if length < 4 else 1
         start = 0
@@ -89,5 +129,10 @@ def without_loops(text: str) -> str:
 
 
 def most_tokens(seconds: float) -> int:
-    """How many tokens speech of this length can have: fast talk is about six a second."""
-    return min(200, 8 + round(7 * seconds))
+    """How many tokens speech of this length can have: fast talk is about six a second, and two a segment are timestamps."""
+    return min(200, 12 + round(7 * seconds))
+
+
+def likely_tokens(seconds: float) -> int:
+    """How many it has as a rule: decoding goes so far before it looks whether the rest was said at all."""
+    return 5 + round(4.5 * seconds)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from agents.phrases import opening
 from agents.providers.local.model_thread import ModelThread, Ticket
 from agents.providers.offers import Offer, Provider, Surroundings
 from agents.spec import AgentSpec
@@ -40,6 +41,8 @@ CACHED_TEXT_MAX = 400
 """Longer texts aren't kept: they hardly come twice."""
 LEAD_MS = 15
 PAUSE_AFTER_CLAUSE_MS = 110
+PAUSE_FOR_BREATH_MS = 40
+"""Inside a clause that was cut so that sound starts early."""
 PAUSE_AFTER_SENTENCE_MS = 240
 AUDIBLE = 0.012
 """Of full scale: what is softer at the ends is cut as silence."""
@@ -133,11 +136,16 @@ class Voice:
     def close(self) -> None:
         self._thread.close()
 
-    def pieces(self, text: str) -> list[tuple[list[int], int]]:
-        """(phoneme ids, pause after in ms) of each piece. On the voice's thread."""
+    def pieces(self, text: str, *, is_awaited: bool = False) -> list[tuple[list[int], int]]:
+        """(phoneme ids, pause after in ms) of each piece. On the voice's thread. ``is_awaited``: somebody hears nothing until
+        the first one is made, so a long clause is begun with its first few words."""
         self.load()
         assert self._voice is not None
-        return self._pieces(self._voice, text)
+        begin = opening(text) if is_awaited else ""
+        if not begin:
+            return self._pieces(self._voice, text)
+        first = self._pieces(self._voice, begin + ",")  # the voice stays up, as before a comma
+        return [(ids, PAUSE_FOR_BREATH_MS) for ids, _ in first] + self._pieces(self._voice, text[len(begin) :].strip())
 
     def sound(self, ids: list[int], pause_ms: int, speed: float) -> bytes:
         """PCM of one piece: no silence before it, the pause that belongs behind it. On the voice's thread."""
@@ -241,7 +249,7 @@ class _Work:
 
     def _make_next(self) -> None:
         if self._left is None:
-            self._left = self._voice.pieces(self._text)
+            self._left = self._voice.pieces(self._text, is_awaited=self._loop is not None)
         if self._left:
             ids, pause_ms = self._left.pop(0)
             pcm = self._voice.sound(ids, pause_ms, self._speed)

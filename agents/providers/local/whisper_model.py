@@ -8,7 +8,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from agents.providers.local.hearing import Guess, believed, most_tokens, peak_rms
+from agents.providers.local.hearing import (
+    Guess,
+    Segment,
+    believed,
+    is_past_the_end,
+    likely_tokens,
+    most_tokens,
+    peak_rms,
+    said_once,
+)
 from agents.providers.local.mel import log_mel
 from agents.speech import ProviderError
 
@@ -20,6 +29,10 @@ SHORTEST_MS = 1_600
 INTERIM_STEP_TOKENS = 8
 """How many tokens an interim decodes before it looks whether a final waits (about 70 ms)."""
 MAX_PROMPT_TOKENS = 80
+TIMESTAMP_S = 0.02
+"""What one timestamp token is worth."""
+TIMESTAMPS_COST = 0.4
+"""How much the average log probability of right words is lower for the timestamps among them, which are rough guesses."""
 
 _CODES = """
 en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg lt la mi
@@ -45,7 +58,8 @@ class WhisperModel:
             str(folder), device="cpu", compute_type="int8", inter_threads=1, intra_threads=1
         )
         self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._end = self._id("<|endoftext|>")
+        self._end = self._must("<|endoftext|>")
+        self._first_timestamp = self._must("<|notimestamps|>") + 1
 
     def _id(self, token: str) -> int | None:
         found: int | None = self._tokenizer.token_to_id(token)
@@ -55,12 +69,16 @@ class WhisperModel:
         return self._id(f"<|{language}|>") is not None
 
     def prompt(self, language: str, keywords: tuple[str, ...]) -> list[int]:
-        """What decoding starts from: words to expect, then language and task."""
+        """What decoding starts from: words to expect, then language and task.
+
+        With timestamps, though nobody reads them: over a sound shorter than the 30 s it was trained on, Whisper does not know
+        that it has finished and says everything again, but then it writes that this was said after the end of the sound.
+        """
         start: list[int] = []
         if keywords:
             words = self._tokenizer.encode(" " + ", ".join(keywords) + ".", add_special_tokens=False).ids
             start = [self._must("<|startofprev|>"), *words[:MAX_PROMPT_TOKENS]]
-        task = ("<|startoftranscript|>", f"<|{language}|>", "<|transcribe|>", "<|notimestamps|>")
+        task = ("<|startoftranscript|>", f"<|{language}|>", "<|transcribe|>")
         return start + [self._must(token) for token in task]
 
     def _must(self, token: str) -> int:
@@ -83,7 +101,8 @@ class WhisperModel:
         while len(tokens) < limit:
             if stop is not None and stop():
                 return None
-            until = limit if stop is None else min(limit, len(tokens) + INTERIM_STEP_TOKENS)
+            step = INTERIM_STEP_TOKENS if stop is not None else likely_tokens(seconds)
+            until = min(limit, len(tokens) + step)
             # CTranslate2 counts what is given as decoded so far, and lets the text have half of ``max_length``.
             result = self._model.generate(
                 encoded, [prompt + tokens], beam_size=1, max_length=max(2 * until, len(prompt) + until),
@@ -92,7 +111,22 @@ class WhisperModel:
             score = result.scores[0]
             no_speech = no_speech or result.no_speech_prob
             tokens = result.sequences_ids[0]
-            if len(tokens) < until:
+            if len(tokens) < until or is_past_the_end(self._times(tokens), seconds):
                 break
-        text = self._tokenizer.decode([token for token in tokens if self._end is None or token < self._end])
-        return believed(Guess(text, score, no_speech, level, seconds)), float(np.exp(score))
+        text = said_once(self._segments(tokens), seconds)
+        return believed(Guess(text, score, no_speech, level, seconds)), float(np.exp(min(0.0, score + TIMESTAMPS_COST)))
+
+    def _time(self, token: int) -> float | None:
+        return (token - self._first_timestamp) * TIMESTAMP_S if token >= self._first_timestamp else None
+
+    def _times(self, tokens: list[int]) -> list[float]:
+        return [time for token in tokens if (time := self._time(token)) is not None]
+
+    def _segments(self, tokens: list[int]) -> list[Segment]:
+        segments: list[tuple[float, list[int]]] = [(0.0, [])]
+        for token in tokens:
+            if (time := self._time(token)) is not None:
+                segments.append((time, []))
+            elif token < self._end:
+                segments[-1][1].append(token)
+        return [Segment(start, self._tokenizer.decode(ids)) for start, ids in segments if ids]
