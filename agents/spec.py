@@ -178,13 +178,13 @@ class Knows(Settings):
         "",
         max_length=500,
         title="Address of the model",
-        pattern=r"^(https?://.+)?$",
+        pattern=r"^(https?://[^\s@?#\\]+)?$",
         description="Base URL of any OpenAI-compatible server. Leave empty for api.openai.com.",
         json_schema_extra=hint(
             placeholder="https://api.openai.com/v1",
             term="base URL",
             unless=("model", "scripted"),
-            shape="Start with http:// or https://.",
+            shape="Start with http:// or https://. Leave out user name, password and question mark: a key is stored by itself.",
         ),
     )
     model_name: str = Field(

@@ -12,14 +12,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 
-from accounts import tenancy, vault
+from accounts import ratelimit, tenancy, vault
 from accounts.middleware import API
 from accounts.models import ApiKey, IdempotentReply
-from accounts.problems import Problem
+from accounts.problems import Problem, plain
 
 KEPT_FOR = timedelta(hours=24)
 LONGEST = 255
@@ -51,6 +52,11 @@ class IdempotencyMiddleware:
             earlier.delete()
             earlier = None
         if earlier:
+            # No operation runs that would count it.
+            try:
+                ratelimit.hit(settings.API_LIMIT, "api", str(api_key.pk))
+            except ratelimit.TooManyRequests as error:
+                return plain(429, str(error), headers={"Retry-After": str(error.retry_after)}).response()
             if earlier.fingerprint != fingerprint:
                 return Problem(
                     422, "Idempotency-Key used", "It was used for another request. Use a new one."

@@ -96,6 +96,28 @@ def test_an_idempotency_key_that_is_none(api: Callable[..., Any], key: str) -> N
     assert api("POST", "/agents", b'{"name": "x"}', **{"Idempotency-Key": key}).status_code in (201, 400)
 
 
+def test_repeating_a_request_is_no_way_around_the_limit(api: Callable[..., Any], settings: Any) -> None:
+    settings.API_LIMIT = "3/minute"
+    answers = [api("POST", "/agents", b'{"name": "x"}', **{"Idempotency-Key": "k"}) for _ in range(4)]
+    assert [response.status_code for response in answers] == [201, 201, 201, 429]
+    assert answers[3]["Retry-After"] and answers[3].json()["detail"]
+
+
+def test_an_answer_is_repeated_to_its_own_key_only(
+    organization: Organization, strangers_organization: Organization
+) -> None:
+    ids = set()
+    for owner, scopes in ((organization, ALL), (organization, ALL), (strangers_organization, ALL)):
+        _, bearer = keys.issue(owner, "k", scopes, None, None)
+        headers = {"Authorization": f"Bearer {bearer}", "Idempotency-Key": "same"}
+        ids.add(
+            Client()
+            .post("/api/v1/agents", {"name": "x"}, content_type="application/json", headers=headers)
+            .json()["id"]
+        )
+    assert len(ids) == 3
+
+
 # --- pages
 
 

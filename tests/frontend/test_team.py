@@ -153,6 +153,25 @@ def test_a_stored_key_is_never_shown_again(alice: Any, organization: Any, client
         }
 
 
+def test_a_key_says_where_it_is_sent(alice: Any, organization: Any, client_of: Clients) -> None:
+    client, url = client_of(alice), reverse("frontend:credentials")
+    client.post(url, {"name": "Our key", "provider": "openai", "secret": SECRET})
+    client.post(
+        url, {"name": "Local", "provider": "openai", "secret": SECRET, "address": "http://llm.internal:11434/v1"}
+    )
+    html = client.get(url).content.decode()
+    assert "https://api.openai.com/v1" in html and "http://llm.internal:11434/v1" in html
+    for data in (
+        {"provider": "other"},
+        {"provider": "other", "address": "llm.internal"},
+        {"provider": "openai", "address": "https://a@b.example"},
+    ):
+        response = client.post(url, {"name": "Odd", "secret": SECRET, **data})
+        assert response.status_code == 422
+        assert "such as https://api.example.com/v1" in response.content.decode()
+        assert SECRET not in response.content.decode()
+
+
 def test_a_refused_key_is_not_sent_back(alice: Any, organization: Any, client_of: Clients) -> None:
     response = client_of(alice).post(
         reverse("frontend:credentials"), {"name": "", "provider": "openai", "secret": SECRET}
