@@ -9,9 +9,9 @@ import logging
 from agents import live
 from agents.conversation import Conversation
 from agents.mind import Utterance
-from agents.spec import AgentSpec, Says
+from agents.spec import AgentSpec, BackgroundSound, Says
 from agents.speech import AudioFrame
-from telephony.audio import vad
+from telephony.audio import ambience, vad
 from telephony.audio.resample import Resampler
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,8 @@ async def warm_up() -> None:
     try:
         async with asyncio.timeout(SECONDS):
             await live.warm_up(None)
+            for room in (BackgroundSound.OFFICE, BackgroundSound.CAFE):
+                await asyncio.to_thread(ambience.loop, room.value, 0.1)
             await _one_turn(new_vad())
     except Exception:  # the worker can still say what is wrong, and models of other machines need none of this
         logger.exception("Not all models are warm")

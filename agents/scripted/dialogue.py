@@ -49,12 +49,22 @@ class Dialogue:
 
     def __init__(self, script: Script, region: str) -> None:
         self._spec = script.spec
+        self._facts = script.index.facts
         self._ways = script.ways_to_collect
         self._region = region
         self._lines = lines_for(script.spec.sounds.language)
         self._asker = Asker(script.spec.does, self._lines)
         self._teller = Teller(script.spec, script.index, self._lines, self._asker)
         self._checker = Checker(self._asker, self._teller, self._lines, region)
+
+    def likely_lines(self) -> list[str]:
+        """Whole lines it will say sooner or later, the likeliest first."""
+        lines = self._lines
+        often = [lines.not_known[0], lines.anything_else, lines.not_caught[0], lines.not_understood[0]]
+        if self._spec.does.collect:
+            often.append(lines.is_it_right)
+        facts = [fact.text for fact in self._facts]
+        return list(dict.fromkeys([*often, *facts, *lines.not_known[1:], lines.welcome, lines.what_else]))
 
     def greet(self, state: State) -> Answer:
         answer = Answer(state.copy())

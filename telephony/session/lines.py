@@ -11,9 +11,11 @@ class Lines:
     apology: str
     breakdown: str
     """Said before hanging up for a fault of ours."""
+    no_answer: str
+    """Said where the mind has nothing to say to what it heard: silence would leave the caller waiting."""
 
     def all(self) -> tuple[str, ...]:
-        return (self.filler, self.apology, self.breakdown)
+        return (self.filler, self.no_answer, self.apology, self.breakdown)
 
 
 _LINES: dict[str, Lines] = {
@@ -21,36 +23,43 @@ _LINES: dict[str, Lines] = {
         "One moment.",
         "I'm sorry, something went wrong on my side. Could you say that again?",
         "I'm sorry, I have a technical problem. Please call again later.",
+        "I'm sorry, I have no answer to that. Could you say it another way?",
     ),
     "de": Lines(
         "Einen Moment.",
         "Entschuldigung, bei mir ist etwas schiefgegangen. Können Sie das bitte wiederholen?",
         "Entschuldigung, ich habe ein technisches Problem. Bitte rufen Sie später noch einmal an.",
+        "Entschuldigung, darauf habe ich keine Antwort. Können Sie es anders sagen?",
     ),
     "es": Lines(
         "Un momento.",
         "Lo siento, algo ha fallado. ¿Puede repetirlo, por favor?",
         "Lo siento, tengo un problema técnico. Por favor, llame más tarde.",
+        "Lo siento, no tengo respuesta a eso. ¿Puede decirlo de otra manera?",
     ),
     "fr": Lines(
         "Un instant.",
         "Excusez-moi, j'ai eu un problème. Pouvez-vous répéter, s'il vous plaît ?",
         "Excusez-moi, j'ai un problème technique. Merci de rappeler plus tard.",
+        "Excusez-moi, je n'ai pas de réponse à cela. Pouvez-vous le dire autrement ?",
     ),
     "it": Lines(
         "Un momento.",
         "Mi scusi, qualcosa non ha funzionato. Può ripetere, per favore?",
         "Mi scusi, ho un problema tecnico. La prego di richiamare più tardi.",
+        "Mi scusi, non ho una risposta. Può dirlo in un altro modo?",
     ),
     "nl": Lines(
         "Een moment.",
         "Sorry, er ging iets mis. Kunt u dat herhalen?",
         "Sorry, ik heb een technisch probleem. Belt u later alstublieft nog eens.",
+        "Sorry, daar heb ik geen antwoord op. Kunt u het anders zeggen?",
     ),
     "pt": Lines(
         "Um momento.",
         "Desculpe, algo deu errado. Pode repetir, por favor?",
         "Desculpe, estou com um problema técnico. Por favor, ligue mais tarde.",
+        "Desculpe, não tenho resposta para isso. Pode dizer de outra forma?",
     ),
 }
 

@@ -56,3 +56,11 @@ class Prepares(Protocol):
     """A voice that can speak lines in advance, for when they are needed at once."""
 
     def prepare(self, texts: Iterable[str], *, speed: float) -> None: ...
+
+
+@runtime_checkable
+class TellsAhead(Protocol):
+    """A mind that knows many of its lines before it is asked."""
+
+    def likely_lines(self) -> Sequence[str]:
+        """Word for word as it will say them, the likeliest first."""

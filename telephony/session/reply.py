@@ -100,11 +100,14 @@ class Reply:
 class Speaker:
     """Runs replies: knows the agent, the clock and the playout."""
 
-    def __init__(self, agent: LiveAgent, playout: Playout, clock: CallClock, deadlines: Deadlines) -> None:
+    def __init__(
+        self, agent: LiveAgent, playout: Playout, clock: CallClock, deadlines: Deadlines, no_answer: str = ""
+    ) -> None:
         self._agent = agent
         self._playout = playout
         self._clock = clock
         self._deadlines = deadlines
+        self._no_answer = no_answer
 
     async def run(self, reply: Reply) -> None:
         """Until all is in the playout, or it is broken. Cancelling leaves the playout to whoever cancelled."""
@@ -151,7 +154,15 @@ class Speaker:
             except Exception as error:
                 logger.exception("The mind broke.")
                 raise _Broken("model", f"{type(error).__name__}: {error}") from error
+        if reply.utterance is not None and not reply.texts and not reply.hang_up and self._no_answer:
+            await self._say(reply, self._no_answer)
         await reply.queue.put(None)
+
+    async def _say(self, reply: Reply, text: str) -> None:
+        reply.texts.append(text)
+        if reply.marks.text_ms is None:
+            reply.marks.text_ms = self._clock.now_ms
+        await reply.queue.put(text)
 
     async def _read(self, reply: Reply) -> None:
         is_first = True
@@ -167,10 +178,7 @@ class Speaker:
                 match part:
                     case Say(text):
                         if text.strip():
-                            reply.texts.append(text.strip())
-                            if reply.marks.text_ms is None:
-                                reply.marks.text_ms = self._clock.now_ms
-                            await reply.queue.put(text.strip())
+                            await self._say(reply, text.strip())
                     case Collected():
                         reply.waiting.append(part)
                     case Thought():

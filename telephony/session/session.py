@@ -39,7 +39,7 @@ from telephony.session.knobs import TurnSettings
 from telephony.session.latency import breakdown
 from telephony.session.lines import lines_for
 from telephony.session.log import TurnLog
-from telephony.session.ports import VAD, Listener, Prepares, Tap, Transport
+from telephony.session.ports import VAD, Listener, Prepares, Tap, TellsAhead, Transport
 from telephony.session.reply import Deadlines, Parts, Reply, Speaker
 from telephony.session.signals import Action, Line, Signal
 from telephony.session.streams import closing
@@ -55,6 +55,8 @@ FRAME_MS = 20
 _STALLED_S = 10.0
 """No frame for so long in wall time, or no pull for so long of frames: the transport is dead and doesn't know."""
 _CLOSE_S = 5.0
+_LIKELY_LINES = 40
+"""So many of a mind's lines are spoken in advance, while the voice has nothing else to do."""
 
 
 class Session:
@@ -84,7 +86,7 @@ class Session:
         self._tap = tap
         self._lines = lines_for(spec.sounds.language)
         self._turns = TurnTaker(TurnSettings.of(spec))
-        self._speaker = Speaker(agent, self.playout, self.clock, deadlines or Deadlines())
+        self._speaker = Speaker(agent, self.playout, self.clock, deadlines or Deadlines(), self._lines.no_answer)
         self._ear = Ear(agent.stt, language=spec.sounds.language, keywords=spec.listens.keywords)
         self._log = TurnLog(self._say_so)
         self._asked_for = AskedFor(spec.does.collect)
@@ -197,7 +199,10 @@ class Session:
     def _prepare(self) -> None:
         sounds, tts = self.agent.spec.sounds, self.agent.tts
         if isinstance(tts, Prepares):
-            tts.prepare([self.agent.speak_text(line) for line in self._lines.all()], speed=sounds.voice_speed)
+            mind = self.agent.mind
+            likely = list(mind.likely_lines())[:_LIKELY_LINES] if isinstance(mind, TellsAhead) else []
+            lines = (*self._lines.all(), *likely)
+            tts.prepare([self.agent.speak_text(line) for line in lines], speed=sounds.voice_speed)
         if sounds.background_sound is not BackgroundSound.NONE:
             self._spawn(self._furnish(sounds.background_sound, sounds.background_volume))
 

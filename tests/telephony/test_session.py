@@ -486,6 +486,11 @@ async def test_a_model_that_fails_once_is_not_noticed() -> None:
     assert story.turns[-1] == ("agent", "Yes.")
 
 
+async def test_a_mind_without_an_answer_does_not_leave_silence() -> None:
+    story = await call([*GREETED, Speech("Mumble mumble.", 600), UntilAgentQuiet()], lambda text: Answer([]))
+    assert story.turns[-1] == ("agent", "I'm sorry, I have no answer to that. Could you say it another way?")
+
+
 async def test_a_voice_that_dies_in_a_phrase_is_cut_at_what_was_heard() -> None:
     answer = "We are open from eight to five."
     script = [*GREETED, Speech("When are you open?", 900), UntilAgentQuiet(1_500), Silence(1_000)]

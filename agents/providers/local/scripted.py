@@ -49,6 +49,10 @@ class ScriptedMind:
             raise RuntimeError("ScriptedMind.prepare() must be awaited before the call begins.")
         return self._dialogue
 
+    def likely_lines(self) -> list[str]:
+        """Its facts, and what it says where it knows none: word for word, for a voice that can speak them in advance."""
+        return self._prepared().likely_lines()
+
     def greet(self) -> list[ReplyPart]:
         answer = self._prepared().greet(self._state)
         self._state = answer.state
