@@ -213,7 +213,8 @@ class TerminalPhone:
         ends = [exchange.after_turn for exchange in self.exchanges[1:]] + [self._last_turn]
         for exchange, last in zip(self.exchanges, ends, strict=False):
             between = [turn for turn in self.transcript if exchange.after_turn < turn["turn"] <= last]
-            reply = next((turn for turn in between if turn["role"] == "agent"), None)
+            replies = [turn for turn in between if turn["role"] == "agent"]
+            reply = next((turn for turn in replies if turn["text"]), replies[0] if replies else None)
             exchange.heard_as = " ".join(turn["text"] for turn in between if turn["role"] == "caller")
             if reply is not None:
                 exchange.reply, exchange.was_cut = reply["text"], reply["was_cut"]

@@ -311,10 +311,12 @@ class CallWorker:
 
 
 def _culprit(stack: str) -> str:
-    """The line of ours that was at work."""
-    frames = re.findall(r'File "([^"]+)", line (\d+), in (.+)', stack)
+    """The line of ours that was at work when the loop was late."""
+    frames = re.findall(r'File "([^"]+)", line (\d+), in (.+)', stack.rpartition("in run_until_complete")[2])
     ours = [frame for frame in frames if "site-packages" not in frame[0] and "/lib/python" not in frame[0]]
-    path, line, name = (ours or frames or [("?", "0", "?")])[-1]
+    if not frames:
+        return "no code of its own: other threads or processes had the processor"
+    path, line, name = (ours or frames)[-1]
     return f"{'/'.join(path.split('/')[-2:])}:{line} {name}"
 
 

@@ -39,6 +39,11 @@ _HAS_PLACE = re.compile(
     r"\b(?:address|street|avenue|road|floor|square|building|located|behind|opposite|next to|station|"
     r"corner|downtown)\b"
 )
+_OURSELVES = re.compile(
+    r"\b(?:your|the|this) (?:practice|office|clinic|surgery|shop|store|place|business|company|restaurant|salon|hotel|studio|"
+    r"building|location|address)\b"
+)
+"""Names nobody but who is asked: "Where is your office?" is "Where are you?"."""
 _IS_THE_ADDRESS = re.compile(r"\b(?:address|located|find us|visit us|we(?:'re| are) (?:at|on|in)|come to)\b")
 _LONG = re.compile(r"\bhow long\b")
 _HAS_LENGTH = re.compile(r"\b(?:minutes?|hours?|half an hour|days?|weeks?)\b")
@@ -118,7 +123,8 @@ class FactIndex:
         total = sum(weights.values())
         low = flat(question)
         asks, kind = next((k for k in _KINDS if k[0].search(low)), (None, None))
-        bonus = _ONLY_KIND if asks and not stems(asks.sub(" ", low)) else _KIND  # "Where are you?" names nothing else
+        rest = _OURSELVES.sub(" ", low)
+        bonus = _ONLY_KIND if asks and not stems(asks.sub(" ", rest)) else _KIND  # "Where are you?" names nothing else
         result = []
         for i, own in enumerate(self._stems):
             found = {word: max((alike(word, s) for s in own), default=0.0) for word in asked}
