@@ -142,7 +142,8 @@ class TalkPanel {
   private async openMicrophone(): Promise<void> {
     if (this.microphone?.active) return;
     const before = this.root.dataset["state"] ?? "idle";
-    if ((await permission()) !== "granted") this.enter("asking");
+    // In a call another device is opened beside the talk, which goes on.
+    if (before === "idle" || before === "ended") this.enter((await permission()) === "granted" ? "opening" : "asking");
     this.microphone = await openMicrophone().catch((error: unknown) => {
       this.enter(before);
       throw error;
@@ -279,6 +280,7 @@ class TalkPanel {
     this.agentMeter = null;
     this.closeMicrophone();
     this.at.feedNote.hidden = true;
+    if (!end.callId) part(this.root, "collected-box").hidden = true;
     this.setMuted(false);
     this.enter("ended");
     this.showProblem(end.problem);
@@ -309,6 +311,8 @@ class TalkPanel {
     switch (this.root.dataset["state"]) {
       case "asking":
         return "Answer the browser's question: may this page use the microphone?";
+      case "opening":
+        return "Opening the microphone";
       case "connecting":
         return "Connecting";
       case "reconnecting":

@@ -140,9 +140,14 @@ def _call_workers(found: list[WorkerStatus], fault: str) -> Check:
         advice = _(
             "Its machine is too busy, callers may hear gaps. Start a worker on another machine, or lower its capacity."
         )
-        behind = ", ".join(f"{worker.id}: {worker.loop_lag_ms:.0f} ms behind" for worker in lagging)
+        behind = "; ".join(_behind(worker) for worker in lagging)
         return Check(title, "warning", words, advice, behind)
     return Check(title, "good", words)
+
+
+def _behind(worker: WorkerStatus) -> str:
+    held_up = f", last held up for {worker.blocked_ms:.0f} ms by {worker.blocked_by}" if worker.blocked_by else ""
+    return f"{worker.id}: {worker.loop_lag_ms:.0f} ms behind{held_up}"
 
 
 def _models(found: list[WorkerStatus], fault: str) -> Check:

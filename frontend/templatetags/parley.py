@@ -11,6 +11,9 @@ from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from agents.changes import Change
+from frontend.queries.lines import Line, changed_lines
+
 register = template.Library()
 
 
@@ -48,6 +51,11 @@ def can(membership: object, role: str) -> bool:
 
     held = getattr(membership, "role", None)
     return held is not None and Role(held).rank >= Role(role).rank
+
+
+@register.filter("changed_lines")
+def _changed_lines(change: Change) -> list[Line]:
+    return changed_lines(change.before, change.after)
 
 
 @register.filter

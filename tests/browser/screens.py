@@ -26,6 +26,8 @@ CHROMIUM = "/usr/bin/chromium"
 WIDTHS = {"desktop": (1440, 900), "phone": (360, 780)}
 THEMES = ("light", "dark")
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+COLOUR_RULES = ("color-contrast", "link-in-text-block")
+"""What another theme can break on a page that was looked at in one."""
 SCRIPT_LIMIT_BYTES = 150_000
 """Of one page, as the browser has to read it: before compression."""
 SCRIPT_BYTES = """() => performance.getEntriesByType("resource").filter(each => /\\.js($|\\?)/.test(each.name))
@@ -85,7 +87,7 @@ def chromium(headless: bool = True) -> Iterator[Browser]:
 
 def context_for(browser: Browser, width: str, theme: str, state: str | None = None) -> BrowserContext:
     wide, high = WIDTHS[width]
-    context = browser.new_context(
+    return browser.new_context(
         viewport={"width": wide, "height": high},
         color_scheme=theme,  # type: ignore[arg-type]
         is_mobile=width == "phone",
@@ -93,7 +95,6 @@ def context_for(browser: Browser, width: str, theme: str, state: str | None = No
         reduced_motion="reduce",
         storage_state=state,
     )
-    return context
 
 
 def look(
@@ -133,7 +134,7 @@ def look(
             found.add(f"{total:,} bytes of script")
         for theme in themes:
             page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-            inspect(page, found, theme)
+            inspect(page, found, theme, () if theme == themes[0] else COLOUR_RULES)
             if to is not None:
                 shoot(page, to.with_name(f"{to.name}-{theme}.png"))
     finally:
@@ -155,8 +156,8 @@ def shoot(page: Page, to: Path) -> None:
     page.set_viewport_size(size)
 
 
-def inspect(page: Page, found: Findings, theme: str = "") -> None:
-    """Overflow and accessibility of what is on the screen now."""
+def inspect(page: Page, found: Findings, theme: str = "", only: Sequence[str] = ()) -> None:
+    """Overflow and accessibility of what is on the screen now. ``only``: just these of axe's rules."""
     overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     if overflow > 1:
         found.add(f"{overflow} px wider than the screen")
@@ -165,9 +166,8 @@ def inspect(page: Page, found: Findings, theme: str = "") -> None:
         page.evaluate(AXE.read_text())
         # Without preload: it copies style sheets into a document of its own, which the policy refuses, for one rule about
         # style sheets that lock the orientation; we have none.
-        result = page.evaluate(
-            "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, preload: false})", AXE_TAGS
-        )
+        wanted = {"type": "rule", "values": list(only)} if only else {"type": "tag", "values": AXE_TAGS}
+        result = page.evaluate("wanted => axe.run(document, {runOnly: wanted, preload: false})", wanted)
         for violation in result["violations"]:
             where = "; ".join(str(node["target"][0])[:90] for node in violation["nodes"][:3])
             kind = " ".join(("axe", theme, violation["id"])).replace("  ", " ")
