@@ -274,6 +274,7 @@ EMAIL_FILE_PATH = _email.folder
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env_str("EMAIL_FROM", f"Parley <parley@{_site.hostname}>")
 # An address can only be proven where mail leaves the machine.
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if _email.is_delivered else "none"
+MFA_ALLOW_UNVERIFIED_EMAIL = not _email.is_delivered
 
 # --- What browsers are told.
 _openid_origins = sorted({app["settings"]["origin"] for app in _openid})
