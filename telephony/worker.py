@@ -311,8 +311,9 @@ class CallWorker:
 
 
 def _culprit(stack: str) -> str:
-    """The line of ours that was at work when the loop was late."""
-    frames = re.findall(r'File "([^"]+)", line (\d+), in (.+)', stack.rpartition("in run_until_complete")[2])
+    """The line that was at work when the loop was late: of ours where there is one."""
+    frames = re.findall(r'File "([^"]+)", line (\d+), in (.+)', stack.rpartition("run_until_complete")[2])
+    frames = [frame for frame in frames if not re.search(r"/(?:asyncio/|selectors\.py)", frame[0])]
     ours = [frame for frame in frames if "site-packages" not in frame[0] and "/lib/python" not in frame[0]]
     if not frames:
         return "no code of its own: other threads or processes had the processor"

@@ -214,3 +214,26 @@ async def test_the_process_is_gone_when_its_last_call_is(agent: Any, environment
         await until(agent, answer["call_id"], "ended", 10)
         async with asyncio.timeout(3.5):
             assert await process.wait() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_who_holds_the_loop_up_is_told(worker: Any) -> None:
+    async with worker() as running:
+        await asyncio.sleep(0.1)
+        time.sleep(0.4)  # noqa: ASYNC251
+        await asyncio.sleep(0.1)
+        await running._beat()
+        (status,) = await sync_to_async(worker_status.workers)()
+    assert status.blocked_ms >= 100 and "test_who_holds_the_loop_up_is_told" in status.blocked_by
+
+
+async def test_a_hiccup_turns_nobody_away_and_a_loop_that_lags_does(worker: Any, db: None) -> None:
+    async with worker(max_lag_ms=50) as running:
+        await asyncio.sleep(1.5)
+        time.sleep(0.2)  # noqa: ASYNC251
+        await asyncio.sleep(0.1)
+        assert running.has_room
+        for _ in range(8):
+            time.sleep(0.2)  # noqa: ASYNC251
+            await asyncio.sleep(0.03)
+        assert not running.has_room
