@@ -25,5 +25,8 @@ def partial(model: type[BaseModel]) -> type[BaseModel]:
         optional.annotation = kind | None
         fields[name] = (optional.annotation, optional)
     return create_model(
-        f"{model.__name__}Changes", __config__=ConfigDict(extra="forbid"), __doc__=f"What to change of {model.__name__}.", **fields
+        f"{model.__name__}Changes",
+        __config__=ConfigDict(extra="forbid"),
+        __doc__=f"What to change of {model.__name__}.",
+        **fields,
     )

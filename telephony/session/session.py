@@ -12,17 +12,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 
 from agents.conversation import Conversation
-from agents.mind import Collected, Mind, ReplyPart, Say, Utterance
+from agents.mind import Collected, Utterance
 from agents.spec import BackgroundSound
 from agents.speech import AudioFrame, Transcript
 from telephony.audio import ambience
 from telephony.audio.level import level
 from telephony.audio.playout import Finished, PhraseStarted, Playout, PlayoutEvent
-from telephony.session import signals
+from telephony.session import readiness, signals
 from telephony.session.clock import CallClock
 from telephony.session.ear import Ear, EarBroken
 from telephony.session.events import (
@@ -39,7 +39,7 @@ from telephony.session.knobs import TurnSettings
 from telephony.session.latency import breakdown
 from telephony.session.lines import lines_for
 from telephony.session.log import TurnLog
-from telephony.session.ports import VAD, Listener, Prepares, Tap, TellsAhead, Transport
+from telephony.session.ports import VAD, Listener, Tap, Transport
 from telephony.session.reply import Deadlines, Parts, Reply, Speaker
 from telephony.session.signals import Action, Line, Signal
 from telephony.session.streams import closing
@@ -55,8 +55,6 @@ FRAME_MS = 20
 _STALLED_S = 10.0
 """No frame for so long in wall time, or no pull for so long of frames: the transport is dead and doesn't know."""
 _CLOSE_S = 5.0
-_LIKELY_LINES = 40
-"""So many of a mind's lines are spoken in advance, while the voice has nothing else to do."""
 
 
 class Session:
@@ -197,12 +195,8 @@ class Session:
         self._tell(signals.Transcribed(transcript.text, transcript.utterance, transcript.until_ms, transcript.is_final))
 
     def _prepare(self) -> None:
-        sounds, tts = self.agent.spec.sounds, self.agent.tts
-        if isinstance(tts, Prepares):
-            mind = self.agent.mind
-            likely = list(mind.likely_lines())[:_LIKELY_LINES] if isinstance(mind, TellsAhead) else []
-            lines = (*self._lines.all(), *likely)
-            tts.prepare([self.agent.speak_text(line) for line in lines], speed=sounds.voice_speed)
+        sounds = self.agent.spec.sounds
+        readiness.speak_ahead(self.agent, self._lines)
         if sounds.background_sound is not BackgroundSound.NONE:
             self._spawn(self._furnish(sounds.background_sound, sounds.background_volume))
 
@@ -314,16 +308,16 @@ class Session:
         spec = self.agent.spec
         match line:
             case Line.CONSENT:
-                parts = _saying(spec.privacy.consent_line)
+                parts = readiness.saying(spec.privacy.consent_line)
             case Line.GREETING:
-                parts = _greeting(self.agent.mind)
+                parts = readiness.greeting(self.agent.mind)
             case Line.REMINDER:
-                parts = _saying(text)
+                parts = readiness.saying(text)
                 self._happened("reminder", text=text)
             case Line.APOLOGY:
-                parts = _saying(self._lines.apology)
+                parts = readiness.saying(self._lines.apology)
             case Line.GOODBYE:
-                parts = _saying(self._lines.breakdown if hang_up.endswith("_failed") else spec.says.goodbye)
+                parts = readiness.saying(self._lines.breakdown if hang_up.endswith("_failed") else spec.says.goodbye)
         self._release(self._start_reply(parts, line=line))
 
     # ---- replies
@@ -487,19 +481,3 @@ class Session:
         self._children.add(task)
         task.add_done_callback(self._children.discard)
         return task
-
-
-def _saying(text: str) -> Parts:
-    async def parts() -> AsyncIterator[ReplyPart]:
-        if text.strip():
-            yield Say(text)
-
-    return parts
-
-
-def _greeting(mind: Mind) -> Parts:
-    async def parts() -> AsyncIterator[ReplyPart]:
-        for part in mind.greet():
-            yield part
-
-    return parts

@@ -1,0 +1,43 @@
+"""What a call says by itself, and what is spoken before it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from agents.mind import Mind, ReplyPart, Say
+from telephony.session.lines import Lines
+from telephony.session.ports import Prepares, TellsAhead
+from telephony.session.reply import Parts
+
+if TYPE_CHECKING:
+    from agents.live import LiveAgent
+
+_LIKELY_LINES = 40
+"""So many of a mind's lines are spoken in advance, while the voice has nothing else to do."""
+
+
+def speak_ahead(agent: LiveAgent, lines: Lines) -> None:
+    """Ask a voice that can to make the lines of every call, then those the mind is likely to say. Returns at once."""
+    if not isinstance(agent.tts, Prepares):
+        return
+    likely = list(agent.mind.likely_lines())[:_LIKELY_LINES] if isinstance(agent.mind, TellsAhead) else []
+    agent.tts.prepare([agent.speak_text(line) for line in (*lines.all(), *likely)], speed=agent.spec.sounds.voice_speed)
+
+
+def saying(text: str) -> Parts:
+    """A reply of these words; of none where there are none."""
+
+    async def parts() -> AsyncIterator[ReplyPart]:
+        if text.strip():
+            yield Say(text)
+
+    return parts
+
+
+def greeting(mind: Mind) -> Parts:
+    async def parts() -> AsyncIterator[ReplyPart]:
+        for part in mind.greet():
+            yield part
+
+    return parts
