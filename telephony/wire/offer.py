@@ -59,7 +59,7 @@ def checked(sdp: str, *, allow_private: bool) -> str:
     lines = sdp.strip("\r\n").splitlines()
     if len(lines) > MAX_LINES:
         raise BadOffer(f"The offer has more than {MAX_LINES} lines.")
-    if not lines[0].startswith("v=0"):
+    if not lines or not lines[0].startswith("v=0"):
         raise BadOffer("The offer is not a session description.")
     media = [line[2:].split(" ", 1)[0] for line in lines if line.startswith("m=")]
     if media.count("audio") != 1 or len(media) > MAX_MEDIA_SECTIONS:
