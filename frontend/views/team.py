@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -52,7 +53,8 @@ def invite(request: Any) -> HttpResponse:
         form.add_error(None, str(error))
         return _page(request, form, status=422)
     # Shown once, to hand over by hand where no mail leaves this machine.
-    return _page(request, InviteForm(), link=link, invited=invitation.email)
+    is_mailed = settings.MAIL_IS_DELIVERED
+    return _page(request, InviteForm(), link=link, invited=invitation.email, is_mailed=is_mailed)
 
 
 @require(Role.ADMIN)

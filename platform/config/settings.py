@@ -272,9 +272,10 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email.user, _email.password
 EMAIL_USE_TLS, EMAIL_USE_SSL, EMAIL_TIMEOUT = _email.use_tls, _email.use_ssl, 10
 EMAIL_FILE_PATH = _email.folder
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env_str("EMAIL_FROM", f"Parley <parley@{_site.hostname}>")
+MAIL_IS_DELIVERED = _email.is_delivered
 # An address can only be proven where mail leaves the machine.
-ACCOUNT_EMAIL_VERIFICATION = "mandatory" if _email.is_delivered else "none"
-MFA_ALLOW_UNVERIFIED_EMAIL = not _email.is_delivered
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if MAIL_IS_DELIVERED else "none"
+MFA_ALLOW_UNVERIFIED_EMAIL = not MAIL_IS_DELIVERED
 
 # --- What browsers are told.
 _openid_origins = sorted({app["settings"]["origin"] for app in _openid})

@@ -81,6 +81,17 @@ def test_inviting_a_member_says_that_they_are_one(alice: Any, bob: Any, client_o
     assert "is already a member" in response.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("is_delivered", "words"), [(True, "was sent by e-mail"), (False, "No mail leaves this server")]
+)
+def test_an_invitation_says_whether_it_was_mailed(
+    alice: Any, client_of: Clients, settings: Any, is_delivered: bool, words: str
+) -> None:
+    settings.MAIL_IS_DELIVERED = is_delivered
+    data = {"email": "new@example.com", "role": "editor"}
+    assert words in client_of(alice).post(reverse("frontend:member-invite"), data).content.decode()
+
+
 def test_editors_invite_nobody(bob: Any, client_of: Clients) -> None:
     assert (
         client_of(bob).post(reverse("frontend:member-invite"), {"email": "a@b.co", "role": "viewer"}).status_code == 403
