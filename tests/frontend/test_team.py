@@ -85,7 +85,7 @@ def test_inviting_a_member_says_that_they_are_one(alice: Any, bob: Any, client_o
     ("is_delivered", "words"), [(True, "was sent by e-mail"), (False, "No mail leaves this server")]
 )
 def test_an_invitation_says_whether_it_was_mailed(
-    alice: Any, client_of: Clients, settings: Any, is_delivered: bool, words: str
+    alice: Any, organization: Any, client_of: Clients, settings: Any, mailoutbox: Any, is_delivered: bool, words: str
 ) -> None:
     settings.MAIL_IS_DELIVERED = is_delivered
     data = {"email": "new@example.com", "role": "editor"}
