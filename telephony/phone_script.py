@@ -28,7 +28,7 @@ class Line:
 
     @classmethod
     def interruption(cls, text: str) -> Line:
-        """``Stop, please@1.5``: a second and a half after the agent began. Raises ``ValueError``."""
+        """``Stop, please@1.5`` or ``stop.wav@1.5``: a second and a half after the agent began. Raises ``ValueError``."""
         words, at, seconds = text.rpartition("@")
         if not at:
             return cls("interrupt", text, INTERRUPT_SECONDS)
@@ -42,7 +42,7 @@ async def prepare(lines: Sequence[Line], voice: Path) -> list[Samples]:
     """The sound of each line, before the call begins. Raises ``ValueError`` for a file that is no sound."""
     sounds = []
     for line in lines:
-        if line.kind == "input":
+        if line.kind == "input" or (line.kind == "interrupt" and line.text.endswith(".wav")):
             sounds.append(read_audio(Path(line.text)))
         else:
             sounds.append(await spoken(line.text, voice))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import soxr
 
 from agents.providers.local import piper
+from agents.providers.local.whisper_model import WhisperModel
 
 WEIGHTS = Path(os.environ.get("WEIGHTS_DIR", "var/weights"))
 VOICE = WEIGHTS / "piper" / "en_US-joe-medium.onnx"
@@ -22,3 +24,25 @@ def spoken(text: str, speed: float = 1.0) -> bytes:
     pcm = b"".join(voice.sound(ids, pause_ms, speed) for ids, pause_ms in voice.pieces(text))
     samples = np.frombuffer(pcm, dtype="<i2")
     return bytes(soxr.resample(samples, voice.rate_hz, 16_000).astype("<i2").tobytes())
+
+
+@lru_cache(maxsize=1)
+def _listener() -> WhisperModel:
+    return WhisperModel(WEIGHTS / "whisper-base")
+
+
+def clearly(text: str, heard_as: str, takes: int = 8) -> bytes:
+    """``text`` in a take that Whisper hears as ``heard_as`` (a pattern, letters and digits only, lower case).
+
+    Piper says nothing twice alike, and some takes a person wouldn't understand either. For tests of the call, not of the ear.
+    """
+    model = _listener()
+    heard = []
+    for _ in range(takes):
+        take = spoken.__wrapped__(text)
+        samples = np.frombuffer(take, "<i2")
+        found = model.hear(np.pad(samples, 4_800), model.prompt("en", ()))
+        heard.append(re.sub(r"[^a-z0-9 ]", "", (found[0] if found else "").lower()).strip())
+        if re.fullmatch(heard_as, heard[-1]):
+            return take
+    raise AssertionError(f"{text!r} was heard as {heard}")
