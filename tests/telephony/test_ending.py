@@ -127,7 +127,7 @@ async def test_the_lease_of_a_call_that_hangs_while_ending_runs_out(
         await asyncio.sleep(0.5)
         await caller.close()
         async with asyncio.timeout(20):
-            while running._held:  # noqa: ASYNC110
+            while running._held:
                 await asyncio.sleep(0.1)
         await running._beat()
         (status,) = await sync_to_async(worker_status.workers)()

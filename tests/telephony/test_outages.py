@@ -86,7 +86,7 @@ async def _silent(phone: TerminalPhone) -> None:
     """The agent has said what it had to say: by ear, because the feed may be away."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(30):
-        while loop.time() - (phone.ear.is_silent_since or loop.time()) < 1.2:  # noqa: ASYNC110
+        while loop.time() - (phone.ear.is_silent_since or loop.time()) < 1.2:
             await asyncio.sleep(0.05)
 
 
@@ -131,7 +131,7 @@ async def test_the_call_lives_and_its_transcript_is_whole(
                 call = await until(agent, phone.call_id, "ended", 30)
             assert process.returncode is None
             async with asyncio.timeout(15):
-                while not await sync_to_async(worker_status.workers)():  # noqa: ASYNC110
+                while not await sync_to_async(worker_status.workers)():
                     await asyncio.sleep(0.2)
 
     def kept(call: Call) -> tuple[list[tuple[int, str, str]], Recording]:

@@ -530,7 +530,7 @@ async def test_hanging_up_from_outside() -> None:
     session = Session(transport=line, agent=agent, vad=FakeVAD(), listener=(heard := Listening()))  # type: ignore[arg-type]
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(session.run())
-        while not heard.of(TurnEnded):  # noqa: ASYNC110
+        while not heard.of(TurnEnded):
             await asyncio.sleep(0)
         session.hang_up("member_hung_up")
         session.hang_up("silence")
@@ -545,7 +545,7 @@ async def test_cancelling_leaves_nothing_behind() -> None:
     session = Session(transport=line, agent=agent, vad=FakeVAD(), listener=(heard := Listening()))  # type: ignore[arg-type]
     before = len(asyncio.all_tasks())
     running = asyncio.create_task(session.run())
-    while not heard.of(TurnEnded):  # noqa: ASYNC110
+    while not heard.of(TurnEnded):
         await asyncio.sleep(0)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
