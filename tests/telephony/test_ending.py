@@ -130,7 +130,7 @@ async def test_the_lease_of_a_call_that_hangs_while_ending_runs_out(
             while running._held:
                 await asyncio.sleep(0.1)
         await running._beat()
-        (status,) = await sync_to_async(worker_status.workers)()
+        status = next(s for s in await sync_to_async(worker_status.workers)() if s.id == running.id)
         assert status.calls == 1 and status.call_ids == ()
         assert (await row(agent, answer["call_id"])).status == "in_progress"  # the reaper's from now on
         released.set()
@@ -223,7 +223,7 @@ async def test_who_holds_the_loop_up_is_told(worker: Any) -> None:
         time.sleep(0.4)  # noqa: ASYNC251
         await asyncio.sleep(0.1)
         await running._beat()
-        (status,) = await sync_to_async(worker_status.workers)()
+        status = next(s for s in await sync_to_async(worker_status.workers)() if s.id == running.id)
     assert status.blocked_ms >= 100 and "test_who_holds_the_loop_up_is_told" in status.blocked_by
 
 

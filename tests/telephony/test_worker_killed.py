@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -31,20 +31,19 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture
-def environment(settings: Any) -> dict[str, str]:
+def environment(settings: Any) -> Iterator[dict[str, str]]:
     """This test's database, and a Valkey database that nothing else uses, for this process and for the worker's."""
     valkey = urlunsplit(urlsplit(settings.VALKEY_URL)._replace(path="/9"))
     settings.VALKEY_URL = valkey
     layer = settings.CHANNEL_LAYERS["default"]
     host = {**layer["CONFIG"]["hosts"][0], "address": valkey}
     settings.CHANNEL_LAYERS = {"default": {**layer, "CONFIG": {**layer["CONFIG"], "hosts": [host]}}}
-    channel_layers.backends.clear()
-    worker_status._client.cache_clear()
+    _forget_connections()
     database = settings.DATABASES["default"]
     url = f"postgresql://{database['USER']}:{database['PASSWORD']}@/{database['NAME']}?host={database['HOST']}&port={database['PORT']}"
     if database["HOST"] and not database["HOST"].startswith("/"):
         url = f"postgresql://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
-    return {
+    yield {
         **os.environ,
         "DATABASE_URL": url,
         "DATABASE_OWNER_URL": url,
@@ -54,6 +53,13 @@ def environment(settings: Any) -> dict[str, str]:
         "PARLEY_EMBEDDED": "true",
         "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
     }
+    _forget_connections()
+
+
+def _forget_connections() -> None:
+    """What this process keeps of a Valkey database: the next test has another."""
+    channel_layers.backends.clear()
+    worker_status._client.cache_clear()
 
 
 @asynccontextmanager
