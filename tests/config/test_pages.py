@@ -79,8 +79,9 @@ def test_cookies_are_out_of_reach_of_scripts_and_of_other_sites(alice: User, org
 )
 @pytest.mark.django_db
 async def test_websockets_are_for_our_own_pages(origin: bytes | None, accepted: bool, settings: Any) -> None:
-    settings.ALLOWED_HOSTS = ["localhost"]
+    # Imported first: it reads the hosts once, and other tests shall find them as they are.
     guard = importlib.import_module("config.asgi").application.application_mapping["websocket"]
+    settings.ALLOWED_HOSTS = ["localhost"]
     assert isinstance(guard, OriginValidator)
     assert guard.allowed_origins, "an empty list would let everyone in"
 
