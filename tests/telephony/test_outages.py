@@ -12,11 +12,11 @@ import redis
 from asgiref.sync import sync_to_async
 
 from accounts import tenancy
-from telephony import phone_script, tokens, worker_status
+from telephony import tokens, worker_status
 from telephony.models import Call, Recording
 from telephony.phone import TerminalPhone
-from telephony.phone_script import Line
-from tests.telephony.test_phone import VOICE, a_website
+from tests.spoken import clear_lines
+from tests.telephony.test_phone import a_website
 from tests.telephony.test_worker import until
 from tests.telephony.test_worker_killed import a_worker, environment
 
@@ -100,7 +100,7 @@ async def test_the_call_lives_and_its_transcript_is_whole(
 
     await sync_to_async(prompted)()
     said = ["How much does a cleaning cost?", "What time do you open?", "Is parking free?", "Thank you, goodbye."]
-    price, hours, parking, goodbye = await phone_script.prepare([Line("say", text) for text in said], VOICE)
+    price, hours, parking, goodbye = clear_lines(*said)
 
     async def token() -> str:
         return tokens.mint(organization=agent.organization_id, agent=agent, use="draft")
