@@ -99,7 +99,12 @@ async def test_the_call_lives_and_its_transcript_is_whole(
             agent.save()
 
     await sync_to_async(prompted)()
-    said = ["How much does a cleaning cost?", "What time do you open?", "Is parking free?", "Thank you, goodbye."]
+    said = [
+        "How much does a cleaning cost?",
+        "What time do you open?",
+        "Where can I park my car?",
+        "Thank you, goodbye.",
+    ]
     price, hours, parking, goodbye = clear_lines(*said)
 
     async def token() -> str:
