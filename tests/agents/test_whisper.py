@@ -119,7 +119,7 @@ NUMBERS = ("4155550123", "6446544373", "2125551234", "9083357742", "6175550198")
 
 
 async def test_ten_digits_arrive_as_a_person_says_them(call: Call) -> None:
-    """Nearly: of a run of one digit this Whisper may hear one too many ("212 555 1234"). docs/agents.md says so."""
+    """Not yet each digit: of a run this Whisper often hears one too many ("212 555 1234"), a known defect that docs/agents.md names."""
     names = ("oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
     alike = []
     for digits in NUMBERS:
