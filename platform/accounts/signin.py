@@ -7,6 +7,7 @@ import secrets
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -26,10 +27,20 @@ def link_for(user: User) -> str:
     return settings.SITE_URL + reverse("sign-in-link", args=[token])
 
 
+def _good(token: str) -> QuerySet[SignInLink]:
+    return SignInLink.objects.filter(
+        token_hash=_hash(token), used_at=None, expires_at__gt=timezone.now(), user__is_active=True
+    )
+
+
+def find(token: str) -> User | None:
+    """Whom the link would sign in. Looking doesn't use it up."""
+    link = _good(token).select_related("user").first()
+    return link.user if link else None
+
+
 def use(token: str) -> User | None:
     """Who the link signs in; from now on, nobody."""
-    now = timezone.now()
-    good = SignInLink.objects.filter(token_hash=_hash(token), used_at=None, expires_at__gt=now, user__is_active=True)
-    if not good.update(used_at=now):
+    if not _good(token).update(used_at=timezone.now()):
         return None
     return SignInLink.objects.select_related("user").get(token_hash=_hash(token)).user

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import invitations, middleware, signin, signup, tenancy
 from accounts.members import NotAllowed
@@ -19,15 +19,19 @@ from accounts.models import Membership
 
 
 @never_cache
-@require_GET
+@require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_variables("token")
 def sign_in(request: HttpRequest, token: str) -> HttpResponse:
-    """Follow a one-time link. A browser that only looks ahead doesn't use it up; a second factor is still asked for."""
-    if "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", "")):
-        return HttpResponse(status=204)
-    user = signin.use(token)
+    """Say whom a one-time link signs in, and do it at the press of a button.
+
+    Looking at the link changes nothing: programs that read mail open what stands in it, and a page elsewhere could lead a browser
+    here to sign it in as somebody else. A second factor is still asked for.
+    """
+    user = signin.use(token) if request.method == "POST" else signin.find(token)
     if user is None:
         return render(request, "accounts/link_used.html", status=410)
+    if request.method != "POST":
+        return render(request, "accounts/link.html", {"person": user})
     return perform_login(request, user, email_verification="none", redirect_url=settings.LOGIN_REDIRECT_URL)  # type: ignore[no-any-return]
 
 

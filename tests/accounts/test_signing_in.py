@@ -130,19 +130,42 @@ def test_a_sign_in_link_works_once(alice: User, organization: Organization) -> N
     call_command("signin_link", "Alice@example.com", stdout=out)
     link = path(out.getvalue().strip())
     first, second = Client(), Client()
-    assert first.get(link).status_code == 302
+    assert first.post(link).status_code == 302
     assert signed_in_as(first) == "alice@example.com"
-    response = second.get(link)
-    assert (response.status_code, signed_in_as(second)) == (410, None)
-    assert "signin_link" in response.content.decode()
+    for response in (second.get(link), second.post(link)):
+        assert (response.status_code, signed_in_as(second)) == (410, None)
+        assert "signin_link" in response.content.decode()
 
 
-def test_a_browser_that_looks_ahead_does_not_use_the_link_up(alice: User, organization: Organization) -> None:
+def test_looking_at_a_sign_in_link_neither_signs_in_nor_uses_it_up(alice: User, organization: Organization) -> None:
     link = path(signin.link_for(alice))
-    assert Client().get(link, headers={"Sec-Purpose": "prefetch;prerender"}).status_code == 204
-    assert Client().head(link).status_code == 405
+    looking = Client()
+    assert looking.head(link).status_code == 200
+    assert looking.get(link, headers={"Sec-Purpose": "prefetch;prerender"}).status_code == 200
+    page = looking.get(link)
+    assert (page.status_code, signed_in_as(looking)) == (200, None)
+    assert "alice@example.com" in page.content.decode(), "it says as whom"
     browser = Client()
-    browser.get(link)
+    browser.post(link)
+    assert signed_in_as(browser) == "alice@example.com"
+
+
+def test_no_other_page_signs_a_browser_in_by_a_link(alice: User, organization: Organization) -> None:
+    link = path(signin.link_for(alice))
+    browser = Client(enforce_csrf_checks=True)
+    assert browser.post(link).status_code == 403
+    assert signed_in_as(browser) is None
+    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get(link).content.decode())
+    assert found
+    assert browser.post(link, {"csrfmiddlewaretoken": found[1]}).status_code == 302
+    assert signed_in_as(browser) == "alice@example.com"
+
+
+def test_who_is_signed_in_as_somebody_else_is_told(alice: User, charlie: User, client_of: Browser) -> None:
+    browser = client_of(charlie)
+    link = path(signin.link_for(alice))
+    assert "That ends." in browser.get(link).content.decode()
+    browser.post(link)
     assert signed_in_as(browser) == "alice@example.com"
 
 
@@ -161,7 +184,7 @@ def test_a_sign_in_link_ends_after_a_day_and_with_its_person(alice: User) -> Non
 def test_a_sign_in_link_does_not_pass_the_second_factor(alice: User, organization: Organization) -> None:
     TOTP.activate(alice, "JBSWY3DPEHPK3PXP")
     browser = Client()
-    assert browser.get(path(signin.link_for(alice))).url == "/accounts/2fa/authenticate/"
+    assert browser.post(path(signin.link_for(alice))).url == "/accounts/2fa/authenticate/"
     assert signed_in_as(browser) is None
 
 
@@ -257,7 +280,7 @@ def test_who_lost_the_second_factor_is_helped_by_the_operator(alice: User, organ
     out = StringIO()
     call_command("signin_link", alice.email, remove_second_factor=True, stdout=out, stderr=StringIO())
     browser = Client()
-    browser.get(path(out.getvalue().strip()))
+    browser.post(path(out.getvalue().strip()))
     assert signed_in_as(browser) == alice.email
 
 

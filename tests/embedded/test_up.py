@@ -109,8 +109,13 @@ def ups() -> Iterator[list[Up]]:
 
 
 def opened(link: str) -> tuple[int, str]:
+    """The page behind the link's button."""
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
     with opener.open(link, timeout=20) as page:
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.read().decode())
+    assert token
+    with opener.open(link, f"csrfmiddlewaretoken={token[1]}".encode(), timeout=20) as page:
+        assert "/sign-in/" not in page.url
         return page.status, page.read().decode()
 
 

@@ -40,7 +40,7 @@ ADMINS_DONE = (302, 403, 403, 404, 302)
 # name → method → what owner, editor, viewer, stranger and nobody are answered. 302 of "nobody" is the way to sign in. The
 # stranger gets 200 where the page is of their own organization, and 404 where the address names a thing of Alice's.
 EXPECTED: dict[str, dict[str, tuple[int, ...]]] = {
-    "sign-in-link": {"get": (302,) * 5},  # whoever has it; once
+    "sign-in-link": {"get": (200,) * 5, "post": (302,) * 5},  # whoever has it; once
     "invitation": {"get": (200,) * 5, "post": (409, 409, 409, 409, 200)},  # it is for somebody else
     "switch-organization": {"post": (302, 302, 302, 404, 302)},
     "recording": {"get": (200,) * 5},  # whoever has the signature; see below
