@@ -14,8 +14,7 @@ import httpx2
 from django.conf import settings
 
 from egress.policy import EgressRefused, Policy
-from egress.transport import Transport
-from egress.transport2 import Transport as Transport2
+from egress.transport import Transport, Transport2
 
 __all__ = ["MAX_BYTES", "EgressRefused", "Policy", "client", "client2"]
 

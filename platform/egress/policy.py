@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -9,6 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from egress.addresses import Address, is_private, parse, refusal
 
 PORTS = frozenset({80, 443})
+_HOST = re.compile(r"[\w.-]+|\[[0-9a-fA-F:.]+\]")  # and no address with https:// in front, which would match nothing
 
 
 class EgressRefused(Exception):
@@ -34,8 +36,8 @@ class Rule:
         try:
             return cls(None, ip_network(text, strict=False), None)
         except ValueError:
-            host, colon, port = text.rpartition(":")
-        if not colon or not port.isdigit() or not 0 < int(port) < 65536 or not host:
+            host, _, port = text.rpartition(":")
+        if not _HOST.fullmatch(host) or not port.isdecimal() or not 0 < int(port) < 65536:
             raise BadRule(f"EGRESS_ALLOW: {text!r} is neither host:port nor a block such as 192.168.7.0/24.")
         try:
             return cls(None, ip_network(host.strip("[]")), int(port))

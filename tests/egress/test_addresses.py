@@ -83,7 +83,10 @@ def test_what_the_operator_lists_is_open(rule: str, host: str, port: int, addres
             policy.check(host, port, [address])
 
 
-@pytest.mark.parametrize("text", ["", "localhost", "host:", ":80", "host:0", "host:99999", "10.0.0.0/99"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "localhost", "host:", ":80", "host:0", "host:99999", "10.0.0.0/99", "http://llm.internal:11434", "a b:80"],
+)
 def test_a_rule_that_cant_be_read_says_so(text: str) -> None:
     with pytest.raises(BadRule, match="neither host:port nor a block"):
         Rule.parse(text)

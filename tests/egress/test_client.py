@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -111,6 +112,13 @@ async def test_no_spelling_of_an_inner_address_is_touched(
     assert canary.touches == 0
 
 
+def _timed_out() -> tuple[type[Exception], ...]:
+    import httpx
+    import httpx2
+
+    return (httpx.ConnectTimeout, httpx2.ConnectTimeout)
+
+
 def _invalid() -> tuple[type[Exception], ...]:
     import httpx
     import httpx2
@@ -118,6 +126,7 @@ def _invalid() -> tuple[type[Exception], ...]:
     return (httpx.InvalidURL, httpx2.InvalidURL)
 
 
+TIMED_OUT = _timed_out()
 INVALID = _invalid()  # some spellings the client itself refuses to read
 
 NAMES = {
@@ -242,3 +251,52 @@ async def test_a_name_that_is_never_answered_does_not_keep_the_loop(make: Any, m
             await client.get("http://slow.example/")
         ticking.cancel()
     assert ticks >= 5
+
+
+async def test_names_that_are_never_answered_do_not_keep_the_threads_that_speech_needs(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name server that never answers costs nothing to run: forty look-ups wait, and the loop's own threads are free."""
+    from egress import door
+
+    monkeypatch.setattr(door, "LOOKUP_SECONDS", 0.2)
+    answer = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: answer.wait(20) and [])
+
+    async def look_up(client: Any, number: int) -> None:
+        with pytest.raises(EgressRefused):
+            await client.get(f"http://slow{number}.example/")
+
+    try:
+        async with make() as client, asyncio.TaskGroup() as tasks:
+            for number in range(40):
+                tasks.create_task(look_up(client, number))
+            await asyncio.sleep(0.05)
+            async with asyncio.timeout(5):
+                assert await asyncio.to_thread(int, "1") == 1
+    finally:
+        answer.set()
+
+
+async def test_a_name_of_many_silent_addresses_takes_no_longer_than_one(make: Any, names: Any) -> None:
+    """Each address waits for its share of the time to connect, however many a name server lists."""
+    full = [socket.socket() for _ in range(20)]
+    queued: list[socket.socket] = []
+    for number, one in enumerate(full):
+        one.bind((f"127.0.1.{number + 1}", full[0].getsockname()[1] if number else 0))
+        one.listen(0)
+        for _ in range(3):  # nobody accepts: what comes after these waits for ever
+            queued.append(socket.socket())
+            queued[-1].setblocking(False)
+            queued[-1].connect_ex(one.getsockname())
+    port = full[0].getsockname()[1]
+    names["many.example"] = [[f"127.0.1.{number + 1}" for number in range(20)]]
+    began = asyncio.get_running_loop().time()
+    try:
+        async with make(rules=Policy.of(["127.0.0.0/8"]), timeout=1.0) as client:
+            with pytest.raises(TIMED_OUT):
+                await client.get(f"http://many.example:{port}/")
+    finally:
+        for one in (*full, *queued):
+            one.close()
+    assert asyncio.get_running_loop().time() - began < 5
