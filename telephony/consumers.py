@@ -8,8 +8,10 @@ import uuid
 from typing import Any
 from urllib.parse import parse_qs
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.contrib.auth import HASH_SESSION_KEY
+from django.utils.crypto import constant_time_compare
 
 from accounts import tenancy
 from accounts.models import Membership
@@ -64,7 +66,8 @@ class _Feed(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         if self.member_of is None or time.monotonic() - self._asked_at < ASK_AGAIN_SECONDS:
             return True
         self._asked_at = time.monotonic()
-        return await sync_to_async(_is_member)(self.scope, self.member_of)
+        is_member: bool = await database_sync_to_async(_is_member)(self.scope, self.member_of)
+        return is_member
 
     async def disconnect(self, code: int) -> None:
         if self.group:
@@ -101,7 +104,7 @@ class CallFeed(_Feed):
         await self.accept()
         snapshot = await self._snapshot(call) if call.status == Call.Status.IN_PROGRESS and call.worker else None
         if snapshot is None:
-            snapshot = await sync_to_async(live_feed.snapshot_of_rows)(call_id, organization)
+            snapshot = await database_sync_to_async(live_feed.snapshot_of_rows)(call_id, organization)
         if snapshot is None:  # deleted just now
             await self.close(code=NOT_ALLOWED)
             return
@@ -116,7 +119,7 @@ class CallFeed(_Feed):
             except tokens.BadToken:
                 return None
         else:
-            organizations = await sync_to_async(_organizations)(self.scope.get("user"))
+            organizations = await database_sync_to_async(_organizations)(self.scope.get("user"))
 
         def find() -> tuple[Call, uuid.UUID] | None:
             for organization in organizations:
@@ -127,7 +130,8 @@ class CallFeed(_Feed):
                         return call, organization
             return None
 
-        return await sync_to_async(find)()
+        found: tuple[Call, uuid.UUID] | None = await database_sync_to_async(find)()
+        return found
 
     async def _snapshot(self, call: Call) -> dict[str, Any] | None:
         """From the worker's memory, where there is more than in the database."""
@@ -148,12 +152,12 @@ class OrganizationFeed(_Feed):
     """Calls that start and end in the organization the member works in, so that lists update themselves."""
 
     async def connect(self) -> None:
-        organizations = await sync_to_async(_organizations)(self.scope.get("user"))
+        organizations = await database_sync_to_async(_organizations)(self.scope.get("user"))
         if not organizations:
             await self._refuse(NOT_ALLOWED)
             return
         session = self.scope.get("session")
-        chosen = str(await sync_to_async(session.get)("organization")) if session is not None else ""
+        chosen = str(await database_sync_to_async(session.get)("organization")) if session is not None else ""
         organization = next((pk for pk in organizations if str(pk) == chosen), organizations[0])
         self.group = live_feed.organization_group(organization)
         self.member_of, self._asked_at = organization, time.monotonic()
@@ -176,4 +180,8 @@ def _is_member(scope: dict[str, Any], organization: uuid.UUID) -> bool:
     if session is None or user is None or not session.session_key or not session.exists(session.session_key):
         return False
     with tenancy.use(organization):
-        return Membership.objects.filter(user_id=user.pk, user__is_active=True).exists()
+        now = Membership.objects.filter(user_id=user.pk, user__is_active=True).select_related("user").first()
+    # A new password signs out every browser that knew the old one.
+    return now is not None and constant_time_compare(
+        session.get(HASH_SESSION_KEY, ""), now.user.get_session_auth_hash()
+    )

@@ -7,17 +7,17 @@ tests as it does outside. ``PARLEY_TEST_DB`` names it where several runs share a
 
 from __future__ import annotations
 
-import contextlib
 import os
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from asgiref.sync import SyncToAsync
 from django.conf import settings
 from django.core.cache import cache
 from django.core.management import call_command
-from django.db import ProgrammingError, connections
+from django.db import connections
 from django.test import Client
 from psycopg import sql
 
@@ -59,9 +59,9 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
     with django_db_blocker.unblock():
         for alias in ("owner", "default"):
             connections[alias].close()
-        # A thread that still holds a connection of the application's role keeps the database: the next run drops it.
-        with contextlib.suppress(ProgrammingError):
-            run(drop)
+        # What async tests ask of the database is asked in this thread, and only there can its connection be closed.
+        SyncToAsync.single_thread_executor.submit(connections.close_all).result()
+        run(drop)
 
 
 @pytest.fixture(autouse=True)

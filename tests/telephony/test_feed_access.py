@@ -10,8 +10,9 @@ import uuid
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import SyncToAsync, sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.db import connections
 from django.test import Client
 
 from accounts import tenancy
@@ -79,6 +80,16 @@ async def test_the_feed_of_a_call_as_everybody(call: Call, alice: User, bob: Use
     assert await heard(f"/ws/calls/{uuid.uuid4()}/", await sync_to_async(cookie_of)(alice)) == 4403
 
 
+async def test_an_open_feed_keeps_no_connection_to_the_database(call: Call, alice: User) -> None:
+    """It is open for hours and asks now and then: what it asked with goes back to the pool."""
+    it = socket(f"/ws/calls/{call.pk}/", await sync_to_async(cookie_of)(alice))
+    assert (await it.connect())[0]
+    await it.receive_json_from(3)
+    asked_in = SyncToAsync.single_thread_executor
+    assert asked_in.submit(lambda: connections["default"].connection).result() is None
+    await it.disconnect()
+
+
 async def test_the_tokens_of_a_call(call: Call, agent: Any, charlie: User, monkeypatch: pytest.MonkeyPatch) -> None:
     path = f"/ws/calls/{call.pk}/?token="
     organization = agent.organization_id
@@ -122,7 +133,7 @@ async def test_the_organizations_feed_tells_members_of_theirs_only(call: Call, a
     await theirs.disconnect()
 
 
-@pytest.mark.parametrize("how", ["taken out", "signed out", "locked out"])
+@pytest.mark.parametrize("how", ["taken out", "signed out", "locked out", "password changed"])
 async def test_who_is_no_member_any_more_hears_no_more(
     call: Call, bob: User, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
@@ -140,6 +151,9 @@ async def test_who_is_no_member_any_more_hears_no_more(
             client = Client()
             client.cookies["sessionid"] = session
             client.post("/accounts/logout/")
+        elif how == "password changed":
+            bob.set_password("another horse battery staple")
+            bob.save()
         else:
             User.objects.filter(pk=bob.pk).update(is_active=False)
 
