@@ -81,13 +81,13 @@ async def test_the_feed_of_a_call_as_everybody(call: Call, alice: User, bob: Use
 
 
 async def test_an_open_feed_keeps_no_connection_to_the_database(call: Call, alice: User) -> None:
-    """It is open for hours and asks now and then: what it asked with goes back to the pool."""
-    it = socket(f"/ws/calls/{call.pk}/", await sync_to_async(cookie_of)(alice))
-    assert (await it.connect())[0]
-    await it.receive_json_from(3)
+    """It is open for hours and asks now and then: what it asked with goes back to the pool. (Without the communicator of
+    ``channels.testing``, which keeps connections open.)"""
+    feed = consumers.CallFeed()
+    feed.scope = {"user": alice}
+    assert await feed._find(call.pk)
     asked_in = SyncToAsync.single_thread_executor
     assert asked_in.submit(lambda: connections["default"].connection).result() is None
-    await it.disconnect()
 
 
 async def test_the_tokens_of_a_call(call: Call, agent: Any, charlie: User, monkeypatch: pytest.MonkeyPatch) -> None:
