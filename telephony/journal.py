@@ -1,7 +1,8 @@
 """Rows of live calls on their way to the database: written in batches from a thread, so that no call ever waits for it.
 
 The database may be away for a while: the rows wait here, a thousand at most. Past that the oldest events go first, the turns
-last. Each row has its key already, so one that was written although the answer got lost is not written twice.
+last. Each row has its key already, so one that was written although the answer got lost is not written twice. A row that the
+database refuses for its own sake (its call was deleted) is dropped with an error: kept, it would keep those of all other calls.
 """
 
 from __future__ import annotations
@@ -9,20 +10,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
-from django.db import close_old_connections
+from django.db import DataError, IntegrityError, close_old_connections
 
 from accounts import tenancy
 from telephony.models import CallEvent, Turn
+from telephony.storable import storable
 
 logger = logging.getLogger(__name__)
 
 MAX_ROWS = 1_000
 FLUSH_SECONDS = 0.5
 RETRY_SECONDS = 1.0
+REFUSED = (DataError, IntegrityError, ValueError, TypeError)
+"""It is the row's own fault: trying again is no use."""
 
 Row = Turn | CallEvent
 P = ParamSpec("P")
@@ -93,9 +97,11 @@ class Journal:
         self._rows.clear()
         try:
             await self._database.run(_write, self._writing)
-        except Exception as error:  # whatever the database has: the rows are kept
-            logger.warning("%d rows could not be written and are kept: %s", len(self._writing), error)
+        except BaseException as error:  # whatever the database has, and when broken off: the rows are kept
             self._rows.extendleft(reversed(self._writing))
+            if not isinstance(error, Exception):
+                raise
+            logger.warning("%d rows could not be written and are kept: %s", len(self._writing), error)
             return False
         finally:
             self._writing = []
@@ -105,10 +111,17 @@ class Journal:
 
     async def settle(self, call_id: Any, seconds: float) -> bool:
         """Wait until all rows of this call are in the database. False: they are not yet."""
+        return await self._until(lambda: not self._has(call_id), seconds)
+
+    async def settle_all(self, seconds: float) -> bool:
+        """The same for the rows of all calls: before a worker leaves."""
+        return await self._until(lambda: not len(self), seconds)
+
+    async def _until(self, is_so: Callable[[], bool], seconds: float) -> bool:
         self._wake.set()
         try:
             async with asyncio.timeout(seconds), self._written:
-                await self._written.wait_for(lambda: not self._has(call_id))
+                await self._written.wait_for(is_so)
         except TimeoutError:
             return False
         return True
@@ -118,9 +131,26 @@ class Journal:
 
 
 def _write(rows: list[Row]) -> None:
-    organizations = {row.organization_id for row in rows}
-    for organization in organizations:
+    for organization in {row.organization_id for row in rows}:
         mine = [row for row in rows if row.organization_id == organization]
         with tenancy.use(organization):
-            Turn.objects.bulk_create([row for row in mine if isinstance(row, Turn)], ignore_conflicts=True)
-            CallEvent.objects.bulk_create([row for row in mine if isinstance(row, CallEvent)], ignore_conflicts=True)
+            for model in (Turn, CallEvent):
+                _insert(model, [row for row in mine if isinstance(row, model)])
+
+
+def _insert(model: type[Row], rows: Sequence[Row]) -> None:
+    try:
+        model.objects.bulk_create(rows, ignore_conflicts=True)
+    except REFUSED:
+        for row in rows:
+            _insert_one(model, row)
+
+
+def _insert_one(model: type[Row], row: Row) -> None:
+    for name in ("text", "intended", "thoughts", "data"):
+        if hasattr(row, name):
+            setattr(row, name, storable(getattr(row, name)))
+    try:
+        model.objects.bulk_create([row], ignore_conflicts=True)
+    except REFUSED as error:
+        logger.error("A row of call %s can't be written and is dropped: %s", row.call_id, error)

@@ -38,8 +38,10 @@ HEARTBEAT_SECONDS = 5
 MAX_HOPS = 20
 WIND_UP_SECONDS = 12
 """For a call that was cancelled: a little more than its own steps may take together."""
+JOURNAL_SECONDS = 10.0
+"""For the rows of the last calls, where the database is slow or away. Those that are late then are lost with the process."""
 STOP_SECONDS = 1.0
-"""For each step of the way out, once the last call is over."""
+"""For each step of the way out, once the last row is written."""
 LAG_SECONDS = 5.0
 BLOCKED_MS = 100
 
@@ -60,7 +62,8 @@ class Options:
 class CallWorker:
     """``run`` until ``drain`` (no new calls, live ones finish) or ``stop`` (goodbye now) has come to its end.
 
-    ``when_over`` is called when the last call has ended and only the worker's own things are left to be put away.
+    ``when_over`` is called when the last call has ended, its rows are written, and only the worker's own things are left to be
+    put away.
     """
 
     def __init__(self, options: Options | None = None, when_over: Callable[[], None] = lambda: None) -> None:
@@ -99,6 +102,8 @@ class CallWorker:
                 logger.info("Call worker %s takes up to %d calls", self.id, self._options.capacity)
                 await self._until_told()
                 await self._finish_calls()
+                if not await self._journal.settle_all(JOURNAL_SECONDS):
+                    logger.error("%d rows of the last calls could not be written and are lost", len(self._journal))
         finally:
             self._when_over()
             await self._put_away(tasks)
@@ -106,9 +111,6 @@ class CallWorker:
     async def _put_away(self, tasks: list[asyncio.Task[None]]) -> None:
         """Each step has its limit, and none keeps the others from being taken."""
         await ending.end(tasks, STOP_SECONDS)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOP_SECONDS):
-                await self._journal.flush()
         with contextlib.suppress(Exception):
             async with asyncio.timeout(STOP_SECONDS / 2):
                 await worker_status.forget(self._valkey, self.id)

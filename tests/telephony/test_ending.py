@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import OperationalError
 
 from telephony import ending, live_call, warmup, worker_status
 from telephony.session.session import Session
@@ -183,6 +185,44 @@ async def test_a_goodbye_without_end_is_cut_off(agent: Any, worker: Any, monkeyp
         call = await until(agent, answer["call_id"], "ended", 15)
         assert time.monotonic() - begin < 5 and call.end_reason == "worker_stopped"
     await caller.close()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_worker_that_leaves_waits_for_its_rows(
+    agent: Any, worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is slow in the very moment of leaving: longer than any of the other steps may take."""
+    from accounts import tenancy
+    from telephony import journal
+    from telephony.models import Call, CallEvent
+
+    def make() -> Call:
+        with tenancy.use(agent.organization_id):
+            call: Call = Call.objects.create(organization_id=agent.organization_id, agent=agent, spec=agent.draft)
+            return call
+
+    def kinds() -> list[str]:
+        with tenancy.use(agent.organization_id):
+            return list(CallEvent.objects.values_list("kind", flat=True))
+
+    write = journal._write
+
+    def slowly(rows: list[Any]) -> None:
+        time.sleep(2.5)
+        if not broken.done():
+            broken.set_result(None)
+            raise OperationalError("the server closed the connection unexpectedly")
+        write(rows)
+
+    broken: Future[None] = Future()
+    call = await sync_to_async(make)()
+    monkeypatch.setattr(journal, "_write", slowly)
+    async with worker() as running:
+        running._journal.add(
+            CallEvent(organization_id=agent.organization_id, call_id=call.pk, at_ms=1, kind="the last word")
+        )
+        await asyncio.sleep(0.7)
+    assert await sync_to_async(kinds)() == ["the last word"]
 
 
 @pytest.mark.platform

@@ -7,11 +7,14 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from django.db import OperationalError
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import OperationalError, connections
 
+from accounts import tenancy
 from telephony import journal as module
-from telephony.journal import Journal
-from telephony.models import CallEvent, Turn
+from telephony.journal import Database, Journal
+from telephony.models import Call, CallEvent, Turn
 
 ORGANIZATION, CALL = uuid.uuid4(), uuid.uuid4()
 
@@ -74,3 +77,69 @@ async def test_when_too_much_waits_the_oldest_events_go_first_and_turns_last() -
     for n in range(8, 14):
         journal.add(turn(n))
     assert [row.index for row in journal._rows if isinstance(row, Turn)] == list(range(4, 14))
+
+
+async def test_rows_whose_writing_was_broken_off_are_kept() -> None:
+    class Slow(UnsteadyDatabase):
+        async def run(self, work: Callable[..., Any], rows: list[Any]) -> None:
+            await asyncio.sleep(0.05)
+            await super().run(work, rows)
+
+    database = Slow(failures=0)
+    journal = Journal(database)  # type: ignore[arg-type]
+    journal.add(turn(1))
+    writing = asyncio.create_task(journal.flush())
+    await asyncio.sleep(0.01)
+    writing.cancel()
+    await asyncio.wait({writing})
+    assert len(journal) == 1
+    assert await journal.flush() and len(database.kept) == 1
+
+
+async def test_all_that_waits_can_be_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
+    database = UnsteadyDatabase(failures=3)
+    journal = Journal(database)  # type: ignore[arg-type]
+    running = asyncio.create_task(journal.run())
+    journal.add(turn(1))
+    assert not await journal.settle_all(0.01)
+    assert await journal.settle_all(2) and len(database.kept) == 1
+    running.cancel()
+
+
+@pytest.fixture
+def calls(agent: Any) -> list[Call]:
+    with tenancy.use(agent.organization_id):
+        return [
+            Call.objects.create(organization_id=agent.organization_id, agent=agent, spec=agent.draft) for _ in range(2)
+        ]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_row_that_can_never_be_written_does_not_keep_the_others(calls: list[Call]) -> None:
+    """Its call was deleted: a journal that tries it for ever writes nothing more, of any call."""
+    organization = calls[0].organization_id
+    deleted, kept = calls
+    database = Database()
+    journal = Journal(database)
+    for number in range(3):
+        for call_id in (deleted.pk, kept.pk):
+            journal.add(
+                Turn(organization_id=organization, call_id=call_id, index=number, role="agent", started_ms=number)
+            )
+    journal.add(CallEvent(organization_id=organization, call_id=kept.pk, at_ms=1, kind="tool", data={"said": "a\0b"}))
+
+    def delete() -> None:
+        with tenancy.use(organization):
+            Call.objects.filter(pk=deleted.pk).delete()
+
+    def rows() -> tuple[list[int], list[Any]]:
+        with tenancy.use(organization):
+            turns = list(Turn.objects.values_list("index", flat=True))
+            return turns, list(CallEvent.objects.values_list("data", flat=True))
+
+    await sync_to_async(delete)()
+    assert await journal.flush() and len(journal) == 0
+    assert await sync_to_async(rows)() == ([0, 1, 2], [{"said": "ab"}])
+    await database.run(connections.close_all)
+    database.close()
