@@ -34,7 +34,9 @@ class WrongAddress(NotGiven):
 
 
 def _place(credential: Credential) -> vault.Place:
-    return vault.Place(credential.organization_id, Credential._meta.db_table, "secret", credential.pk)
+    """With the server it may be sent to: who can write rows can't send it elsewhere."""
+    bound = (credential.provider, credential.address)
+    return vault.Place(credential.organization_id, Credential._meta.db_table, "secret", credential.pk, bound)
 
 
 @transaction.atomic

@@ -14,12 +14,13 @@ _system: ContextVar[str | None] = ContextVar("system_reason", default=None)
 
 @contextmanager
 def use(organization: Any) -> Iterator[None]:
-    """Everything inside works for this organization (an ``Organization`` or its id)."""
+    """Everything inside works for this organization (an ``Organization`` or its id), also inside ``system``."""
     pk = getattr(organization, "pk", organization)
-    token = _current.set(uuid.UUID(str(pk)))
+    token, system_token = _current.set(uuid.UUID(str(pk))), _system.set(None)
     try:
         yield
     finally:
+        _system.reset(system_token)
         _current.reset(token)
 
 

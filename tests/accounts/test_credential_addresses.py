@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 
 from accounts import credentials, tenancy, vault
 from accounts.models import Credential, Organization
@@ -92,3 +96,47 @@ def test_nothing_stands_in_the_way_where_it_is_right(organization: Organization,
     assert credentials.refusal(organization, "k", OPENAI) is None
     assert "“gone”" in (credentials.refusal(organization, "gone", OPENAI) or "")
     assert opened == []
+
+
+@pytest.mark.parametrize("changed", [{"address": "https://evil.example"}, {"provider": "other", "address": OPENAI}])
+def test_an_address_changed_in_the_database_opens_nothing(
+    organization: Organization, alice: Any, changed: dict[str, str]
+) -> None:
+    """Who can write rows, by a hole in a query or with the database in hand, still can't have the key sent to them."""
+    stored = credentials.store(organization, "k", "openai", CANARY, alice)
+    with tenancy.use(organization):
+        Credential.objects.filter(pk=stored.pk).update(**changed)
+    with pytest.raises(vault.CannotOpen, match="its row was changed"):
+        credentials.secrets_for(organization, {"k": changed["address"]})
+
+
+def test_what_was_bound_is_read_in_one_way_only() -> None:
+    here = vault.Place(1, "t", "c", 1, ("a", "b|c"))
+    sealed = vault.seal(here, CANARY)
+    for bound in (("a|b", "c"), ("a", "b", "c"), ("ab|c",), ("a", "b|c", "")):
+        with pytest.raises(vault.CannotOpen):
+            vault.open_(vault.Place(1, "t", "c", 1, bound), sealed)
+
+
+def test_keys_of_the_release_before_are_bound_by_the_migration_and_by_nothing_else(
+    organization: Organization, alice: Any
+) -> None:
+    stored = credentials.store(organization, "k", "openai", CANARY, alice, LOCAL)
+    lost = credentials.store(organization, "lost", "openai", CANARY, alice)
+    before = vault.Place(organization.pk, "accounts_credential", "secret", stored.pk)
+    with tenancy.use(organization):
+        Credential.objects.filter(pk=stored.pk).update(secret=vault.seal(before, CANARY))
+        Credential.objects.filter(pk=lost.pk).update(secret=b"\x01" + bytes(40))
+    with pytest.raises(vault.CannotOpen, match="another release"):
+        credentials.secrets_for(organization, {"k": LOCAL})
+
+    migration = import_module("accounts.migrations.0004_bind_credentials_to_their_address")
+    name = ("accounts", "0004_bind_credentials_to_their_address")
+    apps = MigrationLoader(connection).project_state(name).apps
+    migration.bind(apps, SimpleNamespace(connection=connection))
+    assert credentials.secrets_for(organization, {"k": LOCAL}) == {"k": CANARY}
+    with pytest.raises(vault.CannotOpen):
+        credentials.secrets_for(organization, {"lost": OPENAI})
+    migration.unbind(apps, SimpleNamespace(connection=connection))
+    with tenancy.use(organization):
+        assert vault.open_(before, Credential.objects.get(pk=stored.pk).secret) == CANARY

@@ -160,3 +160,17 @@ def test_the_check_tells_an_operator_whose_application_stands_above_the_wall(mon
     monkeypatch.setattr(checks, "connections", {"default": connections["owner"]})
     errors = checks.application_role_is_bound_by_row_level_security(databases=["default"])
     assert [error.id for error in errors] == (["accounts.E001"] if is_above else [])
+
+
+def test_naming_an_organization_narrows_even_what_may_see_all(
+    organization: Organization, strangers_organization: Organization
+) -> None:
+    """A task that goes through everybody's rows, one organization after the other, mixes up no two."""
+    with tenancy.system("test"):
+        assert raw_count() == Membership.objects.count() == 2
+        assert {m.organization_id for m in Membership.objects.owned_by(organization)} == {organization.pk}
+        with tenancy.use(organization):
+            assert raw_count() == Membership.objects.count() == 1
+            with tenancy.system("test, within"):
+                assert raw_count() == 2
+        assert raw_count() == 2
