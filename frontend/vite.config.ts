@@ -36,7 +36,8 @@ function iconSprite(): Plugin {
         return `<symbol id="${name}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round">${body.trim()}</symbol>`;
       });
       const source = `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("\n")}</svg>\n`;
-      this.emitFile({ type: "asset", fileName: "icons.svg", source });
+      // A hash in its name lets browsers keep it for ever; the manifest knows it as "icons.svg".
+      this.emitFile({ type: "asset", name: "icons.svg", originalFileName: "icons.svg", source });
     },
   };
 }

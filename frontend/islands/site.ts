@@ -91,6 +91,14 @@ function applyTheme(): void {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", applyTheme);
 applyTheme();
 
+/** A form that came back begins at its first mistake; the pages before signing in, at their first field. */
+function focusFirst(): void {
+  if (document.activeElement !== document.body) return;
+  const first = document.querySelector<HTMLElement>("main form [aria-invalid=true]") ?? document.querySelector<HTMLElement>(".entrance form input:not([type=hidden])");
+  first?.focus();
+}
+
 openDialogs();
 openMenus();
 watchIslands();
+focusFirst();

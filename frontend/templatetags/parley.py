@@ -6,10 +6,10 @@ from datetime import datetime
 
 from django import template
 from django.forms import BoundField, widgets
-from django.templatetags.static import static
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django_vite.core.asset_loader import DjangoViteAssetLoader
 
 from agents.changes import Change
 from frontend.queries.lines import Line, changed_lines
@@ -29,7 +29,8 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
 
 @register.simple_tag
 def icons_url() -> str:
-    return static("dist/icons.svg")
+    """Where the sprite is: its name has a hash of what is in it, so that browsers keep it until it changes."""
+    return str(DjangoViteAssetLoader.instance().generate_vite_asset_url("icons.svg"))
 
 
 @register.simple_tag

@@ -18,6 +18,15 @@ INVITATION = "invitation"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "account_inactive": "This account is switched off. Ask whoever runs this platform.",
+        "email_password_mismatch": "The e-mail address or the password is wrong.",
+        "enter_current_password": "This is not your current password.",
+        "incorrect_password": "This is not your password.",
+        "invalid_password_reset": "This link no longer works. Ask for a new one.",
+        "too_many_login_attempts": "Too many wrong passwords for this address. Wait some minutes, or choose a new password.",
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return bool(settings.SIGN_UP == "open" or invitations.find(request.session.get(INVITATION, "")))
 

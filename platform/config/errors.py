@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import structlog
-from django.db import DataError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.template import loader
 from django.views import defaults
 
 from accounts.middleware import API
@@ -52,6 +54,7 @@ class ApiErrorsMiddleware:
         return plain(response.status_code, detail, headers=kept).response()
 
 
+SOON = {"Retry-After": "30"}
 WORDS = {
     405: "This address is for another method: see the Allow header.",
     413: "The request is too large.",
@@ -77,7 +80,23 @@ def not_found(request: HttpRequest, exception: Exception | None = None, **_: Any
 
 
 def broken(request: HttpRequest, **_: Any) -> HttpResponse:
-    """The page needs nothing that may be what broke: no context processor, no query."""
+    """The pages need nothing that may be what broke: no context processor, no query."""
+    if _is_database_away(sys.exc_info()[1]):
+        return _without_database(request)
     if request.path.startswith(API):
         return plain(500, "Something went wrong on our side. It was logged.").response()
     return defaults.server_error(request)
+
+
+def _is_database_away(error: BaseException | None) -> bool:
+    """Rather than a query that failed: that one has a state of its own (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state is None or state.startswith(("08", "53", "57P"))
+
+
+def _without_database(request: HttpRequest) -> HttpResponse:
+    if request.path.startswith(API):
+        return plain(503, "The database can't be reached. Try again in a minute.", headers=SOON).response()
+    return HttpResponse(loader.get_template("503.html").render(), status=503, headers=SOON)

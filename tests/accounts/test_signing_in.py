@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
@@ -120,9 +121,16 @@ def test_where_the_limits_store_is_gone_people_still_sign_in(
     alice: User, organization: Organization, settings: Any
 ) -> None:
     settings.VALKEY_URL = "redis://127.0.0.1:1/0"
+    away = {"LOCATION": settings.VALKEY_URL, "KEY_PREFIX": str(uuid.uuid4())}
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **away},
+        "forgiving": {"BACKEND": "accounts.outage.ForgivingCache", **away},
+    }
     browser = Client()
     browser.post("/accounts/login/", {"login": "alice@example.com", "password": PASSWORD})
     assert signed_in_as(browser) == "alice@example.com"
+    guesses = [Client().post("/accounts/login/", {"login": "alice@example.com", "password": "guess"}) for _ in range(8)]
+    assert "Too many" in guesses[-1].content.decode()
 
 
 def test_a_sign_in_link_works_once(alice: User, organization: Organization) -> None:
@@ -298,3 +306,29 @@ def test_guessing_goes_no_faster_by_another_door(alice: User, client_of: Browser
     browser = client_of(alice)
     answers = [browser.post(address, {"password": "x", "code": "000000"}).status_code for _ in range(4)]
     assert answers[3] == 429 and 429 not in answers[:3]
+
+
+def test_the_mail_with_the_way_to_a_new_password_is_from_parley_and_in_plain_words(
+    alice: User, organization: Organization, mailoutbox: Any
+) -> None:
+    Client().post("/accounts/password/reset/", {"email": alice.email})
+    Client().post("/accounts/password/reset/", {"email": "nobody@example.com"})
+    mail, to_nobody = mailoutbox
+    assert mail.subject == "Parley: Choose a new password"
+    link = re.search(r"http\S+/accounts/password/reset/key/\S+", mail.body)
+    assert link
+    assert "It works once" in mail.body and "your password stays as it is" in mail.body
+    assert to_nobody.subject == "Parley: No account with this address"
+    browser = Client()
+    form = browser.get(path(link[0]), follow=True)
+    assert "Choose a new password" in form.content.decode()
+    done = browser.post(
+        form.request["PATH_INFO"],
+        {"password1": "another horse battery", "password2": "another horse battery"},
+        follow=True,
+    )
+    assert "Your password is changed" in done.content.decode()
+    assert "/accounts/login/" in done.content.decode(), "it leads on"
+    assert mailoutbox[-1].subject == "Parley: Your password was changed"
+    again = Client().get(path(link[0]), follow=True).content.decode()
+    assert "This link no longer works" in again and "Send me a new link" in again

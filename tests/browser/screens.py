@@ -184,8 +184,8 @@ def sign_in(browser: Browser, link: str) -> str:
     context = browser.new_context()
     page = context.new_page()
     page.goto(link)
-    page.get_by_role("button", name="Sign in").press("Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Sign in").press("Enter")
     if "/sign-in/" in page.url or "/accounts/login" in page.url:
         raise SystemExit(f"The link did not sign in; it led to {page.url}.")
     state = context.storage_state()

@@ -6,10 +6,13 @@ import importlib
 import re
 from typing import Any
 
+import psycopg
 import pytest
 from channels.security.websocket import AllowedHostsOriginValidator, OriginValidator
 from channels.testing import WebsocketCommunicator
 from django.conf import settings as django_settings
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import OperationalError
 from django.test import Client
 
 from accounts.models import Organization, User
@@ -50,9 +53,36 @@ def test_built_files_are_kept_by_browsers_for_good_and_others_are_not(db: None) 
     browser = Client()
     page = browser.get("/accounts/login/").content.decode()
     built = re.search(r'src="(/static/dist/assets/[^"]+\.js)"', page)
-    assert built
-    assert "immutable" in browser.get(built[1])["Cache-Control"]
-    assert "immutable" not in browser.get("/static/ninja/swagger-ui.css")["Cache-Control"]
+    icons = re.search(r'data-icons="(/static/dist/assets/icons-[^"]+\.svg)"', page)
+    assert built and icons
+    for found in (built, icons):
+        assert "immutable" in browser.get(found[1])["Cache-Control"]
+    assert "immutable" not in browser.get("/static/css/plain.css")["Cache-Control"]
+
+
+def test_where_the_database_is_away_a_page_says_so_and_others_failures_say_theirs(
+    alice: User, organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = Client(raise_request_exception=False)
+    browser.force_login(alice)
+
+    def away(_: Any) -> None:
+        try:
+            psycopg.connect("postgresql://nobody@127.0.0.1:1/nowhere", connect_timeout=1)
+        except psycopg.OperationalError as error:
+            raise OperationalError(str(error)) from error
+
+    def deadlocked(_: Any) -> None:
+        raise OperationalError("deadlock detected") from psycopg.errors.DeadlockDetected()
+
+    monkeypatch.setattr(SessionStore, "load", away)
+    response = browser.get("/agents/")
+    assert (response.status_code, response["Retry-After"]) == (503, "30")
+    assert "reach its database" in response.content.decode()
+    monkeypatch.setattr(SessionStore, "load", deadlocked)
+    response = browser.get("/agents/")
+    assert response.status_code == 500
+    assert "not yours" in response.content.decode()
 
 
 def test_a_page_that_isnt_there_is_a_page(db: None) -> None:
