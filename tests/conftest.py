@@ -69,9 +69,8 @@ def _limits_and_caches_of_its_own(settings: Any, tmp_path: Any, monkeypatch: pyt
     """Nothing a test does is seen by the next one, or by another run that shares the Valkey server."""
     from accounts import ratelimit
 
-    settings.CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": str(uuid.uuid4())}
-    }
+    in_memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": str(uuid.uuid4())}
+    settings.CACHES = {"default": in_memory, "forgiving": in_memory}
     settings.RECORDINGS_DIR = tmp_path / "recordings"
     # argon2 is slow on purpose; what a password is hashed with has its own test.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

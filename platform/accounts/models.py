@@ -118,7 +118,7 @@ class ApiKey(Owned):
 
 
 class Credential(Owned):
-    """A vendor's secret, encrypted with the row and its address as associated data (``accounts.vault``). Write-only: ``last_four`` is what is shown."""
+    """A vendor's secret, encrypted with the row and its address as associated data (``accounts.vault``). Only ``last_four`` is shown."""
 
     name = models.CharField(max_length=80)
     provider = models.CharField(max_length=60)

@@ -1,24 +1,27 @@
 """How often one may ask. Moving windows in Valkey, exact under concurrency and shared by all processes.
 
-Where Valkey does not answer, the request is let through: a limit is a brake, not a door.
+Where Valkey does not answer, each process counts for itself: people still sign in, and nobody guesses without end.
 """
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
-from limits import parse
+from limits import RateLimitItem, parse
 from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-log = structlog.get_logger(__name__)
+from accounts.outage import Outage
 
 PREFIX = "parley-limits"
 SIGN_IN_PATHS = (
@@ -40,24 +43,55 @@ class TooManyRequests(Exception):
         self.retry_after = retry_after
 
 
-@cache
-def limiter() -> MovingWindowRateLimiter:
-    options: Any = {"socket_connect_timeout": 1, "socket_timeout": 1}
-    return MovingWindowRateLimiter(RedisStorage(settings.VALKEY_URL, key_prefix=PREFIX, **options))
+class OwnCount:
+    """The same windows in this process."""
+
+    MANY = 10_000
+
+    def __init__(self) -> None:
+        self._hits: dict[str, deque[float]] = {}
+        self._lock = threading.Lock()
+
+    def hit(self, limit: RateLimitItem, *who: str) -> float | None:
+        now = time.time()
+        with self._lock:
+            if len(self._hits) > self.MANY:  # each is of a day at most
+                self._hits = {key: hits for key, hits in self._hits.items() if hits[-1] > now - 86_400}
+            hits = self._hits.setdefault(limit.key_for(*who), deque(maxlen=limit.amount))
+            if len(hits) == limit.amount and hits[0] > now - limit.get_expiry():
+                return hits[0] + limit.get_expiry()
+            hits.append(now)
+        return None
+
+
+class Limiter:
+    """Answers ``None``: counted. Otherwise when the window has room again."""
+
+    def __init__(self) -> None:
+        # Once more at once, for a connection that has gone stale; then it is an outage.
+        options: Any = {"socket_connect_timeout": 1, "socket_timeout": 1, "retry": Retry(NoBackoff(), 1)}
+        self._shared = MovingWindowRateLimiter(RedisStorage(settings.VALKEY_URL, key_prefix=PREFIX, **options))
+        self._own = OwnCount()
+        self._valkey = Outage("rate limits")
+
+    def hit(self, limit: RateLimitItem, *who: str) -> float | None:
+        return self._valkey.around(lambda: self._ask(limit, *who), otherwise=lambda: self._own.hit(limit, *who))
+
+    def _ask(self, limit: RateLimitItem, *who: str) -> float | None:
+        return None if self._shared.hit(limit, *who) else self._shared.get_window_stats(limit, *who).reset_time
+
+
+limiter = cache(Limiter)
+_making = threading.Lock()
 
 
 def hit(limit: str, *who: str) -> None:
     """Count one request of ``who`` (what is limited, then whose) against ``"30/minute"``. Raises :class:`TooManyRequests`."""
-    item = parse(limit)
-    try:
-        window = limiter()
-        if window.hit(item, *who):
-            return
-        reset_at = window.get_window_stats(item, *who).reset_time
-    except Exception as error:  # whatever the storage raises
-        log.warning("rate_limit_not_counted", limit=who[0], error=str(error))
-        return
-    raise TooManyRequests(max(1, round(reset_at - time.time() + 0.5)))
+    with _making:  # one for all threads: it counts itself where Valkey doesn't
+        counter = limiter()
+    full_until = counter.hit(parse(limit), *who)
+    if full_until is not None:
+        raise TooManyRequests(max(1, round(full_until - time.time() + 0.5)))
 
 
 def client_address(request: HttpRequest) -> str:

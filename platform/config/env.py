@@ -1,11 +1,13 @@
-"""The three readers of the environment. A wrong value stops the start."""
+"""The readers of the environment. A wrong value stops the start."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import SplitResult
 
 from django.core.exceptions import ImproperlyConfigured
+from limits import parse
 
 
 def env_str(name: str, default: str | None = None) -> str:
@@ -30,6 +32,15 @@ def env_int(name: str, default: int) -> int:
         raise ImproperlyConfigured(f"{name}={value}: use a whole number.") from None
 
 
+def env_limit(name: str, default: str) -> str:
+    value = os.environ.get(name, default)
+    try:
+        parse(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}={value}: use a number and a time, such as {default}.") from None
+    return value
+
+
 def env_list(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]
 
@@ -43,3 +54,10 @@ def env_secret(name: str, default: str | None = None) -> str:
         except OSError as error:
             raise ImproperlyConfigured(f"{name}_FILE={path}: {error.strerror}.") from error
     return env_str(name, default)
+
+
+def port_of(name: str, parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}: the port must be a number between 1 and 65535.") from None

@@ -8,6 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from config.env import port_of
+
 
 @dataclass(frozen=True, slots=True)
 class EmailSettings:
@@ -30,15 +32,15 @@ def email_settings(url: str, folder: Path | None) -> EmailSettings:
     parts = urlsplit(url)
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         raise ImproperlyConfigured("EMAIL_URL: use smtp://user:password@host:587, or smtps:// for TLS from the start.")
-    is_ssl = parts.scheme == "smtps"
+    is_ssl, port = parts.scheme == "smtps", port_of("EMAIL_URL", parts)
     return EmailSettings(
         "django.core.mail.backends.smtp.EmailBackend",
         host=parts.hostname,
-        port=parts.port or (465 if is_ssl else 587),
+        port=port or (465 if is_ssl else 587),
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
         # A relay on this machine speaks plain; everywhere else the password must not.
-        use_tls=not is_ssl and parts.port != 25,
+        use_tls=not is_ssl and port != 25,
         use_ssl=is_ssl,
         is_delivered=True,
     )

@@ -13,8 +13,10 @@ from urllib.parse import unquote, urlsplit
 
 from csp.constants import NONCE
 from django.core.exceptions import ImproperlyConfigured
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from config.env import env_bool, env_int, env_list, env_secret, env_str
+from config.env import env_bool, env_int, env_limit, env_list, env_secret, env_str, port_of
 from config.mail import email_settings
 from config.social import openid_apps
 from egress.policy import BadRule, Policy
@@ -61,11 +63,11 @@ ALLOWED_HOSTS = env_list("ALLOWED_HOSTS") or sorted(
 CSRF_TRUSTED_ORIGINS = [f"{_site.scheme}://{_site.netloc}"]
 
 
-def _database(url: str) -> dict[str, Any]:
+def _database(setting: str, url: str) -> dict[str, Any]:
     """``postgresql://user:password@host:port/name`` as Django wants it; a socket folder goes into ``?host=``."""
     parts = urlsplit(url)
     if parts.scheme not in ("postgres", "postgresql"):
-        raise ImproperlyConfigured("DATABASE_URL must start with postgresql://")
+        raise ImproperlyConfigured(f"{setting} must start with postgresql://")
     query = dict(item.split("=", 1) for item in parts.query.split("&") if "=" in item)
     return {
         "ENGINE": "accounts.postgresql",
@@ -73,7 +75,7 @@ def _database(url: str) -> dict[str, Any]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(query.pop("host", parts.hostname or "")),
-        "PORT": str(parts.port or ""),
+        "PORT": str(port_of(setting, parts) or ""),
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"connect_timeout": 2, **{key: unquote(value) for key, value in query.items()}},
     }
@@ -86,11 +88,14 @@ _pool = {"pool": {"min_size": 1, "max_size": env_int("DATABASE_POOL_SIZE", 20), 
 # The application's role does not own the tables, so row-level security holds for it. The owner's role migrates:
 # `manage.py migrate --database owner`.
 DATABASES = {
-    "default": _database(env_secret("DATABASE_URL")),
-    "owner": _database(env_secret("DATABASE_OWNER_URL", "") or env_secret("DATABASE_URL")),
+    "default": _database("DATABASE_URL", env_secret("DATABASE_URL")),
+    "owner": _database("DATABASE_OWNER_URL", env_secret("DATABASE_OWNER_URL", "") or env_secret("DATABASE_URL")),
 }
 DATABASES["default"]["OPTIONS"].update(_pool)
 VALKEY_URL = env_secret("VALKEY_URL")
+if not VALKEY_URL.startswith(("redis://", "rediss://")):
+    raise ImproperlyConfigured("VALKEY_URL must start with redis:// (or rediss:// for TLS)")
+port_of("VALKEY_URL", urlsplit(VALKEY_URL))
 
 INSTALLED_APPS = [
     "daphne",
@@ -172,13 +177,15 @@ CHANNEL_LAYERS = {
             "prefix": "parley",
         },
     }
+_cache = {
+    "LOCATION": VALKEY_URL,
+    "KEY_PREFIX": "parley",
+    "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2, "retry": Retry(NoBackoff(), 1)},
+}
 }
 CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": VALKEY_URL,
-        "KEY_PREFIX": "parley",
-    }
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **_cache},
+    "forgiving": {"BACKEND": "accounts.outage.ForgivingCache", **_cache},
 }
 
 AUTH_USER_MODEL = "accounts.User"
@@ -323,9 +330,10 @@ ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 if TRUSTED_PROXIES and IS_HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# --- Limits. The requests of one API key; sign-in attempts of one address.
-API_LIMIT = env_str("API_LIMIT", "600/minute")
-SIGN_IN_LIMIT = env_str("SIGN_IN_LIMIT", "30/minute")
+# --- Limits. The requests of one API key; sign-in attempts of one address; an organization's invitations.
+API_LIMIT = env_limit("API_LIMIT", "600/minute")
+SIGN_IN_LIMIT = env_limit("SIGN_IN_LIMIT", "30/minute")
+INVITATION_LIMIT = env_limit("INVITATION_LIMIT", "50/day")
 
 # --- Secrets of organizations: VAULT_KEY seals; older keys still open, until `manage.py rotate_vault_key` has run.
 VAULT_KEYS_OLD = [key.strip() for key in env_secret("VAULT_KEYS_OLD", "").split(",") if key.strip()]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -87,7 +89,16 @@ def test_a_sign_in_link_clicked_many_times_at_once_signs_in_once(alice: User) ->
     assert [result for result in results if result is not None] == [alice]
 
 
-def test_a_limit_is_exact_under_concurrency() -> None:
+@pytest.mark.parametrize("valkey", ["there", "gone", "silent"])
+def test_a_limit_is_exact_under_concurrency(settings: Any, valkey: str) -> None:
+    """While Valkey is away the process counts for itself, and asks it once in a while, not at every request."""
+    silent = socket.create_server(("127.0.0.1", 0))
+    if valkey != "there":
+        port = 1 if valkey == "gone" else silent.getsockname()[1]
+        settings.VALKEY_URL = f"redis://127.0.0.1:{port}/0"
+        ratelimit.limiter.cache_clear()
+    began = time.monotonic()
+
     def one(_: int) -> int:
         passed = 0
         for _ in range(5):
@@ -100,3 +111,17 @@ def test_a_limit_is_exact_under_concurrency() -> None:
 
     assert sum(at_once(20, one)) == 20
     ratelimit.hit("20/minute", "test", "someone else")
+    assert time.monotonic() - began < 20
+    silent.close()
+
+
+def test_valkey_is_asked_again_when_it_is_back(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, settings.VALKEY_URL = settings.VALKEY_URL, "redis://127.0.0.1:1/0"
+    ratelimit.limiter.cache_clear()
+    ratelimit.hit("1/minute", "test", "someone")
+    settings.VALKEY_URL = there
+    monkeypatch.setattr(ratelimit.limiter(), "_shared", ratelimit.Limiter()._shared)
+    with pytest.raises(TooManyRequests):
+        ratelimit.hit("1/minute", "test", "someone")
+    monkeypatch.setattr(ratelimit.limiter()._valkey, "_until", 0.0)
+    ratelimit.hit("1/minute", "test", "someone")

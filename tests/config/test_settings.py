@@ -70,6 +70,14 @@ def test_secrets_come_from_files_too(tmp_path: Path) -> None:
         ("OPENID_URL", "http://id.example.com", "https://"),
         ("EGRESS_ALLOW", "localhost", "neither host:port nor a block"),
         ("LOG_FORMAT", "xml", "use json or console"),
+        ("API_LIMIT", "often", "such as 600/minute"),
+        ("SIGN_IN_LIMIT", "", "such as 30/minute"),
+        ("VAULT_KEY", "short", "openssl rand -base64 32"),
+        ("VAULT_KEYS_OLD", "short", "VAULT_KEYS_OLD: use 32 random bytes"),
+        ("DATABASE_URL", "postgresql://u:p@host:port/db", "DATABASE_URL: the port"),
+        ("DATABASE_OWNER_URL", "mysql://x", "DATABASE_OWNER_URL must start with postgresql://"),
+        ("EMAIL_URL", "smtp://mail.example.com:x", "EMAIL_URL: the port"),
+        ("VALKEY_URL", "127.0.0.1:6379", "VALKEY_URL must start with redis://"),
     ],
 )
 def test_a_wrong_value_stops_the_start_and_says_what_to_use(tmp_path: Path, name: str, value: str, words: str) -> None:
