@@ -34,17 +34,19 @@ T = TypeVar("T")
 
 
 class Database:
-    """The worker's two threads for the ORM, each with its own connection."""
+    """The worker's two threads for the ORM."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="database")
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        def fresh() -> T:
-            close_old_connections()
-            return work(*args, **kwargs)
+        def and_give_back() -> T:
+            try:
+                return work(*args, **kwargs)
+            finally:
+                close_old_connections()  # to the process's pool: an idle thread holds none
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, fresh)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, and_give_back)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import OperationalError, connections
+from django.db import OperationalError, connection
 
 from accounts import tenancy
 from telephony import journal as module
@@ -141,5 +142,22 @@ async def test_a_row_that_can_never_be_written_does_not_keep_the_others(calls: l
     await sync_to_async(delete)()
     assert await journal.flush() and len(journal) == 0
     assert await sync_to_async(rows)() == ([0, 1, 2], [{"said": "ab"}])
-    await database.run(connections.close_all)
+    database.close()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_thread_that_rests_holds_no_connection() -> None:
+    def ask() -> None:
+        time.sleep(0.1)  # so that both threads are at work
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+    database = Database()
+    await asyncio.gather(database.run(ask), database.run(ask))
+
+    def is_held() -> bool:
+        time.sleep(0.1)
+        return connection.connection is not None
+
+    assert [held.result() for held in [database._threads.submit(is_held) for _ in range(2)]] == [False, False]
     database.close()
