@@ -60,11 +60,11 @@ def claim(call_id: Any, organization: Any, worker: str) -> Call | None:
 
 
 def renew(call_ids: list[Any], worker: str) -> set[Any]:
-    """Keep the lease of these calls. Returns those that were ended by somebody else and must stop."""
+    """Keep the lease of these calls. Returns those that were ended by somebody else, or deleted, and must stop."""
     with tenancy.system("a worker renews the leases of its calls, whose organizations differ"):
         mine = Call.objects.filter(pk__in=call_ids, worker=worker, status=Call.Status.IN_PROGRESS)
         mine.update(lease_until=timezone.now() + LEASE)
-        return set(Call.objects.filter(pk__in=call_ids, status=Call.Status.ENDED).values_list("pk", flat=True))
+        return set(call_ids) - set(mine.values_list("pk", flat=True))
 
 
 def connected(call: Call) -> None:

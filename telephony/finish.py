@@ -17,6 +17,7 @@ from accounts import tenancy
 from telephony import live_feed, recordings
 from telephony.end_reasons import REASONS
 from telephony.models import Call, Recording
+from telephony.storable import storable
 
 logger = logging.getLogger(__name__)
 
@@ -30,23 +31,34 @@ class Outcome:
     recording: recordings.Written | None = field(default=None)
 
 
-def end_call(call: Any, organization: Any, reason: str, detail: str = "", outcome: Outcome | None = None) -> bool:
-    """Make the call ended, with its duration, latency and recording. False: it was already."""
+def end_call(
+    call: Any,
+    organization: Any,
+    reason: str,
+    detail: str = "",
+    outcome: Outcome | None = None,
+    *,
+    only_waiting: bool = False,
+) -> bool:
+    """Make the call ended, with its duration, latency and recording. False: it was already.
+
+    ``only_waiting``: not one that a worker has taken, which is the worker's to end (then False, too).
+    """
     if reason not in REASONS:
         detail, reason = f"{reason} {detail}".strip(), "internal_error"
     outcome = outcome or Outcome()
     pk = getattr(call, "pk", call)
     with tenancy.use(organization), transaction.atomic():
         row = Call.objects.select_for_update().filter(pk=pk).exclude(status=Call.Status.ENDED).first()
-        if row is None:
+        if row is None or (only_waiting and row.status != Call.Status.QUEUED):
             return False
         row.status = Call.Status.ENDED
-        row.end_reason, row.end_detail = reason, detail[:300]
+        row.end_reason, row.end_detail = reason, storable(detail)[:300]
         row.ended_at = timezone.now()
         row.lease_until = None
         row.latency = summary([turn.latency.get("total_ms") for turn in row.turns.filter(role="agent")])
         row.duration_ms = outcome.duration_ms if outcome.duration_ms is not None else _duration_ms(row)
-        row.collected = outcome.collected if outcome.collected is not None else _collected(row)
+        row.collected = storable(outcome.collected) if outcome.collected is not None else _collected(row)
         row.save()
         _finalise(row, outcome.recording)
         transaction.on_commit(lambda: _tell(row))
@@ -55,8 +67,10 @@ def end_call(call: Any, organization: Any, reason: str, detail: str = "", outcom
 
 def hang_up(call: Call, reason: str = "member_hung_up") -> None:
     """End a running call from outside: its worker says when it is over. A waiting one is ended here."""
-    if call.status == Call.Status.QUEUED and end_call(call, call.organization_id, reason):
+    if end_call(call, call.organization_id, reason, only_waiting=True):
         return
+    with tenancy.use(call.organization_id):
+        call.refresh_from_db(fields=["worker"])  # it may have been taken since it was read
     command(call, "hang_up", reason=reason)
 
 
@@ -113,9 +127,14 @@ def _finalise(call: Call, written: recordings.Written | None) -> None:
     recording: Recording | None = Recording.objects.filter(call=call).first()
     if recording is None:
         return
-    written = written or recordings.repair(recordings.absolute(recording.path))
+    path = recordings.absolute(recording.path)
+    written = written or recordings.repair(path)
     if written is None or written.duration_ms == 0:
-        recordings.absolute(recording.path).unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:  # the call ends all the same, and whoever mends the disk still finds the row
+            logger.error("The recording %s can be neither repaired nor removed: %s", path, error)
+            return
         recording.delete()
         return
     recording.duration_ms, recording.size_bytes, recording.is_complete = written.duration_ms, written.size_bytes, True

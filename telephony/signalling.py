@@ -14,7 +14,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import orjson
+import redis
 from asgiref.sync import sync_to_async
+from channels.exceptions import ChannelFull
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -23,7 +25,7 @@ from django.views.decorators.csrf import csrf_exempt
 from accounts import tenancy
 from accounts.problems import Problem
 from accounts.ratelimit import TooManyRequests, client_address, hit
-from telephony import ice, live_feed, tokens
+from telephony import finish, ice, live_feed, tokens
 from telephony.answer import CannotCall, create_web_call
 from telephony.end_reasons import REASONS
 from telephony.finish import end_call, worker_channel
@@ -36,6 +38,7 @@ WORKERS = "callworkers"
 ANSWER_SECONDS = 10
 MAX_BODY_BYTES = 2 * offers.MAX_SDP_BYTES
 """JSON writes a line's end with four letters."""
+UNREACHABLE = (redis.RedisError, ChannelFull)
 OFFERS_AN_ADDRESS = "60/minute"
 OFFERS_AN_ORGANIZATION = "300/minute"
 
@@ -63,6 +66,14 @@ def _view(method: str) -> Callable[[View], View]:
                 pass_on = Problem(409, "This agent can't be called", str(error))
             except TooManyRequests as error:
                 pass_on = Problem(429, "Too many calls", str(error), headers={"Retry-After": str(error.retry_after)})
+            except UNREACHABLE:
+                logger.warning("%s: Valkey can't be reached, or takes no more", request.path, exc_info=True)
+                pass_on = Problem(
+                    503,
+                    "Calls can't be steered just now",
+                    "It is our fault, not yours. Try again in a moment.",
+                    headers={"Retry-After": "5"},
+                )
             return JsonResponse(
                 pass_on.body(), status=pass_on.status, headers=pass_on.headers, content_type="application/problem+json"
             )
@@ -127,10 +138,8 @@ async def hang_up(request: HttpRequest, call_id: uuid.UUID) -> HttpResponse:
     """The caller ends it. Fine to say twice."""
     claims = tokens.check_events(_bearer(request) or str(_body(request).get("events_token", "")), call_id)
     call = await _call(claims)
-    if call.status == Call.Status.QUEUED:
-        await _in_thread(end_call, call, claims.organization, "caller_hung_up")
-    elif call.status == Call.Status.IN_PROGRESS:
-        await _command(call, "hang_up", reason="caller_hung_up")
+    if call.status != Call.Status.ENDED:
+        await _in_thread(finish.hang_up, call, "caller_hung_up")
     return HttpResponse(status=204)
 
 
@@ -146,20 +155,25 @@ async def _ask_a_worker(call: Call, sdp: str, for_team: bool) -> str:
     page. A visitor of a web page is told that it is not their fault.
     """
     layer = get_channel_layer()
-    channel = await layer.new_channel()
-    await layer.send(
-        WORKERS,
-        {
-            "type": "call.offer", "call_id": str(call.pk), "organization": str(call.organization_id), "sdp": sdp,
-            "reply": channel, "hops": 0,
-        },
-    )  # fmt: skip
-    await _tell_started(call)
+    reply: dict[str, Any] = {"type": "call.refused", "reason": "no_worker"}
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
+            channel = await layer.new_channel()
+            await layer.send(
+                WORKERS,
+                {
+                    "type": "call.offer", "call_id": str(call.pk), "organization": str(call.organization_id), "sdp": sdp,
+                    "reply": channel, "hops": 0,
+                },
+            )  # fmt: skip
+            await _tell_started(call)
             reply = await layer.receive(channel)
+            while reply.get("reason") == "busy" and not await _in_thread(_end_waiting, call, "busy"):
+                reply = await layer.receive(channel)  # the offer was delivered twice, and another has taken the call
     except TimeoutError:
-        reply = {"type": "call.refused", "reason": "no_worker"}
+        pass
+    except UNREACHABLE:
+        logger.warning("The offer of call %s can't be passed on", call.pk, exc_info=True)
     if reply["type"] == "call.answer":
         return str(reply["sdp"])
     reason = str(reply.get("reason", "internal_error"))
@@ -176,6 +190,10 @@ async def _ask_a_worker(call: Call, sdp: str, for_team: bool) -> str:
         reason=reason,
         call_id=str(call.pk),
     )
+
+
+def _end_waiting(call: Call, reason: str) -> bool:
+    return end_call(call, call.organization_id, reason, only_waiting=True)
 
 
 async def _tell_started(call: Call) -> None:

@@ -44,12 +44,14 @@ def reap() -> int:
             )
         )
     alive = _held() if lost else set()
+    over = [(pk, organization, "worker_lost") for pk, organization in lost if str(pk) not in alive]
+    over += [(pk, organization, "no_worker") for pk, organization in waiting]
     ended = 0
-    for pk, organization in lost:
-        if str(pk) not in alive:
-            ended += end_call(pk, organization, "worker_lost")
-    for pk, organization in waiting:
-        ended += end_call(pk, organization, "no_worker")
+    for pk, organization, reason in over:
+        try:
+            ended += end_call(pk, organization, reason)
+        except Exception:  # one that can't be ended must not keep the others
+            logger.exception("Call %s could not be ended", pk)
     if ended:
         logger.warning("Ended %d calls without a worker", ended)
     return ended

@@ -185,11 +185,11 @@ class CallWorker:
         )
 
     async def _offered(self, message: dict[str, Any]) -> None:
+        offer = Offer(uuid.UUID(message["call_id"]), uuid.UUID(message["organization"]), message["sdp"])
+        if offer.call_id in self._running:  # delivered twice: the caller must not be told that there is no room
+            return
         if not self.has_room:
             await self._pass_on(message)
-            return
-        offer = Offer(uuid.UUID(message["call_id"]), uuid.UUID(message["organization"]), message["sdp"])
-        if offer.call_id in self._running:
             return
         line = Line(
             ice_servers=tuple(RTCIceServer(**server) for server in ice.servers()),

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.utils import timezone
 
 from accounts import tenancy
@@ -120,6 +121,48 @@ def test_a_call_nobody_took_ends_after_a_minute(call: Call) -> None:
 def test_hanging_up_a_waiting_call_ends_it(call: Call) -> None:
     finish.hang_up(call)
     assert again(call).end_reason == "member_hung_up"
+
+
+def test_a_call_a_worker_took_meanwhile_is_ended_by_its_worker(call: Call, layer: Any) -> None:
+    answer.claim(call.pk, call.organization_id, "w1")
+    assert not end_call(call, call.organization_id, "busy", only_waiting=True)
+    finish.hang_up(call)  # as it was read: still waiting
+    assert again(call).status == "in_progress"
+    told = async_to_sync(layer.receive)(finish.worker_channel("w1"))
+    assert (told["command"], told["call_id"], told["reason"]) == ("hang_up", str(call.pk), "member_hung_up")
+
+
+def test_a_call_that_was_deleted_is_not_the_workers_any_more(call: Call) -> None:
+    answer.claim(call.pk, call.organization_id, "one")
+    with tenancy.use(call.organization_id):
+        Call.objects.filter(pk=call.pk).delete()
+    assert answer.renew([call.pk], "one") == {call.pk}
+
+
+def test_what_a_vendor_says_cannot_keep_a_call_from_ending(call: Call) -> None:
+    assert end_call(call, call.organization_id, "model_failed", "It said \0.", Outcome(1, {"name": "A\0nn\ud800"}))
+    assert (again(call).end_detail, again(call).collected) == ("It said .", {"name": "Ann?"})
+
+
+def test_a_recording_that_cannot_be_touched_does_not_keep_its_call_from_ending(call: Call) -> None:
+    path = recordings.path_for(call.organization_id, call)
+    recordings.absolute(path).mkdir(parents=True)  # where its file should be
+    with tenancy.use(call.organization_id):
+        Recording.objects.create(organization_id=call.organization_id, call=call, path=path)
+    assert end_call(call, call.organization_id, "caller_hung_up")
+    with tenancy.use(call.organization_id):
+        assert not Recording.objects.get(call=call).is_complete
+
+
+def test_a_call_that_cannot_be_ended_does_not_keep_the_others(agent: Any, layer: Any) -> None:
+    with tenancy.use(agent.organization_id):
+        mine = {"organization_id": agent.organization_id, "agent": agent}
+        broken = Call.objects.create(**mine, spec={"does": {"collect": [{}]}})
+        fine = Call.objects.create(**mine, spec=agent.draft)
+    live(fine, -timedelta(seconds=1))
+    live(broken, -timedelta(seconds=2))
+    assert reap() == 1
+    assert (again(broken).status, again(fine).status) == ("in_progress", "ended")
 
 
 def test_a_call_keeps_the_spec_it_began_with(agent: Any) -> None:

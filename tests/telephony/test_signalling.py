@@ -10,9 +10,13 @@ import uuid
 from typing import Any
 
 import pytest
+import redis
+from asgiref.sync import sync_to_async
 from django.test import AsyncClient
 
+from accounts import tenancy
 from telephony import ice, signalling, tokens
+from telephony.models import Call
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -63,6 +67,38 @@ async def test_a_token_is_used_up_by_its_call(token: str) -> None:
     assert (await post("/rtc/offer", {"token": token, "sdp": SDP})).json()["reason"] == "no_worker"
     second = await post("/rtc/offer", {"token": token, "sdp": SDP})
     assert second.status_code == 401 and "has been used" in second.json()["detail"]
+
+
+async def test_without_the_channel_layer_the_call_ends_at_once_in_words(
+    agent: Any, token: str, layer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Valkey goes away between the token and the offer."""
+
+    async def away(self: Any, channel: str, message: Any) -> None:
+        raise redis.ConnectionError("Connection refused")
+
+    monkeypatch.setattr(type(layer), "send", away)
+    response = await post("/rtc/offer", {"token": token, "sdp": SDP})
+    assert response.status_code == 503 and response.json()["reason"] == "no_worker"
+
+    def status() -> str:
+        with tenancy.use(agent.organization_id):
+            return str(Call.objects.get(pk=response.json()["call_id"]).status)
+
+    assert await sync_to_async(status)() == "ended"
+    for path in ("hangup", "candidates"):
+        call = await sync_to_async(a_running_call)(agent)
+        mine = tokens.mint_events(organization=agent.organization_id, call=call)
+        response = await post(f"/rtc/calls/{call.pk}/{path}", {"candidates": []}, mine)
+        assert response.status_code == 503 and response.headers["content-type"] == "application/problem+json"
+
+
+def a_running_call(agent: Any) -> Call:
+    with tenancy.use(agent.organization_id):
+        call: Call = Call.objects.create(
+            organization_id=agent.organization_id, agent=agent, spec=agent.draft, status="in_progress", worker="w"
+        )
+        return call
 
 
 async def test_another_calls_token_opens_nothing(agent: Any, layer: Any) -> None:

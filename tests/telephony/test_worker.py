@@ -145,6 +145,37 @@ async def test_a_full_worker_passes_the_call_on_to_one_with_room(agent: Any, wor
         await caller.close()
 
 
+async def test_an_offer_that_is_delivered_twice_is_one_call(
+    agent: Any, worker: Any, layer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The channel layer gives a message twice when a worker is stopped at the wrong moment, or another looks just then."""
+    send = type(layer).send
+
+    async def twice(self: Any, channel: str, message: dict[str, Any]) -> None:
+        if message["type"] == "call.offer":
+            await send(self, channel, {**message, "copy": 1})
+            await asyncio.sleep(0.05)
+        await send(self, channel, message)
+
+    monkeypatch.setattr(type(layer), "send", twice)
+    monkeypatch.setattr(live_call.live, "make", slowly_made)
+    callers = [Caller(), Caller()]
+    async with worker(capacity=1):
+        answer = await placed(agent, callers[0])
+        assert (await row(agent, answer["call_id"])).status == "in_progress"
+        await callers[0].close()
+        await until(agent, answer["call_id"], "ended")
+        async with worker(capacity=0):  # it has the copy every other time
+            answer = await placed(agent, callers[1])
+            assert (await row(agent, answer["call_id"])).status == "in_progress"
+    await callers[1].close()
+
+
+async def slowly_made(spec: Any, secrets: Any) -> Any:
+    await asyncio.sleep(0.5)
+    return await stand_ins.make(spec, secrets)
+
+
 async def test_without_a_worker_the_caller_is_told(agent: Any, layer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signalling, "ANSWER_SECONDS", 0.5)
     caller = Caller()
