@@ -60,7 +60,8 @@ _MONTH = (
 )
 _NTH = rf"(?P<nth>\d{{1,2}}(?:st|nd|rd|th)|{_any(_ORDINALS)})\b"
 _NUMBER = rf"(?P<number>\d{{1,2}}(?:st|nd|rd|th)?|{_any(_ORDINALS)}|{_any(_CARDINALS)})\b(?!:|\s*(?:am|pm|o'clock))"
-_YEAR = r"(?:,?\s+(?P<year>20\d\d))?"
+_YEAR = r"(?:,?\s+(?P<year>(?:19|20)\d\d))?"
+_AHEAD = re.compile(r"\b(?:tomorrow|next|coming|in|from|after)\b")
 _COUNT = rf"(?P<count>\d{{1,2}}|an?|a couple of|a few|{_any(_CARDINALS)})"
 
 
@@ -92,6 +93,19 @@ def _date(year: int, month: int, day: int) -> date | None:
         return date(year, month, day)
     except ValueError:
         return None
+
+
+def _ago(m: re.Match[str], today: date) -> date:
+    return today - timedelta(days=_count(m["count"]) * {"day": 1, "week": 7, "month": 30}[m["unit"]])
+
+
+def _backwards(read: _Read, match: re.Match[str], today: date) -> date | None:
+    """The last such day rather than the next one: "Friday" of a thing that has happened is the Friday gone by."""
+    found = read(match, today)
+    if found and found > today and not _AHEAD.search(match[0]):
+        earlier = (read(match, today - timedelta(days=back)) for back in (7, 31, 366))
+        return next((day for day in earlier if day and day <= today), found)
+    return found
 
 
 def _coming(month: int, day: int, today: date, year: str | None) -> date | None:
@@ -156,6 +170,9 @@ def _rules(*, month_first: bool, is_asked: bool) -> Iterator[tuple[str, _Read]]:
     yield rf"\b{weekday_before}{_MONTH}(?: the)?,? {_NUMBER}{_YEAR}", _in_month
     yield rf"\b{_WEEKDAY}(?:,)? (?:the )?{_NTH}", _nth_of_this_month
     yield rf"\b(?:the )?{_NTH} (?:of )?(?:this month)", _nth_of_this_month
+    yield r"\bday before yesterday\b", lambda _, today: today - timedelta(days=2)
+    yield r"\byesterday\b", lambda _, today: today - timedelta(days=1)
+    yield rf"\b{_COUNT} (?P<unit>day|week|month)s? ago\b", _ago
     yield r"\bday after tomorrow\b", lambda _, today: today + timedelta(days=2)
     yield (
         rf"\b(?:a|one) week from {_WEEKDAY}",
@@ -193,22 +210,29 @@ def _next_week_either(m: re.Match[str], today: date) -> date:
     return today + timedelta(days=7 * weeks - today.weekday() + _weekday(m["weekday"] or m["weekday2"]))
 
 
-def days(low: str, today: date, *, month_first: bool, is_asked: bool) -> list[Day]:
-    """The days named in a flat text, in order; the rule that reads more of the words wins."""
+def days(low: str, today: date, *, month_first: bool, is_asked: bool, looks_back: bool = False) -> list[Day]:
+    """The days named in a flat text, in order; the rule that reads more of the words wins.
+
+    ``looks_back``: asked is what has happened, so a Friday is the last one. Otherwise what is past is no answer.
+    """
     found: list[Day] = []
     read_already: list[tuple[int, int]] = []  # also what is no day: of "February 30th" nothing is left to be the 30th
     for pattern, read in _compiled(month_first, is_asked):
         for match in pattern.finditer(low):
-            if _is_a_word(match) or any(start < match.end() and match.start() < end for start, end in read_already):
+            if _is_a_word(match, is_asked=is_asked) or any(
+                start < match.end() and match.start() < end for start, end in read_already
+            ):
                 continue
             read_already.append(match.span())
-            day = read(match, today)
-            if day:
+            day = _backwards(read, match, today) if looks_back else read(match, today)
+            if day and (looks_back or day >= today or re.search(r"\d{4}", match[0])):
                 found.append(Day(day, match.start(), match.end()))
     return sorted(found, key=lambda d: d.start)
 
 
-def _is_a_word(match: re.Match[str]) -> bool:
+def _is_a_word(match: re.Match[str], *, is_asked: bool) -> bool:
     """ "I sat down", "the sun", "it may 2 …": short names that are words of their own stand alone too often to count."""
     named = match.groupdict().get("weekday") or ""
+    if is_asked and named in ("wed", "mon"):
+        return False
     return named in ("sat", "sun", "wed", "mon") and not re.search(r"\bon $", match.string[: match.start("weekday")])

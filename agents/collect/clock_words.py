@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time
 
-_HOURS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+HOURS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _MINUTES = {
     "five": 5, "ten": 10, "fifteen": 15, "twenty": 20, "twenty five": 25, "thirty": 30, "thirty five": 35, "forty": 40, "forty five": 45,
     "fifty": 50, "fifty five": 55, "oh five": 5, "o five": 5, "quarter": 15, "half": 30,
 }  # fmt: skip
+DAYTIME = frozenset(range(7, 19))
+"""Hours of business where none are known."""
 PART_NAMES = {
     "morning": "in the morning",
     "afternoon": "in the afternoon",
@@ -20,7 +22,7 @@ PART_NAMES = {
     "tonight": "in the evening",
 }
 
-_HOUR = rf"(?P<hour>\d{{1,2}}|{'|'.join(_HOURS)})"
+_HOUR = rf"(?P<hour>\d{{1,2}}|{'|'.join(HOURS)})"
 _MINUTE = (
     "(?P<minute>" + "|".join(sorted((m.replace(" ", "[ -]") for m in _MINUTES), key=len, reverse=True)) + r"|[0-5]\d|5)"
 )
@@ -36,6 +38,8 @@ class Clock:
     """False: morning or afternoon wasn't said."""
     start: int
     end: int
+    is_bare: bool = False
+    """A number and nothing more, so that it may as well count something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Part:
 
 
 def _hour(text: str) -> int:
-    return int(text) if text.isdecimal() else _HOURS.index(text) + 1
+    return int(text) if text.isdecimal() else HOURS.index(text) + 1
 
 
 def _minute(text: str | None) -> int:
@@ -97,7 +101,7 @@ _RULES: tuple[tuple[str, Callable[[re.Match[str]], Clock | None], bool], ...] = 
     (rf"\b(?:{_MINUTE})(?: minutes?)? (?:past|after) {_HOUR}(?: o'?clock)?\b{_END}", _past, False),
     (rf"\b(?:an? )?(?:{_MINUTE})(?: minutes?)? (?:to|til|till|before|of) {_HOUR}(?: o'?clock)?\b{_END}", _to, False),
     (rf"\b{_HOUR}[:.](?P<minute>[0-5]\d)\b(?!/){_END}", _plain, False),
-    (rf"\bhalf (?P<hour>{'|'.join(_HOURS)})\b{_END}", lambda m: _clock(m, _hour(m["hour"]), 30), False),
+    (rf"\bhalf (?P<hour>{'|'.join(HOURS)})\b{_END}", lambda m: _clock(m, _hour(m["hour"]), 30), False),
     (rf"\b{_HOUR}[ -]{_MINUTE}(?:{_HALF}|{_PART})", _plain, False),
     (rf"\b{_HOUR} ?o'?clock\b{_END}", _plain, False),
     (rf"\b{_HOUR}(?:{_HALF}|{_PART})", _plain, False),
@@ -105,6 +109,7 @@ _RULES: tuple[tuple[str, Callable[[re.Match[str]], Clock | None], bool], ...] = 
     (rf"\b{_BEFORE} {_HOUR}[ -]{_MINUTE}\b{_NOT_A_TIME}", _plain, False),
     (rf"\b(?:at|around) {_HOUR}\b{_NOT_A_TIME}", _plain, False),
     (rf"\b{_BEFORE} {_HOUR}\b{_NOT_A_TIME}", _plain, True),
+    (rf"\b(?:be|is|make it|make that) {_HOUR}(?:[ -]{_MINUTE})?\b{_NOT_A_TIME}", _plain, True),
     (rf"(?<=#)[,;]? {_HOUR}(?:[ -]{_MINUTE})?\b{_NOT_A_TIME}", _plain, False),
     (rf"^[\W]*(?:(?:no|yes|yeah|well|um|uh|okay|ok|and|then|make (?:it|that)|let's say|let's do|how about|"
         rf"what about|maybe|sorry|i mean|i meant|actually)[\s,.]+)*"
@@ -127,7 +132,8 @@ def clocks(low: str, *, is_asked: bool) -> list[Clock]:
                 continue
             clock = read(match)
             if clock:
-                found.append(clock)
+                is_bare = needs_question and not (clock.is_exact or clock.at.minute)
+                found.append(replace(clock, is_bare=is_bare))
     return sorted(found, key=lambda c: c.start)
 
 

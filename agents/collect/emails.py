@@ -94,7 +94,15 @@ def _local(found: list[Word], text: str, i: int) -> tuple[str, int]:
     while j >= 0:
         word = found[j].text
         between = text[found[j].end : found[j + 1].start] if j < i else ""
-        if word in _NOT_LOCAL or any(c in between for c in ";?!:") or (". " in between and len(word) > 1):
+        after = found[j + 1].text if j < i else ""
+        is_letter = len(word) == 1 and (
+            len(after) == 1 or after in _SIGNS
+        )  # "a n n" and "a dot smith", but not "a mail"
+        if (
+            (word in _NOT_LOCAL and not is_letter)
+            or any(c in between for c in ";?!:")
+            or (". " in between and len(word) > 1)
+        ):
             break
         if (
             j >= 2 and found[j - 1].text in ("in", "for") and len(found[j - 2 - (found[j - 2].text == "as")].text) == 1

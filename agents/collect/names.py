@@ -11,14 +11,16 @@ from agents.collect.understood import Ask, Understood
 from agents.collect.words import FILLERS, Word, flat, word_set, words
 
 _STRONG = re.compile(
-    r"\b(?:(?:my|the) (?:full |first |last |own )?name(?:'s| is|s| would be|,)|name is|name's|call me|"
+    r"\b(?:(?:my|the) (?:full |first |last |own )?name(?:'s| is|s| would be|,)(?: actually| spelled| spelt)?|name is|name's|call me|"
     r"(?:under|for) the name(?: of)?|"
-    r"(?:in|under) the name of|(?:you're |you are )?(?:speaking|talking) (?:to|with))\s+"
+    r"(?:in|under) the name of|(?:you're |you are )(?:speaking|talking) (?:to|with))\s+"
 )
 _WEAK = re.compile(
     r"\b(?:this is|i'm|i am|it's|it is|that's|that is|that would be|it would be|here is|here's|for|under|with)\s+"
 )
 _PART = re.compile(r"\b(?:my |the )?(?P<which>first|last|family|sur|second)\s?name(?:'s| is|,|:)?\s+")
+_TITLED = re.compile(r"(?:the )?(?:dr|doctor|mr|mrs|ms)\b")
+_LABEL = re.compile(r"\b[Nn]ame,? (?=[A-Z][a-z])")
 _AFTER = re.compile(r"^(?:\s*(?:is )?(?:speaking|here|calling)\b)")
 _TITLES = word_set("mr mrs ms miss dr doctor prof professor sir madam")
 _PARTICLES = word_set(
@@ -44,7 +46,7 @@ _STOP = word_set(
     october november december four five six seven eight nine ten eleven twelve noon half quarter repeat goodbye stop skip pass mhm huh
     pardon excuse hold moment minute saturday's mom mother father dad son daughter wife husband kid kids child appointment's checkup
     check-up tuesday's nice perfect wonderful awesome cool dumb silly stupid hurry hurts swelling broken tell yourself myself
-    someone's forget anonymous private personal secret nevermind
+    spell spelled spelt spelling written someone's forget anonymous private personal secret nevermind
     """
 )
 BARE = 0.75
@@ -169,6 +171,10 @@ def _is_initial(taken: list[Word]) -> bool:
     return bool(taken) and len(taken[-1].text) <= 2
 
 
+def _is_like(word: str, part: str) -> bool:
+    return fuzz.ratio(word.lower(), part.lower()) >= 50
+
+
 def _with_spelling(name: str, letters: list[Spelled], previous: str) -> str:
     """The name with what was spelled put where it sounds alike, or added as the family name."""
     parts = (name or previous).split()
@@ -221,9 +227,14 @@ def understand(text: str, ask: Ask) -> Understood | None:
             name, span, confidence = one[0], (parts[0].start(), one[1]), 0.85
     for pattern, sure in ((_STRONG, True), (_WEAK, ask.asked)):
         for match in pattern.finditer(low):
-            found = None if name else _name_from(free, match.end(), is_sure=sure)
+            is_other = not sure and match[0].strip() in ("for", "with") and bool(_TITLED.match(low, match.end()))
+            found = None if name or is_other else _name_from(free, match.end(), is_sure=sure)
             if found and (sure or len(found[0]) > 2):
                 name, span, confidence = found[0], (match.start(), found[1]), 0.95 if pattern is _STRONG else 0.8
+    for match in () if name else _LABEL.finditer(free):
+        found = _name_from(free, match.end(), is_sure=False)
+        if found:
+            name, span, confidence = found[0], (match.start(), found[1]), 0.85
     if not name:
         for start in (0, *(m.end() for m in re.finditer(r"[.,;!?]\s+", free))):
             found = _name_from(free, start, is_sure=ask.asked)
@@ -238,7 +249,10 @@ def understand(text: str, ask: Ask) -> Understood | None:
                     continue
                 name, span, confidence = found[0], (start, found[1]), BARE
                 break
-    if letters and (ask.asked or name):
+    is_respelled = any(_is_like(spelling.word, part) for spelling in letters for part in previous.split()) or (
+        bool(letters) and len(previous.split()) == 1
+    )
+    if letters and (ask.asked or name or is_respelled):
         confidence = 0.95
         span = (min(span[0], letters[0].start) if name else letters[0].start, max(span[1], letters[-1].end))
         name = _with_spelling(name, letters, previous)

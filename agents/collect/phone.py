@@ -10,7 +10,7 @@ from phonenumbers import PhoneNumberFormat, ValidationResult
 
 from agents.collect.digits import Segment, runs, spoken_digits
 from agents.collect.understood import Ask, Understood
-from agents.collect.words import flat, words
+from agents.collect.words import FILLERS, flat, words
 
 _END = re.compile(
     r"\b(?:at the end|in the end|ends? (?:in|with)|ending (?:in|with)|last (?:\w+ )?(?:digits?|numbers?|"
@@ -85,6 +85,10 @@ def _is_bare(low: str, digits: str) -> bool:
     )
 
 
+def _is_all(text: str, span: tuple[int, int]) -> bool:
+    return all(span[0] <= w.start < span[1] for w in words(text) if w.text not in FILLERS)
+
+
 def _understood(value: str, ask: Ask, confidence: float, span: tuple[int, int]) -> Understood:
     return Understood(value, spoken(value, ask.region), confidence, span)
 
@@ -108,7 +112,7 @@ def _patched(text: str, ask: Ask, digits: str, span: tuple[int, int]) -> Underst
         if not right or place < 0:
             return None
         changed = known[:place] + right + known[place + len(negated) :]
-    elif _AREA_CODE.search(low):
+    elif _AREA_CODE.search(low) or (len(known) == 7 and not previous.startswith("+") and _is_all(text, span)):
         changed = digits + known[-7:]
     elif len(digits) <= 7 and (_END.search(low) or ask.asked or _is_bare(low, digits)):
         changed = known[: -len(digits)] + digits

@@ -12,8 +12,10 @@ _REASON_FIELD = re.compile(
     r"treatment|service)\b"
 )
 _LEAD = re.compile(
-    r"^[\W_]*(?:(?:um|uh|er|well|so|oh|okay|ok|yes|yeah|sure|please|and|hi|hello|no|actually|sorry|i mean|"
+    r"^[\W_]*(?:(?:um|uh|er|well|so|oh|okay|ok|yes|yeah|sure|please|and|hi|hello|"
+    r"no(?=[^\w\s]|$|\s+(?:it's|it|i|actually|sorry|wait|that's|the|an?|just|for|my)\b)|actually|sorry|i mean|"
     r"i meant|i guess|i think|"
+    r"(?:i|as i|like i)(?: already| just)? (?:told you|said)(?: that)?|"
     r"it's for|it is for|it's because(?: of)?|it's about|it's just(?: for)?|it is about|it's|it is|"
     r"it would be(?: for)?|that would be|that's|it'd be|"
     r"just(?: for)?|for|because(?: of)?|about|the reason is(?: that)?|my reason is|to get|to have|i just|"
@@ -38,7 +40,8 @@ _CUTS = (
 _NOT_A_REASON = re.compile(
     r"\b(?:appointment|booking|book|reservation|reserve|schedule|question|help|information|info|know|"
     r"speak|talk|moment|minute|second|time|slot|day|"
-    r"message|repeat|ask|phone|number|see (?:the |a )?(?:doctor|dentist))\b"
+    r"message|repeat|ask|phone|number|see (?:the |a )?(?:doctor|dentist))\b|"
+    r"^my (?:son|daughter|wife|husband|partner|mother|mom|mum|father|dad|brother|sister|friend|kids?|child|children|boss)$"
 )
 _STOP = re.compile(
     r"\s+(?:and|but|on|at|so|for|next|this)\s+(?=my\b|i\b|i'd\b|i'm\b|can\b|could\b|tomorrow\b|today\b|;|"
@@ -46,7 +49,8 @@ _STOP = re.compile(
 )
 _EMPTY = word_set(
     """
-    um uh no yes yeah nothing what huh hello ok okay sure please and it is the a for i on at my on works fine good
+    um uh no yes yeah yep yup nothing what huh hello ok okay sure please and it is the a for i on at my on works fine good correct
+    right all exactly that's thanks thank you not it's then
     """
 )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agents.collect import emails, names, phone, phrase, simple, when
+from agents.collect.clock_words import DAYTIME
 from agents.collect.understood import Ask, Understood
 from agents.collect.words import FILLERS, blank, is_correction, tails, word_set, words
 from agents.mind import Value
@@ -38,7 +39,15 @@ _SELF_CORRECTING = {
 
 
 def understand(
-    field: CollectField, text: str, *, now: datetime, region: str, asked: bool, previous: Value = None
+    field: CollectField,
+    text: str,
+    *,
+    now: datetime,
+    region: str,
+    asked: bool,
+    previous: Value = None,
+    open_hours: frozenset[int] = DAYTIME,
+    has_rival: bool = False,
 ) -> Understood | None:
     """What the text says of this field, or ``None``.
 
@@ -46,13 +55,18 @@ def understand(
     Of a thing said wrong and set right in one breath ("Tuesday, no, Wednesday") the right one is taken.
     """
     text = text[:LONGEST]
-    ask = Ask(field, now, region, asked, previous)
+    ask = Ask(field, now, region, asked, previous, open_hours, has_rival)
     read = _READERS[field.type]
     if field.type in _SELF_CORRECTING:
         for place in tails(text):
-            found = read(" " * place + text[place:], ask)
+            tail = " " * place + text[place:]
+            found, start = read(tail, ask), read(text[:place], ask)
+            if start and start.is_complete and not (found and found.is_complete):
+                found = read(tail, replace(ask, previous=start.value, asked=True))  # "… 0139, no, 0193"
+                if found and found.value == start.value:
+                    found = None
             if found and found.is_complete:
-                return _merged_with_start(found, read(text[:place], ask), ask)
+                return _merged_with_start(found, start, ask)
     return read(text, ask)
 
 
@@ -63,10 +77,8 @@ def _merged_with_start(found: Understood, start: Understood | None, ask: Ask) ->
     if ask.field.type is FieldType.DATETIME and ask.previous is None:
         before, after = when.read(start.value), when.read(found.value)
         both = when.When(after.day or before.day, after.clock or before.clock)
-        return replace(
-            found, value=when.iso(both), spoken=when.spoken(both, ask.now), span=(start.span[0], found.span[1])
-        )
-    return replace(found, span=(start.span[0], found.span[1]))
+        found = replace(found, value=when.iso(both), spoken=when.spoken(both, ask.now))
+    return replace(found, span=(start.span[0], found.span[1]), spots=())
 
 
 def understand_all(
@@ -77,6 +89,7 @@ def understand_all(
     region: str,
     asked: str | None,
     known: Mapping[str, Value],
+    open_hours: frozenset[int] = DAYTIME,
 ) -> dict[str, Understood]:
     """Everything the text says of these fields, by key. What is known is touched only by a correction or by its own question."""
     circumstances = _Turn(text, is_correction(text), next((f.type for f in fields if f.key == asked), None))
@@ -85,10 +98,20 @@ def understand_all(
     for field in sorted(fields, key=lambda f: (_ORDER.index(f.type), f.key != asked)):
         is_asked = field.key == asked
         previous = known.get(field.key)
-        found = understand(field, left, now=now, region=region, asked=is_asked, previous=previous)
+        rival = any(other.type is FieldType.NUMBER for other in fields)
+        found = understand(
+            field,
+            left,
+            now=now,
+            region=region,
+            asked=is_asked,
+            previous=previous,
+            open_hours=open_hours,
+            has_rival=rival,
+        )
         if found is None or (not is_asked and not circumstances.counts(field, found, previous)):
             continue
-        left = blank(left, [found.span])
+        left = blank(left, list(found.spots or (found.span,)))
         if found.value != previous:
             result[field.key] = found
     return result
@@ -116,6 +139,10 @@ class _Turn:
             )  # "my tooth has hurt since Tuesday" is no appointment
         if previous is None:
             return True
-        if field.type in (FieldType.TEXT, FieldType.YES_NO, FieldType.NUMBER):
+        if field.type in (FieldType.TEXT, FieldType.YES_NO):
             return False
+        if field.type is FieldType.PERSON and names.spelled(self.text):
+            return True  # spelled is what was heard wrong
+        if field.type is FieldType.NUMBER:
+            return self.corrects
         return self.corrects or field.type is FieldType.DATETIME or (is_all and field.type is not FieldType.PERSON)

@@ -7,6 +7,7 @@ import re
 from rapidfuzz import fuzz, process
 from text_to_num import text2num
 
+from agents.collect import people
 from agents.collect.digits import TEENS, TENS, UNITS
 from agents.collect.understood import Ask, Understood
 from agents.collect.words import FILLERS, flat, strip_fillers, words
@@ -15,9 +16,11 @@ _YES = re.compile(
     r"\b(?:yes|yeah|yep|yup|yah|sure|certainly|absolutely|definitely|of course|correct|exactly|indeed|affirmative|"
     r"that's right|that is right|that's correct|that is correct|that's it|right|sounds good|sounds great|"
     r"looks good|perfect|go ahead|"
-    r"i do|i am|i have|i would|i did|it is|please do|fine|okay|ok|all right|alright|uh huh|uh-huh|mhm|"
-    r"mm-hmm|you got it|great|good)\b"
+    r"fine|okay|ok|all right|alright|uh huh|uh-huh|mhm|mm-hmm|you got it|great|good)\b|"
+    r"(?<!do )(?<!should )(?<!can )\b(?:i do|i am|i have|i would|i did|it is|please do)\b"
+    r"(?=\s*(?:$|[^\w\s']|please\b|thank|yes\b|indeed\b|actually\b))"
 )
+"""The last are an answer only where nothing follows: "I have to go" agrees to nothing."""
 _NO = re.compile(
     r"\b(?:no|nope|nah|not really|not at all|afraid not|unfortunately not|never|negative|wrong|incorrect|isn't|is not|don't|do not|"
     r"didn't|not (?:right|correct|quite)|"
@@ -39,10 +42,21 @@ def yes_or_no(text: str) -> tuple[bool, tuple[int, int]] | None:
     return (True, yes.span()) if yes else None
 
 
+_ASKS_IF_ONE_HAS = re.compile(r"\b(?:do you have|have you got|have you any|are there)\b")
+_HAS = re.compile(
+    r"\b(?:i|we)(?: do)?(?: have|'ve got| got) (?!no\b|not\b|a question|to\b)\w+|"
+    r"^\W*(?:just |only )?(?:an?|one|two|three|four|some|my|\d+) \w+\W*$"
+)
+"""What answers "Do you have any pets?" with a dog."""
+
+
 def understand_yes_no(text: str, ask: Ask) -> Understood | None:
     if not ask.asked:
         return None
     found = yes_or_no(text)
+    has = _HAS.search(flat(text)) if _ASKS_IF_ONE_HAS.search(ask.field.question.lower()) else None
+    if has and (found is None or found[0]):
+        return Understood(True, "yes", 0.8, has.span())
     return Understood(found[0], "yes" if found[0] else "no", 0.9, found[1]) if found else None
 
 
@@ -54,9 +68,21 @@ _FIXED = (
     (re.compile(r"\b(?:just me|only me|just myself|myself|by myself|once|a single)\b"), 1),
     (re.compile(r"\b(?:none|nobody|no one|not any|nothing)\b"), 0),
 )
-_WRITTEN = re.compile(r"(?<![\w.])(-?\d{1,3}(?:,\d{3})+|-?\d+)(\.\d+)?(?: (hundred|thousand|million))?")
+_WRITTEN = re.compile(r"(?<![\w.])(-?\d{1,3}(?:,\d{3})+|-?\d+)(\.\d+)?(?: ?(hundred|thousand|million|k)\b)?")
 _MINUS = re.compile(r"(?:minus|negative)\s+$")
-_SCALE = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, None: 1}
+_SCALE = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "k": 1_000, None: 1}
+_AND_A_HALF = re.compile(r"\s+and a half\b(?:\s+(hundred|thousand|million)\b)?")
+_IS_A_TIME = re.compile(r"\s*(?:am|pm|o'?clock)\b|:[0-5]\d")
+
+
+def _scaled(value: int | float, scale: str | None) -> int | float:
+    scaled = value * _SCALE[scale]
+    return int(scaled) if scaled == int(scaled) else scaled
+
+
+def _tells_the_time(low: str, start: int, end: int) -> bool:
+    """ "At nine" and "9 am" count nothing."""
+    return bool(_IS_A_TIME.match(low, end)) or low[:start].endswith("at ")
 
 
 def _number(text: str) -> tuple[int | float, tuple[int, int]] | None:
@@ -79,22 +105,28 @@ def _number(text: str) -> tuple[int | float, tuple[int, int]] | None:
         except ValueError:
             i = j + 1
             continue
-        rest = re.match(r"\s+and a half\b|\s+point((?:\s+[a-z]+)+)", low[end:])
-        if rest and "half" in rest[0]:
-            value, end = value + 0.5, end + rest.end()
+        half = _AND_A_HALF.match(low, end)
+        rest = re.match(r"\s+point((?:\s+[a-z]+)+)", low[end:])
+        if half:
+            value, end = _scaled(value + 0.5, half[1]), half.end()
         elif rest:
             decimals = [str(UNITS[w]) for w in rest[1].split() if w in UNITS]
             if decimals:
                 value, end = float(f"{value}.{''.join(decimals)}"), end + rest.end()
+        if _tells_the_time(low, start, end):
+            i = j + 1
+            continue
         if _MINUS.search(low[:start]):
             value = -value
         return value, (start, end)
-    written = _WRITTEN.search(low)
+    written = next((m for m in _WRITTEN.finditer(low) if not _tells_the_time(low, *m.span())), None)
     if written:
         plain = written[1].replace(",", "")
         number = float(plain + written[2]) if written[2] else int(plain)
-        half = re.match(r"\s+and a half\b", low[written.end() :])
-        return (number + 0.5 if half else number) * _SCALE[written[3]], written.span()
+        half = _AND_A_HALF.match(low, written.end())
+        if half:
+            return _scaled(number + 0.5, half[1] or written[3]), (written.start(), half.end())
+        return number * _SCALE[written[3]], written.span()
     for pattern, fixed in _FIXED:
         match = pattern.search(low)
         if match:
@@ -103,11 +135,12 @@ def _number(text: str) -> tuple[int | float, tuple[int, int]] | None:
 
 
 def understand_number(text: str, ask: Ask) -> Understood | None:
-    found = _number(text)
+    counted = people.count(text, is_asked=ask.asked) if people.counts_people(ask.field) else None
+    found = counted or _number(text)
     if found is None:
         return None
     value, span = found
-    if not ask.asked:
+    if not ask.asked and not counted:
         after = words(text[span[1] :])
         question = {w.text.rstrip("s") for w in words(ask.field.question) if len(w.text) > 3}
         if not after or after[0].text.rstrip("s") not in question:

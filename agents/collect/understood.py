@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from agents.collect.clock_words import DAYTIME
 from agents.mind import Value
 from agents.spec import CollectField
 
@@ -22,6 +23,8 @@ class Understood:
     """Where in the text it stood."""
     is_complete: bool = True
     """False: worth keeping, but not an answer yet (the first digits of a number, a time without its day)."""
+    spots: tuple[tuple[int, int], ...] = ()
+    """The places of its parts where other words stand between: "on Friday for four at seven"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +39,7 @@ class Ask:
     """The field's question has just been put, so a bare answer is meant for it."""
     previous: Value = None
     """What is known so far: completed by a part, changed by a correction."""
+    open_hours: frozenset[int] = DAYTIME
+    """Hours in which it is open: "at seven" is in the evening where only the evening is open."""
+    has_rival: bool = False
+    """Another field counts something, so a bare number is not a time."""

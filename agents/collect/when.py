@@ -16,6 +16,10 @@ _NEGATED = re.compile(
     r"rather than|won't work on|except|anything but|since|until|last)"
     r"(?: (?:on|at|the|do|make|for|this|a))*[\s,]*$"
 )
+_NEGATED_BACK = re.compile(_NEGATED.pattern.replace("|since|until|last", ""))
+_LOOKS_BACK = re.compile(
+    r"\b(?:was|were|did|had|happened|arrived?|occurred|noticed|bought|born|birth|birthday|last (?:visit|time|seen))\b"
+)
 _DOES_NOT_WORK = re.compile(
     r"^[\s,]*(?:(?:is|was) (?:not|no) |isn't |wasn't |doesn't |does not |won't |will not |didn't |i can't|"
     r"is wrong|was wrong|is bad|is out|"
@@ -74,15 +78,19 @@ def iso(when: When) -> str:
     return f"{day}T{when.clock:%H:%M}" if when.clock else day
 
 
-def _is_meant(low: str, start: int, end: int) -> bool:
-    return not _NEGATED.search(low[:start]) and not _DOES_NOT_WORK.search(low[end:])
+def _is_meant(low: str, start: int, end: int, *, looks_back: bool = False) -> bool:
+    negated = _NEGATED_BACK if looks_back else _NEGATED
+    return not negated.search(low[:start]) and not _DOES_NOT_WORK.search(low[end:])
 
 
-def _chosen(clock: Clock, part: str) -> time:
-    """The time meant: said outright, by the part of the day, or else within business hours (7 to 6)."""
+def _chosen(clock: Clock, part: str, open_hours: frozenset[int]) -> time:
+    """The time meant: said outright, by the part of the day, or else within the hours of business."""
     if clock.is_exact:
         return clock.at
     hour = clock.at.hour
+    either = [h for h in (hour % 12, hour % 12 + 12) if h in open_hours]
+    if not part and len(either) == 1:
+        return clock.at.replace(hour=either[0])
     if part == "morning":
         hour = hour % 12 if hour == 12 else hour
     elif part in ("evening", "night", "tonight"):
@@ -95,21 +103,25 @@ def _chosen(clock: Clock, part: str) -> time:
 def understand(text: str, ask: Ask) -> Understood | None:
     low = flat(text)
     previous = read(ask.previous)
+    back = bool(_LOOKS_BACK.search(f"{ask.field.key.replace('_', ' ')} {ask.field.question.lower()}"))
+    month_first = ask.region in ("US", "PH", "")
     found_days = [
         d
-        for d in days(low, ask.now.date(), month_first=ask.region in ("US", "PH", ""), is_asked=ask.asked)
-        if _is_meant(low, d.start, d.end)
+        for d in days(low, ask.now.date(), month_first=month_first, is_asked=ask.asked, looks_back=back)
+        if _is_meant(low, d.start, d.end, looks_back=back)
     ]
     for hit in found_days:  # so that "the 3rd" isn't taken for three o'clock
         low = low[: hit.start] + "#" * (hit.end - hit.start) + low[hit.end :]
     is_open = ask.asked or previous.day is not None
-    found_clocks = [c for c in clocks(low, is_asked=is_open) if _is_meant(low, c.start, c.end)]
+    may_be_bare = ask.asked or not ask.has_rival
+    heard_clocks = [c for c in clocks(low, is_asked=is_open) if may_be_bare or not c.is_bare]
+    found_clocks = [c for c in heard_clocks if _is_meant(low, c.start, c.end)]
     parts = [p for p in parts_of_day(flat(text)) if _is_meant(flat(text), p.start, p.end)]
     if not (found_days or found_clocks or (parts and is_open)):
         return None
     day = found_days[0].day if found_days else None
     part = parts[0].name if parts else ""
-    clock = _chosen(found_clocks[0], part) if found_clocks else None
+    clock = _chosen(found_clocks[0], part, ask.open_hours) if found_clocks else None
     if day is None and part in ("tonight",):
         day = ask.now.date()
     if day is None and not clock and not previous.day:
@@ -122,10 +134,11 @@ def understand(text: str, ask: Ask) -> Understood | None:
         *((p.start, p.end) for p in parts[:1]),
     ]
     span = (min(start for start, _ in spots), max(end for _, end in spots))
+    places = tuple(spots)
     sure = 0.95 if found_clocks and found_clocks[0].is_exact else 0.85
     if when.day is None:
-        return Understood(iso(when), spoken(when, ask.now), 0.6, span, is_complete=False)
-    return Understood(iso(when), spoken(when, ask.now), sure, span)
+        return Understood(iso(when), spoken(when, ask.now), 0.6, span, is_complete=False, spots=places)
+    return Understood(iso(when), spoken(when, ask.now), sure, span, spots=places)
 
 
 def _partial(part: str, ask: Ask, span: tuple[int, int]) -> Understood:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from agents.collect import Understood
 from agents.collect.words import joined
 from agents.mind import Collected, Thought
+from agents.scripted.fields import label
 from agents.scripted.lines import Lines
 from agents.scripted.state import Answer, Held, Phase, State
 from agents.spec import CollectField, Does, FieldType
@@ -24,7 +25,7 @@ class Asker:
         self.fields: Mapping[str, CollectField] = {f.key: f for f in does.collect}
 
     def label(self, key: str) -> str:
-        return key.replace("_", " ")
+        return label(key)
 
     def missing(self, state: State) -> list[str]:
         """Keys still to be asked for, in order."""
@@ -62,6 +63,7 @@ class Asker:
             elif field.read_back and field.type in (FieldType.PHONE, FieldType.EMAIL, FieldType.DATETIME):
                 echoed.append(key)
                 echoes.append(understood.spoken)
+        answer.answered = tuple(k for k, u in found.items() if u.is_complete)
         if is_quiet:
             return
         answer.echoed = tuple(echoed)
@@ -106,6 +108,15 @@ class Asker:
         answer.parts.append(Collected(key, None))
         answer.say(self._lines.ask_anew.format(label=self.label(key)))
         self.ask_next(answer)
+
+    def encourage(self, answer: Answer) -> None:
+        """A "yes" or a "hello" to a question that needs more: put it once more without a word of blame."""
+        state = answer.state
+        state.tries += 1
+        if self.fields[state.asked or ""].type is FieldType.TEXT:
+            answer.say(self._lines.go_ahead)
+        else:
+            answer.say(self.fields[state.asked or ""].question)
 
     def ask_again(self, answer: Answer) -> None:
         """The open question wasn't answered: put it otherwise, and after some tries leave it open and say so."""
@@ -211,6 +222,21 @@ def _lower(question: str) -> str:
         "at",
         "on",
         "will",
+        "any",
+        "have",
+        "did",
+        "should",
+        "if",
+        "in",
+        "to",
+        "tell",
+        "your",
+        "the",
+        "our",
+        "was",
+        "were",
+        "whose",
+        "give",
     )
     return question[0].lower() + question[1:] if is_word else question
 

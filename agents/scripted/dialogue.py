@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from agents.collect import Understood, understand_all
-from agents.collect.names import BARE
-from agents.collect.words import is_correction
-from agents.mind import Thought, Value
-from agents.scripted.asking import GIVE_UP_AFTER, Asker
+from agents.collect import Understood
+from agents.collect.words import blank, is_correction
+from agents.mind import Collected, Thought
+from agents.scripted.asking import Asker
 from agents.scripted.checking import Checker
 from agents.scripted.facts import split
+from agents.scripted.fields import FieldReader
+from agents.scripted.hours import open_hours
 from agents.scripted.intents import (
     Intent,
     Recognised,
     announces,
     is_question,
-    is_wrong,
-    proposes,
     recognise,
     wants,
     ways_to_say,
+    wishes,
 )
 from agents.scripted.lines import lines_for
 from agents.scripted.matching import FactIndex, Vectors
+from agents.scripted.open_question import OpenQuestion
+from agents.scripted.recalling import Recaller
 from agents.scripted.state import Answer, Phase, State
+from agents.scripted.stems import stems
 from agents.scripted.telling import Heard, Teller
-from agents.spec import AgentSpec, CollectField, FieldType
+from agents.spec import AgentSpec, FieldType
 
 
 class Script:
@@ -51,11 +54,13 @@ class Dialogue:
         self._spec = script.spec
         self._facts = script.index.facts
         self._ways = script.ways_to_collect
-        self._region = region
         self._lines = lines_for(script.spec.sounds.language)
         self._asker = Asker(script.spec.does, self._lines)
         self._teller = Teller(script.spec, script.index, self._lines, self._asker)
-        self._checker = Checker(self._asker, self._teller, self._lines, region)
+        self._reader = FieldReader(script.spec.does.collect, region, open_hours(script.index.facts))
+        self._checker = Checker(self._asker, self._teller, self._reader, self._lines)
+        self._open_question = OpenQuestion(self._asker, self._teller, self._checker, self._reader)
+        self._recaller = Recaller(self._asker, self._reader, self._lines)
 
     def likely_lines(self) -> list[str]:
         """Whole lines it will say sooner or later, the likeliest first."""
@@ -86,7 +91,7 @@ class Dialogue:
         if is_free and does.collect and does.when_to_collect == "always":
             self._asker.ask_next(answer)
         state.has_greeted = True
-        state.echoed = answer.echoed
+        state.echoed, state.answered = answer.echoed, answer.answered
         if answer.said and not (is_repeat and state.last):
             state.last = answer.said
         return answer
@@ -105,11 +110,16 @@ class Dialogue:
             answer.say(self._spec.says.first_message)
         elif Intent.NOTHING in intents:
             self._teller.not_caught(answer)
+        elif self._recaller.is_asked(state, heard.text):
+            self._recaller.tell(answer, heard.text)
+            self._teller.go_on(answer)
         elif Intent.REPEAT in intents and not brings_value:
             for line in state.last or (self._spec.says.first_message,):
                 answer.say(line)
         elif state.phase is Phase.STOPPING:
             self._while_stopping(answer, heard, intents, now)
+        elif state.phase is Phase.DROPPING:
+            self._while_dropping(answer, heard, intents, now)
         elif Intent.GOODBYE in intents and not brings_value:
             self._goodbye(answer, intents)
         elif Intent.WAIT in intents and not brings_value:
@@ -118,6 +128,9 @@ class Dialogue:
             answer.say(self._lines.go_ahead)
         elif Intent.HUMAN in intents or Intent.MACHINE in intents:
             answer.say(self._lines.no_transfer if Intent.HUMAN in intents else self._lines.is_machine)
+            self._teller.go_on(answer)
+        elif Intent.HEARS in intents:
+            answer.say(self._lines.i_hear)
             self._teller.go_on(answer)
         elif Intent.HELP in intents:
             self._teller.help(answer)
@@ -135,7 +148,7 @@ class Dialogue:
         elif phase in (Phase.CHECKING, Phase.MENDING):
             self._checker.reply(answer, heard, intents, now)
         elif phase is Phase.ASKING:
-            self._while_asking(answer, heard, intents, now)
+            self._open_question.reply(answer, heard, intents, now)
         else:
             self._while_idle(answer, heard, intents, now)
 
@@ -145,34 +158,29 @@ class Dialogue:
         state = answer.state
         if not (state.is_collecting or state.is_done):
             return {}
-        found = self._understand(answer, text, now, asked=state.asked)
+        found = self._reader.values(state, text, now, asked=state.asked)
         return {
             k: u
             for k, u in found.items()
-            if not (self._is_loose(k, u) and intents.intents - {Intent.YES, Intent.GREETING})
+            if not (self._reader.is_loose(k, u) and intents.intents - {Intent.YES, Intent.GREETING})
         }
-
-    def _is_loose(self, key: str, found: Understood) -> bool:
-        """Anything could be this: a free text, or a name only because a name was asked for."""
-        kind = self._asker.fields[key].type
-        return kind is FieldType.TEXT or (kind is FieldType.PERSON and found.confidence <= BARE)
-
-    def _understand(self, answer: Answer, text: str, now: datetime, *, asked: str | None) -> dict[str, Understood]:
-        fields = self._spec.does.collect
-        return understand_all(fields, text, now=now, region=self._region, asked=asked, known=answer.state.known())
 
     def _while_idle(self, answer: Answer, heard: Heard, intents: Recognised, now: datetime) -> None:
         state = answer.state
-        told, unknown, rest = self._teller.find(heard, needs_question=False)
-        found = self._understand(answer, heard.text, now, asked=None)
+        told, unknown, _ = self._teller.find(heard, needs_question=False)
+        found = self._reader.values(state, heard.text, now, asked=None)
+        if found and not stems(blank(heard.text, [u.span for u in found.values()])):
+            told = []  # nothing was said but values: a phone number asks for no fact with digits in it
         if state.is_done and found and is_correction(heard.text):
             state.phase = Phase.MENDING
             self._asker.adopt(answer, found)
             self._asker.read_back(answer)
-        elif self._spec.does.collect and self._starts(
-            heard, intents, found, max((t.score for t in told), default=0.0), rest
-        ):
-            self._begin(answer, found, told=bool(told) and rest != heard.text and is_question(heard.text), heard=heard)
+        elif Intent.EXISTING in intents and not state.is_done:
+            self._teller.tell(answer, told)
+            answer.say(self._lines.no_look_up)
+            state.phase = Phase.IDLE
+        elif self._spec.does.collect and self._starts(heard, intents, found, max((t.score for t in told), default=0.0)):
+            self._begin(answer, found, heard, now)
         elif told:
             self._teller.tell(answer, told, unknown)
             self._teller.keep_quietly(answer, found)
@@ -180,23 +188,26 @@ class Dialogue:
         else:
             self._small_talk(answer, heard, intents, found)
 
-    def _starts(
-        self, heard: Heard, intents: Recognised, found: dict[str, Understood], best_fact: float, rest: str
-    ) -> bool:
+    def _starts(self, heard: Heard, intents: Recognised, found: dict[str, Understood], best_fact: float) -> bool:
         """Does the caller want what the questions are for? A question that a fact answers better is only a question."""
         fields = {f.key: f for f in self._spec.does.collect}
+        asks = all(is_question(part) for part in heard.parts)
         requests = [
             k
             for k in found
             if fields[k].type in (FieldType.DATETIME, FieldType.TEXT, FieldType.CHOICE, FieldType.NUMBER)
         ]
-        if len(found) > 1 and requests and not is_question(heard.text):
+        brings_more = len(found) > 1 or any(fields[k].type is not FieldType.TEXT for k in requests)
+        is_meant = len(found) > 1 or not best_fact or wishes(heard.text) or intents.names_it
+        if requests and not asks and brings_more and is_meant:
             return True
         if Intent.COLLECT in intents:
-            return not (is_question(heard.text) and best_fact > max(intents.collect_score, 0.7) and not requests)
+            return not (asks and best_fact > max(intents.collect_score, 0.7) and not requests)
+        if asks and best_fact:  # "Do we pay a deposit for ten people?" asks for no table
+            requests = [k for k in requests if fields[k].type in (FieldType.DATETIME, FieldType.TEXT)]
         return bool(requests) and wants(heard.text) and best_fact < 0.7
 
-    def _begin(self, answer: Answer, found: dict[str, Understood], *, told: bool, heard: Heard) -> None:
+    def _begin(self, answer: Answer, found: dict[str, Understood], heard: Heard, now: datetime) -> None:
         state = answer.state
         state.failures, state.is_cancelled = 0, False
         if state.is_done:
@@ -205,9 +216,13 @@ class Dialogue:
             state.phase, state.tries = Phase.MENDING, 0
             return
         state.is_collecting = True
-        if told and len(heard.parts) > 1:
-            facts, _, _ = self._teller.find(heard, needs_question=True)
-            self._teller.tell(answer, [f for f in facts if f.score > 0.6], [])
+        if len(heard.parts) > 1:  # what is asked beside the request, not the request itself
+            told, unknown, _ = self._teller.find(heard, needs_question=True)
+            told = [t for t in told if t.score > 0.6 or not self._is_request(state, t.question, now)]
+            unknown = [part for part in unknown if not self._is_request(state, part, now)]
+            self._teller.tell(answer, told)
+            if unknown:
+                answer.say(self._lines.rest_not_known if told else self._lines.not_known[0])
         self._asker.adopt(answer, found)
         if not answer.said:
             answer.say(self._lines.noted)
@@ -216,89 +231,53 @@ class Dialogue:
     def _small_talk(self, answer: Answer, heard: Heard, intents: Recognised, found: dict[str, Understood]) -> None:
         state = answer.state
         asks = is_question(heard.text)
+        says_nothing_else = not (asks or stems(heard.text)) or Intent.UNSURE in intents
         if Intent.NO in intents and state.phase is Phase.CLOSING and not asks:
             self._teller.end(answer)
         elif Intent.THANKS in intents and not asks:
             answer.say(self._lines.welcome)
             answer.say(self._lines.anything_else)
             state.phase = Phase.CLOSING
+        elif Intent.CANCEL in intents and state.is_done and state.held:
+            state.phase = Phase.DROPPING
+            answer.say(self._lines.drop_it)
         elif Intent.CANCEL in intents:
             answer.say(self._lines.noted)
             answer.say(self._lines.anything_else)
             state.phase = Phase.CLOSING
         elif Intent.GREETING in intents:
             answer.say(self._lines.greeting)
-        elif self._teller.keep_quietly(answer, found) or (Intent.YES in intents and not asks):
+        elif self._teller.keep_quietly(answer, found) or (Intent.YES in intents and says_nothing_else):
             answer.say(self._lines.what_else if state.phase is Phase.CLOSING else self._lines.what_can_i_do)
             state.phase = Phase.IDLE
-        elif Intent.NO in intents and not asks:
+        elif Intent.NO in intents and says_nothing_else:
             answer.say(self._lines.noted)
             answer.say(self._lines.anything_else)
             state.phase = Phase.CLOSING
         else:
             self._teller.not_known(answer, heard.text)
 
-    def _while_asking(self, answer: Answer, heard: Heard, intents: Recognised, now: datetime) -> None:
+    def _is_request(self, state: State, part: str, now: datetime) -> bool:
+        """This part of a turn wants what the questions are for, or brings one of their values."""
+        means = recognise(part, (), self._spec.does.collect_intent)
+        return Intent.COLLECT in means or bool(self._reader.values(state, part, now, asked=None))
+
+    def _while_dropping(self, answer: Answer, heard: Heard, intents: Recognised, now: datetime) -> None:
+        """Asked whether to drop what was noted: only a yes takes it back."""
         state = answer.state
-        field = self._asker.fields[state.asked or ""]
-        told, unknown, rest = self._teller.find(heard, needs_question=True)
-        found = self._understand(answer, rest, now, asked=field.key)
-        if not found and not told and unknown and field.type is not FieldType.TEXT:
-            found = self._understand(answer, heard.text, now, asked=field.key)  # "Is Tuesday at ten possible?"
-        elif told and self._is_request(field, heard.text):
-            found = self._understand(answer, heard.text, now, asked=field.key) or found
-            told = [] if found else told
-        if not (found or told):  # "Thank you, Anna." "No, Hannah." or "It's Anna Kowalski."
-            found = {
-                k: u
-                for k, u in self._checker.corrections(answer, rest, now).items()
-                if k in state.echoed
-                or (
-                    self._asker.fields[k].type is FieldType.PERSON
-                    and k in state.held
-                    and _completes(u.value, state.held[k].value)
-                )
-            }
-        wrong = self._taken_back(state, heard, intents, found)
-        will_not_say = (Intent.REFUSE in intents and field.type is not FieldType.YES_NO) or Intent.UNSURE in intents
-        if will_not_say and field.key in found and self._is_loose(field.key, found[field.key]):
-            del found[field.key]
-        if wrong:
-            self._asker.ask_anew(answer, wrong)
-        elif found:
-            state.failures = 0
-            self._teller.tell(answer, told, unknown if told else ())
-            self._asker.adopt(answer, found)
-            self._asker.ask_next(answer, is_back=bool(told) or field.key not in found)
-        elif told:
-            self._teller.tell(answer, told, unknown)
-            self._asker.ask_next(answer, is_back=True)
-        elif will_not_say:
-            self._asker.refuse(answer)
-        elif unknown and state.failures < GIVE_UP_AFTER:
-            self._teller.not_known(answer, heard.text)
-            self._asker.ask_next(answer, is_back=True)
+        state.phase = Phase.CLOSING
+        if {Intent.YES, Intent.CANCEL} & intents.intents and Intent.NO not in intents:
+            answer.parts.extend(Collected(key, None) for key in state.held)
+            state.held, state.is_done, state.is_cancelled = {}, False, True
+            answer.say(self._lines.dropped)
+            answer.say(self._lines.anything_else)
+        elif Intent.NO in intents:
+            answer.say(self._lines.kept)
+            answer.say(self._lines.anything_else)
+        elif Intent.GOODBYE in intents:
+            self._goodbye(answer, intents)
         else:
-            self._asker.ask_again(answer)
-
-    def _taken_back(self, state: State, heard: Heard, intents: Recognised, found: dict[str, Understood]) -> str | None:
-        """The field a caller calls wrong: by its name, or with a "no" to what was just heard back."""
-        named = self._checker.mentioned(heard.text)
-        is_held = named in state.held and named != state.asked
-        if named and is_held and not found and is_wrong(heard.text):
-            return named
-        if (
-            state.echoed
-            and (not found or is_wrong(heard.text))
-            and Intent.NO in intents
-            and len(heard.text.split()) <= 5
-        ):
-            return None if found else state.echoed[0]
-        return None
-
-    def _is_request(self, field: CollectField, text: str) -> bool:
-        """ "Can I come on Saturday?" answers the question for the day though a fact speaks of Saturdays too."""
-        return field.type is FieldType.DATETIME and (wants(text) or proposes(text))
+            self._by_phase(answer, heard, intents, now)
 
     def _cancel(self, answer: Answer) -> None:
         state = answer.state
@@ -330,8 +309,3 @@ class Dialogue:
             self._asker.ask_next(answer)
         else:
             self._by_phase(answer, heard, intents, now)
-
-
-def _completes(name: Value, known: Value) -> bool:
-    """The same name with more of it."""
-    return str(known).lower() in str(name).lower().split()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from agents.collect.simple import yes_or_no
 from agents.collect.words import FILLERS, flat, word_set, words
-from agents.scripted.stems import stems
+from agents.scripted.stems import alike, stem, stems
 
 
 class Intent(StrEnum):
@@ -26,7 +26,9 @@ class Intent(StrEnum):
     HUMAN = "human"
     THANKS = "thanks"
     GREETING = "greeting"
+    HEARS = "hears"
     COLLECT = "collect"
+    EXISTING = "existing"
     CANCEL = "cancel"
     WAIT = "wait"
     REFUSE = "refuse"
@@ -51,7 +53,8 @@ _ANYWHERE: tuple[tuple[Intent, str], ...] = (
     (
         Intent.MACHINE,
         r"\b(?:are you (?:a |an )?(?:real|robot|human|machine|person|bot|computer|ai\b|recording|automated)|"
-        r"am i (?:talking|speaking) to a|who (?:are you|am i (?:talking|speaking) (?:to|with))|what are you$)",
+        r"am i (?:talking|speaking) to a|who(?:'s| is) this\b|"
+        r"who (?:are you\b(?! open| closed)|am i (?:talking|speaking) (?:to|with))|what are you$)",
     ),
     (
         Intent.HUMAN,
@@ -64,7 +67,8 @@ _ANYWHERE: tuple[tuple[Intent, str], ...] = (
         Intent.CANCEL,
         r"\b(?:forget (?:it|about it|that)|never ?mind|(?:don't|do not) (?:bother|want to (?:book|continue|"
         r"go on|do this|do that)(?: anymore)?)|changed my mind about (?:it|booking|this|that)$|"
-        r"cancel (?:that|this|it|everything)|stop (?:this|that|it|asking)|no longer want)\b",
+        r"cancel (?:that|this|it|everything)|stop (?:this|that|it|asking)|no longer want|"
+        r"(?:not|no longer) interested|(?:can't|cannot|won't) (?:come|make it)(?: after all| anymore| any more)?\W*$)",
     ),
     (
         Intent.WAIT,
@@ -74,7 +78,7 @@ _ANYWHERE: tuple[tuple[Intent, str], ...] = (
     ),
     (
         Intent.REFUSE,
-        r"\b(?:(?:i'd|i would) (?:rather|prefer) not|prefer not|rather not|none of your business|(?:don't|"
+        r"\b(?:(?:i'd|i would) (?:rather|prefer) not|prefer not|rather not|none of your (?:\w+ )?business|(?:don't|"
         r"do not|won't|will not|not going to|not) (?:want to |wanna |like to |feel like )?"
         r"(?:give|giving|say|saying|tell|telling|share|sharing|comfortable)|(?:i )?(?:don't|do not) (?:have|"
         r"own|use) (?:a|an|one|any|that|it|e-?mail|phone)|skip(?: it| that| this)?|pass on|that's private|"
@@ -82,8 +86,10 @@ _ANYWHERE: tuple[tuple[Intent, str], ...] = (
     ),
     (
         Intent.UNSURE,
-        r"\b(?:(?:i )?(?:don't|do not|dunno) (?:know|remember|care)|not sure|no idea|can't remember|i dunno|"
-        r"i'm unsure|whatever|any(?:time| day| thing)? (?:is|works|would)|it doesn't matter|doesn't matter)\b",
+        r"\b(?:(?:i )?(?:don't|do not|dunno) (?:know|remember|care|mind)|not sure|no idea|can't remember|i dunno|"
+        r"i'm unsure|whatever|any(?:time| day| thing)? (?:is|works|would)|it doesn't matter|doesn't matter|"
+        r"(?:can't|cannot|couldn't|can not|didn't|don't) (?:find|see|have|remember|recall)(?: it| that| one)?(?: (?:with me|here|"
+        r"right now|anymore|at hand|any more))*$|i(?:'ve)? lost (?:it|that)$)",
     ),
     (Intent.THANKS, r"\b(?:thank you|thanks|thank you so much|cheers|appreciate it|much appreciated)\b"),
 )
@@ -97,8 +103,14 @@ _ALONE: tuple[tuple[Intent, str], ...] = (
     (
         Intent.GREETING,
         r"(?:hi|hello|hey|hi there|hello there|good (?:morning|afternoon|evening)|hey there|greetings|"
-        r"how are you(?: doing)?(?: today)?|is (?:anyone|anybody) there|are you (?:still )?there)",
+        r"(?:(?:hi|hello|hey) (?:there )?)?how are you(?: doing)?(?: today)?)",
     ),
+    (
+        Intent.HEARS,
+        r"(?:(?:sorry|hello|hey|hi) )*(?:(?:can|do) you hear me(?: now| okay)?|"
+        r"is (?:anyone|anybody|somebody|someone) there|are you (?:still )?there)",
+    ),
+    (Intent.UNSURE, r"any(?:time| day| date)|whenever|as soon as possible|asap|the (?:soonest|earliest)(?: possible)?"),
     (
         Intent.HELP,
         r"(?:help|help me|i need (?:some )?help|i need (?:some )?information|can you help me|"
@@ -113,7 +125,8 @@ _ALONE: tuple[tuple[Intent, str], ...] = (
     (Intent.CANCEL, r"(?:stop|cancel|quit|abort)"),
     (
         Intent.GOODBYE,
-        r"(?:i (?:have to|need to|must|gotta|should) go(?: now)?|talk to you later|see you(?: later| then|"
+        r"(?:(?:(?:sorry|i'm sorry|actually|listen) )?i(?:'ve)? (?:(?:have|got|need) to|must|gotta|should) (?:go|run|leave)(?: now)?|"
+        r"talk to you later|see you(?: later| then|"
         r" soon| tuesday)?|have a (?:nice|good|great) (?:day|one|evening|weekend)|i'm done|we're done|"
         r"end (?:the )?call|"
         r"that'll be all|that will be all|that's it|that is it|that's everything|nothing else|nothing more|"
@@ -142,8 +155,9 @@ _WANTS = re.compile(
     r"i have to|would it be possible|is it possible|can you|could you|i'm trying to|i was hoping|please|"
     r"do you have (?:any(?:thing)?|a|an)|yes)\b"
 )
+_WISHES = re.compile(r"\b(?:i|we)(?:'d| would) (?:like|love)|\b(?:i|we) (?:want|need|wanna)\b")
 _PROPOSES = re.compile(
-    r"\b(?:possible|available|how about|what about|would .* work|does .* work|is .* (?:okay|ok|free|good|"
+    r"\b(?:possible|available|how about|what about|(?:would|does) .* work(?! (?:on|at|in|with|there|here|every)\b)|is .* (?:okay|ok|free|good|"
     r"fine|alright))\b"
 )
 _ANNOUNCES = re.compile(
@@ -154,17 +168,29 @@ _ANNOUNCES = re.compile(
     r"(?:just )?(?:a|one) (?:more |quick )?question)(?: first| before (?:that|we go on)| though| for you)?\W*$"
 )
 _WRONG = re.compile(r"\b(?:wrong|incorrect|not (?:right|correct)|isn't (?:right|correct)|change|mistake)\b")
-_OTHER_BUSINESS = re.compile(r"\b(?:cancel|resch\w+|move my|change my|postpone|delay)\b")
+_OTHER_BUSINESS = re.compile(r"\b(?:cancel|resch\w+|move my|change my|postpone|delay|without)\b")
+_HAS_DONE_BEFORE = re.compile(
+    r"\b(?:cancel\w*|resch\w+|move|change|postpone|confirm|check(?: on| if| when)?|when is|what time is|where is|look up|find)"
+    r"(?: [a-z']+){0,2}? my (?P<what>[a-z]+(?: [a-z]+){0,2})"
+)
+_HAS_ONE = re.compile(r"\b(?:i|we)(?:'ve| have)(?: got| already| made| booked)* an? (?P<what>[a-z]+(?: [a-z]+)?)")
+_LIGHT = frozenset(stems("make take do have leave place submit file arrange get give lodge"))
+"""Verbs that say little: who wants to "make a complaint" wants to "complain"."""
 
 _AFTER_GOODBYE = word_set("you thank so for now then bye goodbye today very much i need have a nice day good one and")
+_IS_A_VISIT = re.compile(r"\b(?:appointment|visit)\b", re.IGNORECASE)
+_SIDE_MATTER = re.compile(r" (?:about|for|on|with|at|regarding|from|in) ", re.IGNORECASE)
 COLLECT_MEANING = 0.62
 """Cosine with "I'd like to {intent}" and its like from which on a sentence means it."""
+_WISHED_MEANING = 0.52
 
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
     intents: frozenset[Intent]
     collect_score: float = 0.0
+    names_it: bool = False
+    """Names what the questions are for, if only in part: "a table for eight"."""
 
     def __contains__(self, intent: Intent) -> bool:
         return intent in self.intents
@@ -172,7 +198,9 @@ class Recognised:
 
 def ways_to_say(collect_intent: str) -> list[str]:
     """Sentences whose meaning starts the collecting; embedded once."""
+    visits = ["I'd like to come in.", "I need to see someone soon."] if _IS_A_VISIT.search(collect_intent) else []
     return [
+        *visits,
         f"I'd like to {collect_intent}.",
         f"Can I {collect_intent}?",
         f"I want to {collect_intent}, please.",
@@ -200,19 +228,34 @@ def is_wrong(text: str) -> bool:
     return bool(_WRONG.search(flat(text)))
 
 
+def wishes(text: str) -> bool:
+    """ "We'd like to come" rather than "can we come"."""
+    return bool(_WISHES.search(flat(text)))
+
+
 def wants(text: str) -> bool:
     return bool(_WANTS.search(flat(text)))
+
+
+_ALL_RIGHT = re.compile(r"\s*(?:right|fine|correct|good)\b")
 
 
 def _ends(low: str, phrases: Sequence[str]) -> bool:
     """One of the ending phrases is the sentence's end or nearly all of it: "that's all I know about it" is not an end."""
     for phrase in phrases:
         for match in re.finditer(rf"(?<!\w){re.escape(flat(phrase).strip(' .!?'))}(?!\w)", low):
+            if phrase.startswith("that") and _ALL_RIGHT.match(low, match.end()):
+                continue
             rest = [w for w in words(low[match.end() :]) if w.text not in FILLERS and w.text not in _AFTER_GOODBYE]
             before = low[: match.start()].rstrip()
             if not rest and not before.endswith(("say", "not", "don't", "n't", "before we", "if")):
                 return True
     return False
+
+
+def _least_meaning(text: str) -> float:
+    """A plain wish needs less likeness: what else than the agent's business would a caller want?"""
+    return _WISHED_MEANING if wishes(text) and not is_question(text) else COLLECT_MEANING
 
 
 def recognise(
@@ -243,10 +286,14 @@ def recognise(
     if Intent.REFUSE in found and Intent.UNSURE in found:
         found.discard(Intent.UNSURE)
     score = float(similarity.max()) if similarity is not None and similarity.size else 0.0
-    named = set(stems(collect_intent))
+    named = set(stems(_SIDE_MATTER.split(collect_intent)[0])) - _LIGHT
     heard = set(stems(text))
-    is_named = bool(named) and (named <= heard or (len(named & heard) * 2 >= len(named) and wants(text)))
-    if not _OTHER_BUSINESS.search(low) and (score >= COLLECT_MEANING or is_named):
+    shared = {name for name in named if any(alike(name, other) in (1.0, 0.7) for other in heard)}
+    is_named = bool(named) and (shared == named or (len(shared) * 2 >= len(named) and wants(text)))
+    before = _HAS_DONE_BEFORE.search(low) or _HAS_ONE.search(low)
+    if before and any(alike(stem(word), name) for word in before["what"].split() for name in named):
+        found.add(Intent.EXISTING)
+    if not (Intent.EXISTING in found or _OTHER_BUSINESS.search(low)) and (score >= _least_meaning(text) or is_named):
         found.add(Intent.COLLECT)
         score = max(score, COLLECT_MEANING)
-    return Recognised(frozenset(found), round(score, 3))
+    return Recognised(frozenset(found), round(score, 3), bool(named) and len(shared) * 2 >= len(named))

@@ -23,6 +23,13 @@ class Lines:
     welcome: str
     take_your_time: str
     go_ahead: str
+    i_hear: str
+    recalled: str
+    not_told_yet: str
+    no_look_up: str
+    drop_it: str
+    dropped: str
+    kept: str
     anything_else: str
     what_else: str
     what_can_i_do: str
@@ -72,6 +79,13 @@ ENGLISH = Lines(
     welcome="You're welcome.",
     take_your_time="Of course, take your time.",
     go_ahead="Of course, go ahead.",
+    i_hear="Yes, I can hear you.",
+    recalled="For the {label} I have {value}.",
+    not_told_yet="I don't have the {label} yet.",
+    no_look_up="I can't look up or change anything that was arranged before this call.",
+    drop_it="Shall I drop what we have just noted?",
+    dropped="Alright, I've dropped it.",
+    kept="Alright, I keep it.",
     anything_else="Is there anything else I can help you with?",
     what_else="What else can I do for you?",
     what_can_i_do="What can I do for you?",

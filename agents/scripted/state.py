@@ -18,6 +18,8 @@ class Phase(StrEnum):
     """Something was wrong; waiting to hear what."""
     STOPPING = "stopping"
     """Goodbye before all was collected: asked whether to stop."""
+    DROPPING = "dropping"
+    """Changed their mind after all was done: asked whether to drop it."""
     CLOSING = "closing"
     """Asked whether there is anything else."""
 
@@ -52,6 +54,8 @@ class State:
     """What ``STOPPING`` goes back to."""
     echoed: tuple[str, ...] = ()
     """Fields whose value the caller has just heard back, so that a bare "no" is about them."""
+    answered: tuple[str, ...] = ()
+    """Fields the caller's last turn answered, so that "no, six" is about them."""
     last: tuple[str, ...] = ()
     """What was said last, for "repeat that"."""
 
@@ -70,6 +74,7 @@ class Answer:
     parts: list[ReplyPart] = field(default_factory=list)
     has_ended: bool = False
     echoed: tuple[str, ...] = ()
+    answered: tuple[str, ...] = ()
 
     def say(self, text: str) -> None:
         """One phrase; an abbreviation's full stop is also the sentence's."""

@@ -46,7 +46,7 @@ _SAME = (
     "reservation reserve booking book appointment",
     "wheelchair accessible accessibility disabled ramp stairs elevator lift step",
     "long duration minute minutes",
-    "return refund",
+    "return refund money",
     "discount offer deal senior student",
     "kitchen chef cook",
     "phone telephone number",

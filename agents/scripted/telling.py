@@ -17,6 +17,8 @@ from agents.spec import AgentSpec, FieldType
 
 _KEPT_UNASKED = (FieldType.PERSON, FieldType.PHONE, FieldType.EMAIL)
 _MOST_FACTS = 3
+_ASKED, _STATED = 0.17, 0.3
+"""A statement must mean what a fact means, not only share a word with it: "I was at work" asks nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Heard:
     def texts(text: str) -> list[str]:
         """What to embed for a turn."""
         pieces = parts(text)
-        return [text] if len(pieces) == 1 else [text, *pieces]
+        return [text] if pieces == [text] else [text, *pieces]
 
     @staticmethod
     def of(text: str, vectors: Vectors) -> Heard:
@@ -78,7 +80,7 @@ class Teller:
             if needs_question and not asks:
                 continue
             matches = self._index.matches(part, vector)
-            if matches and matches[0].score >= ANSWERS:
+            if matches and matches[0].score >= ANSWERS and matches[0].meaning >= (_ASKED if asks else _STATED):
                 told.append(Told(part, self._together(part, matches)))
             elif asks:
                 unknown.append(part)
