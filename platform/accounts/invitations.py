@@ -13,8 +13,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import tenancy
-from accounts.members import NotAllowed
+from accounts import ratelimit, tenancy
+from accounts.members import NotAllowed, locked
 from accounts.models import Invitation, Membership, Role, User
 
 GOOD_FOR = timedelta(days=7)
@@ -28,13 +28,15 @@ def _hash(token: str) -> str:
 def invite(inviter: Membership, email: str, role: Role | str) -> tuple[Invitation, str]:
     """Send the link, and return it for those who hand it over themselves. An earlier invitation of the address ends."""
     wanted, email = Role(role), email.strip().lower()
-    mine = Role(inviter.role)
-    if mine.rank < Role.ADMIN.rank:
-        raise NotAllowed("Only owners and admins may invite people.")
-    if wanted.rank > mine.rank:
-        raise NotAllowed("You can't give a role above your own.")
     token = secrets.token_urlsafe(32)
     with tenancy.use(inviter.organization_id):
+        (inviter,) = locked(inviter)
+        mine = Role(inviter.role)
+        if mine.rank < Role.ADMIN.rank:
+            raise NotAllowed("Only owners and admins may invite people.")
+        if wanted.rank > mine.rank:
+            raise NotAllowed("You can't give a role above your own.")
+        _count(inviter)
         if Membership.objects.filter(user__email__iexact=email).exists():
             raise NotAllowed(f"{email} is already a member.")
         Invitation.objects.filter(email__iexact=email, accepted_at=None).delete()
@@ -50,6 +52,15 @@ def invite(inviter: Membership, email: str, role: Role | str) -> tuple[Invitatio
     context = {"invitation": invitation, "link": link, "days": GOOD_FOR.days, "role": wanted}
     transaction.on_commit(lambda: _send(email, context))
     return invitation, link
+
+
+def _count(inviter: Membership) -> None:
+    """Anybody may have an organization, call it what they like, and have us mail that to any address."""
+    try:
+        ratelimit.hit(settings.INVITATION_LIMIT, "invite", str(inviter.organization_id))
+    except ratelimit.TooManyRequests as error:
+        limit = settings.INVITATION_LIMIT.replace("/", " per ")
+        raise NotAllowed(f"Your organization has sent its invitations for now ({limit}). Try again later.") from error
 
 
 def _send(email: str, context: dict[str, object]) -> None:

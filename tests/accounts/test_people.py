@@ -175,3 +175,59 @@ def test_the_last_owner_stays(alice: User, bob: User, organization: Organization
     members.change_role(mine, membership(bob, organization), Role.OWNER)
     members.remove(mine, membership(alice, organization))
     assert roles(organization) == {"Bob": "owner"}
+
+
+def test_what_somebody_was_when_the_page_was_made_counts_no_more(
+    alice: User, bob: User, victor: User, organization: Organization
+) -> None:
+    """Each holds a membership that was read before another change: the rows decide, not what was read."""
+    members.change_role(membership(alice, organization), membership(bob, organization), "admin")
+    once_admin, once_viewer = membership(bob, organization), membership(victor, organization)
+    members.change_role(membership(alice, organization), membership(victor, organization), "owner")
+    with pytest.raises(NotAllowed, match="above you"):
+        members.change_role(once_admin, once_viewer, "viewer")
+    with pytest.raises(NotAllowed, match="above you"):
+        members.remove(once_admin, once_viewer)
+    members.change_role(membership(alice, organization), membership(bob, organization), "viewer")
+    with pytest.raises(NotAllowed, match="Only owners and admins"):
+        members.remove(once_admin, once_viewer)
+    with pytest.raises(NotAllowed, match="Only owners and admins"):
+        invitations.invite(once_admin, "friend@example.com", "admin")
+    members.remove(membership(alice, organization), membership(bob, organization))
+    for change in (
+        lambda: members.change_role(once_admin, once_viewer, "viewer"),
+        lambda: members.change_role(membership(alice, organization), once_admin, "viewer"),
+        lambda: invitations.invite(once_admin, "friend@example.com", "viewer"),
+    ):
+        with pytest.raises(NotAllowed):
+            change()
+    assert roles(organization) == {"Alice": "owner", "Victor": "owner"}
+
+
+@pytest.mark.parametrize(("becomes", "left"), [("admin", {"a"}), ("viewer", set()), (None, set())])
+def test_invitations_that_somebody_may_no_longer_send_end(
+    alice: User, bob: User, organization: Organization, becomes: str | None, left: set[str]
+) -> None:
+    """Else an owner who is taken out tomorrow would invite a second address of theirs today."""
+    members.change_role(membership(alice, organization), membership(bob, organization), "owner")
+    invitations.invite(membership(bob, organization), "o@example.com", "owner")
+    invitations.invite(membership(bob, organization), "a@example.com", "admin")
+    invitations.invite(membership(alice, organization), "alices@example.com", "owner")
+    if becomes:
+        members.change_role(membership(alice, organization), membership(bob, organization), becomes)
+    else:
+        members.remove(membership(alice, organization), membership(bob, organization))
+    with tenancy.use(organization):
+        waiting = {invitation.email.split("@")[0] for invitation in Invitation.objects.filter(accepted_at=None)}
+    assert waiting == left | {"alices"}
+
+
+def test_an_organization_mails_so_many_invitations_and_no_more(
+    alice: User, organization: Organization, strangers_organization: Organization, charlie: User, settings: Any
+) -> None:
+    settings.INVITATION_LIMIT = "3/day"
+    for _ in range(3):
+        invitations.invite(membership(alice, organization), "same@example.com", "viewer")
+    with pytest.raises(NotAllowed, match="Try again later"):
+        invitations.invite(membership(alice, organization), "same@example.com", "viewer")
+    invitations.invite(membership(charlie, strangers_organization), "same@example.com", "viewer")
