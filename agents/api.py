@@ -3,15 +3,15 @@
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from ninja import Router, Schema, Status
+from ninja import Path, Query, Router, Schema, Status
 from pydantic import Field
 
 from accounts.auth import allowed
-from accounts.paging import PageSize, page
+from accounts.paging import Cursor, NextCursor, PageSize, page
 from accounts.problems import Problem
 from agents.catalog import Offer, catalog
 from agents.changes import Change
@@ -37,19 +37,29 @@ router = Router(tags=["Agents"])
 
 SpecChanges = partial(AgentSpec)
 
+AgentId = Annotated[uuid.UUID, Path(description="The agent's id.")]
+VersionNumber = Annotated[int, Path(description="The version's number; the first is 1.", examples=[2])]
+Archived = Annotated[bool, Query(description="true: the archived agents instead of the others.")]
+Since = Annotated[int, Query(description="The number of the version to compare with.", examples=[1])]
+CHANGES_EXAMPLE = {"listens": {"endpointing_ms": 800}, "says": {"goodbye": "Goodbye, and thank you for calling."}}
+
 
 class AgentOut(Schema):
-    id: uuid.UUID
-    name: str
-    draft: AgentSpec
+    id: uuid.UUID = Field(description="Stays the same for the agent's life.")
+    name: str = Field(description="What your team calls it.", examples=["Front desk"])
+    draft: AgentSpec = Field(description="What is worked on; callers meet it once it is published.")
     draft_revision: int = Field(
-        description="Send it back with a change, and the change is refused if somebody else was faster."
+        description="Send it back with a change, and the change is refused if somebody else was faster.", examples=[7]
     )
-    draft_saved_at: datetime
-    published_version: int | None = Field(description="The version that answers new calls; null: none yet.")
-    has_unpublished_changes: bool
-    archived_at: datetime | None
-    created_at: datetime
+    draft_saved_at: datetime = Field(description="When the draft was last changed.")
+    published_version: int | None = Field(
+        description="The version that answers new calls; null: none yet.", examples=[2]
+    )
+    has_unpublished_changes: bool = Field(description="True: the draft differs from the published version.")
+    archived_at: datetime | None = Field(
+        description="Since when it answers no calls; null: it is in use.", examples=[None]
+    )
+    created_at: datetime = Field(description="When the agent was made.")
 
     @staticmethod
     def of(agent: Agent) -> "AgentOut":
@@ -67,33 +77,43 @@ class AgentOut(Schema):
 
 
 class AgentPage(Schema):
-    items: list[AgentOut]
-    next_cursor: str | None = Field(description="Pass it as `cursor` for the next page; null: this was the last.")
+    items: list[AgentOut] = Field(description="The agents of this page.")
+    next_cursor: NextCursor
 
 
 class AgentIn(Schema):
-    name: str = Field(min_length=1, max_length=120, examples=["Front desk"])
-    draft: SpecChanges | None = Field(None, description="What differs from the defaults.")  # type: ignore[valid-type]
+    name: str = Field(
+        min_length=1,
+        max_length=120,
+        description="What your team calls it. Callers don't hear it.",
+        examples=["Front desk"],
+    )
+    draft: SpecChanges | None = Field(  # type: ignore[valid-type]
+        None, description="What differs from the defaults.", examples=[CHANGES_EXAMPLE]
+    )
 
 
 class AgentPatch(Schema):
     draft: SpecChanges = Field(  # type: ignore[valid-type]
-        description="What to change. Lists are replaced whole, null sets a knob back to its default, everything not named stays."
+        description="What to change. Lists are replaced whole, null sets a knob back to its default, everything not named stays.",
+        examples=[CHANGES_EXAMPLE],
     )
     draft_revision: int | None = Field(
-        None, description="The revision you read. Left out: the change is made whatever others saved."
+        None, description="The revision you read. Left out: the change is made whatever others saved.", examples=[7]
     )
 
 
 class PublishIn(Schema):
-    note: str = Field("", max_length=300, description="What is new, for your team.")
+    note: str = Field("", max_length=300, description="What is new, for your team.", examples=["More patience"])
 
 
 class VersionOut(Schema):
-    number: int
-    note: str
-    created_at: datetime
-    published_by: str | None
+    number: int = Field(description="Counts up from 1 with each publishing.", examples=[2])
+    note: str = Field(description="What its publisher said is new.", examples=["More patience"])
+    created_at: datetime = Field(description="When it was published.")
+    published_by: str | None = Field(
+        description="Who published it; null: a program, by API key.", examples=["Olivia Owner"]
+    )
     is_live: bool = Field(description="True: this version answers new calls.")
 
     @classmethod
@@ -108,19 +128,19 @@ class VersionOut(Schema):
 
 
 class VersionDetail(VersionOut):
-    spec: AgentSpec
+    spec: AgentSpec = Field(description="What the agent is in this version. It never changes.")
 
 
 class VersionPage(Schema):
-    items: list[VersionOut]
-    next_cursor: str | None
+    items: list[VersionOut] = Field(description="The versions of this page, without their specs.")
+    next_cursor: NextCursor
 
 
 class ChangeOut(Schema):
-    path: str = Field(examples=["listens.endpointing_ms"])
-    title: str = Field(examples=["Listens → Pause before answering"])
-    before: str
-    after: str
+    path: str = Field(description="Where it is in the spec.", examples=["listens.endpointing_ms"])
+    title: str = Field(description="What the dashboard calls it.", examples=["Listens → Pause before answering"])
+    before: str = Field(description="The value before, as people read it.", examples=["500 ms"])
+    after: str = Field(description="The value after it.", examples=["800 ms"])
 
     @staticmethod
     def of(change: Change) -> "ChangeOut":
@@ -129,10 +149,12 @@ class ChangeOut(Schema):
 
 class OfferOut(Schema):
     key: str = Field(description="What goes into the spec.", examples=["piper/en_US-joe-medium"])
-    title: str
-    kind: Literal["model", "voice", "transcriber"]
-    is_usable: bool
-    why_not: str = Field(description="What is missing where it is not usable now.")
+    title: str = Field(description="What people call it.", examples=["Joe (English, US)"])
+    kind: Literal["model", "voice", "transcriber"] = Field(
+        description="What it does: think, speak or listen.", examples=["voice"]
+    )
+    is_usable: bool = Field(description="True: a call can use it now.", examples=[True])
+    why_not: str = Field(description="What is missing where it is not usable now.", examples=[""])
 
     @staticmethod
     def of(offer: Offer) -> "OfferOut":
@@ -158,7 +180,9 @@ def _changes(value: Any) -> Mapping[str, Any]:
 
 
 @router.get("/agents", response=AgentPage, auth=allowed("agents:read"), summary="List agents")
-def list_agents(request: HttpRequest, cursor: str = "", limit: PageSize = 50, archived: bool = False) -> AgentPage:
+def list_agents(
+    request: HttpRequest, cursor: Cursor = "", limit: PageSize = 50, archived: Archived = False
+) -> AgentPage:
     """Newest first. Archived agents only with `archived=true`."""
     rows = _agents(request).filter(archived_at__isnull=not archived)
     items, following = page(rows, cursor, limit)
@@ -176,12 +200,19 @@ def create(request: HttpRequest, body: AgentIn) -> Status[AgentOut]:
 
 
 @router.get("/agents/{agent_id}", response=AgentOut, auth=allowed("agents:read"), summary="Read an agent")
-def read(request: HttpRequest, agent_id: uuid.UUID) -> AgentOut:
+def read(request: HttpRequest, agent_id: AgentId) -> AgentOut:
+    """The agent with its draft; what callers meet is its published version."""
     return AgentOut.of(_agent(request, agent_id))
 
 
-@router.patch("/agents/{agent_id}", response=AgentOut, auth=allowed("agents:write"), summary="Change an agent's draft")
-def change(request: HttpRequest, agent_id: uuid.UUID, body: AgentPatch) -> AgentOut:
+@router.patch(
+    "/agents/{agent_id}",
+    response=AgentOut,
+    auth=allowed("agents:write"),
+    summary="Change an agent's draft",
+    openapi_extra={"responses": {409: {"description": "Somebody saved this draft since you read it."}}},
+)
+def change(request: HttpRequest, agent_id: AgentId, body: AgentPatch) -> AgentOut:
     """Changes what the body names and nothing else. Callers notice when you publish."""
     try:
         saved = save_draft(_agent(request, agent_id), _changes(body.draft), body.draft_revision)
@@ -194,8 +225,14 @@ def change(request: HttpRequest, agent_id: uuid.UUID, body: AgentPatch) -> Agent
     return AgentOut.of(saved)
 
 
-@router.delete("/agents/{agent_id}", response={204: None}, auth=allowed("agents:write"), summary="Delete an agent")
-def delete(request: HttpRequest, agent_id: uuid.UUID) -> Status[None]:
+@router.delete(
+    "/agents/{agent_id}",
+    response={204: None},
+    auth=allowed("agents:write"),
+    summary="Delete an agent",
+    openapi_extra={"responses": {409: {"description": "The agent has calls. Archive it instead."}}},
+)
+def delete(request: HttpRequest, agent_id: AgentId) -> Status[None]:
     """Only an agent without calls. One with calls can be archived."""
     try:
         delete_agent(_agent(request, agent_id))
@@ -207,7 +244,7 @@ def delete(request: HttpRequest, agent_id: uuid.UUID) -> Status[None]:
 
 
 @router.post("/agents/{agent_id}/archive", response=AgentOut, auth=allowed("agents:write"), summary="Archive an agent")
-def archive_one(request: HttpRequest, agent_id: uuid.UUID) -> AgentOut:
+def archive_one(request: HttpRequest, agent_id: AgentId) -> AgentOut:
     """It answers no new calls and leaves the lists; calls and versions stay."""
     return AgentOut.of(archive(_agent(request, agent_id)))
 
@@ -215,7 +252,8 @@ def archive_one(request: HttpRequest, agent_id: uuid.UUID) -> AgentOut:
 @router.post(
     "/agents/{agent_id}/unarchive", response=AgentOut, auth=allowed("agents:write"), summary="Bring an agent back"
 )
-def unarchive_one(request: HttpRequest, agent_id: uuid.UUID) -> AgentOut:
+def unarchive_one(request: HttpRequest, agent_id: AgentId) -> AgentOut:
+    """It answers calls again with the version that was published last."""
     return AgentOut.of(unarchive(_agent(request, agent_id)))
 
 
@@ -225,7 +263,7 @@ def unarchive_one(request: HttpRequest, agent_id: uuid.UUID) -> AgentOut:
     auth=allowed("agents:write"),
     summary="Publish the draft",
 )
-def publish_one(request: HttpRequest, agent_id: uuid.UUID, body: PublishIn) -> Status[VersionDetail]:
+def publish_one(request: HttpRequest, agent_id: AgentId, body: PublishIn) -> Status[VersionDetail]:
     """Freezes the draft as the next version. New calls get it; running calls keep theirs."""
     agent = _agent(request, agent_id)
     version = publish(agent, note=body.note)
@@ -238,12 +276,14 @@ def publish_one(request: HttpRequest, agent_id: uuid.UUID, body: PublishIn) -> S
     auth=allowed("agents:read"),
     summary="What publishing would change",
 )
-def changes(request: HttpRequest, agent_id: uuid.UUID) -> list[ChangeOut]:
+def changes(request: HttpRequest, agent_id: AgentId) -> list[ChangeOut]:
+    """How the draft differs from the published version, knob by knob; empty: it doesn't."""
     return [ChangeOut.of(item) for item in unpublished_changes(_agent(request, agent_id))]
 
 
 @router.get("/agents/{agent_id}/versions", response=VersionPage, auth=allowed("agents:read"), summary="List versions")
-def list_versions(request: HttpRequest, agent_id: uuid.UUID, cursor: str = "", limit: PageSize = 50) -> VersionPage:
+def list_versions(request: HttpRequest, agent_id: AgentId, cursor: Cursor = "", limit: PageSize = 50) -> VersionPage:
+    """Newest first."""
     agent = _agent(request, agent_id)
     items, following = page(_versions(agent), cursor, limit)
     return VersionPage(items=[VersionOut(**VersionOut.facts(item, agent)) for item in items], next_cursor=following)
@@ -255,7 +295,8 @@ def list_versions(request: HttpRequest, agent_id: uuid.UUID, cursor: str = "", l
     auth=allowed("agents:read"),
     summary="Read a version",
 )
-def read_version(request: HttpRequest, agent_id: uuid.UUID, number: int) -> VersionDetail:
+def read_version(request: HttpRequest, agent_id: AgentId, number: VersionNumber) -> VersionDetail:
+    """The version with everything its calls ran with."""
     agent = _agent(request, agent_id)
     version = _version(agent, number)
     return VersionDetail(**VersionOut.facts(version, agent), spec=load(version.spec))
@@ -267,7 +308,7 @@ def read_version(request: HttpRequest, agent_id: uuid.UUID, number: int) -> Vers
     auth=allowed("agents:read"),
     summary="Compare two versions",
 )
-def compare(request: HttpRequest, agent_id: uuid.UUID, number: int, since: int) -> list[ChangeOut]:
+def compare(request: HttpRequest, agent_id: AgentId, number: VersionNumber, since: Since) -> list[ChangeOut]:
     """What version `number` changed since version `since`."""
     agent = _agent(request, agent_id)
     old, new = load(_version(agent, since).spec), load(_version(agent, number).spec)
@@ -280,7 +321,7 @@ def compare(request: HttpRequest, agent_id: uuid.UUID, number: int, since: int) 
     auth=allowed("agents:write"),
     summary="Restore a version",
 )
-def restore_version(request: HttpRequest, agent_id: uuid.UUID, number: int) -> AgentOut:
+def restore_version(request: HttpRequest, agent_id: AgentId, number: VersionNumber) -> AgentOut:
     """Makes that version the draft. Callers notice when you publish it."""
     agent = _agent(request, agent_id)
     _version(agent, number)

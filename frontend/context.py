@@ -36,7 +36,7 @@ NAVIGATION: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
     )),
     (_("Developers"), (
         Entry(_("API keys"), "frontend:api-keys", icon="key", area="/developers/keys/", role=Role.ADMIN),
-        Entry(_("API reference"), "api-1:openapi-view", icon="book", area="/api/"),
+        Entry(_("API reference"), "api-reference", icon="book", area="/api/"),
     )),
     (_("Organization"), (
         Entry(_("Members"), "frontend:members", icon="users", area="/organization/members/"),

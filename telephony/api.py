@@ -2,17 +2,17 @@
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Router, Schema, Status
+from ninja import Path, Query, Router, Schema, Status
 from pydantic import Field
 
 from accounts.auth import allowed
-from accounts.paging import PageSize, page
+from accounts.paging import Cursor, NextCursor, PageSize, page
 from accounts.problems import Problem
 from agents.models import Agent
 from telephony import finish, listen, tokens
@@ -22,32 +22,48 @@ from telephony.worker_status import workers
 
 router = Router(tags=["Calls"])
 
+CallId = Annotated[uuid.UUID, Path(description="The call's id.")]
+OfAgent = Annotated[uuid.UUID | None, Query(description="Only the calls of this agent.")]
+WithStatus = Annotated[
+    Literal["queued", "in_progress", "ended"] | None, Query(description="Only the calls in this state.")
+]
+CameSince = Annotated[datetime | None, Query(description="Only calls that came in at this moment or later.")]
+CameUntil = Annotated[datetime | None, Query(description="Only calls that came in before this moment.")]
+
 
 class EndOut(Schema):
-    reason: str = Field(examples=["caller_goodbye"])
+    reason: str = Field(description="Why it ended, for programs.", examples=["caller_goodbye"])
     words: str = Field(description="The same in plain words.", examples=["The caller said goodbye"])
-    side: str = Field(description="Whose side it was on: caller, agent, line, vendor, us.")
-    is_fault: bool
-    detail: str
+    side: str = Field(description="Whose side it was on: caller, agent, line, vendor, us.", examples=["caller"])
+    is_fault: bool = Field(description="True: something went wrong.", examples=[False])
+    detail: str = Field(description="What is known beyond that, often nothing.", examples=[""])
 
 
 class CallOut(Schema):
-    id: uuid.UUID
-    agent_id: uuid.UUID
-    agent_name: str
-    version: int | None = Field(description="null: the call talked to the draft.")
-    channel: str
-    status: Literal["queued", "in_progress", "ended"]
-    caller: str
-    created_at: datetime
-    answered_at: datetime | None
-    ended_at: datetime | None
-    duration_ms: int
-    end: EndOut | None
-    collected: dict[str, Any] = Field(
-        description="The structured data: one entry a field of the agent's “What to collect”."
+    id: uuid.UUID = Field(description="The call's id.")
+    agent_id: uuid.UUID = Field(description="The agent that answered.")
+    agent_name: str = Field(description="What it is called now.", examples=["Front desk"])
+    version: int | None = Field(
+        description="The version it ran with. null: the call talked to the draft.", examples=[2]
     )
-    latency: dict[str, Any] = Field(description="What the caller waited: p50_ms, p95_ms, turns.")
+    channel: str = Field(description="How it came in: web or phone.", examples=["web"])
+    status: Literal["queued", "in_progress", "ended"] = Field(
+        description="queued: it waits for a call worker.", examples=["ended"]
+    )
+    caller: str = Field(description="Who called, where that is known.", examples=[""])
+    created_at: datetime = Field(description="When it came in.")
+    answered_at: datetime | None = Field(description="When the agent answered; null: it did not.")
+    ended_at: datetime | None = Field(description="When it ended; null: it has not.")
+    duration_ms: int = Field(description="How long they talked.", examples=[134_000])
+    end: EndOut | None = Field(description="Why it ended; null: it has not.")
+    collected: dict[str, Any] = Field(
+        description="The structured data: one entry a field of the agent's “What to collect”.",
+        examples=[{"name": "Ada Lovelace", "phone": "+14155550142"}],
+    )
+    latency: dict[str, Any] = Field(
+        description="What the caller waited: p50_ms, p95_ms, turns.",
+        examples=[{"p50_ms": 640, "p95_ms": 900, "turns": 6}],
+    )
 
     @classmethod
     def facts(cls, call: Call) -> dict[str, Any]:
@@ -79,55 +95,74 @@ class CallOut(Schema):
 
 
 class CallPage(Schema):
-    items: list[CallOut]
-    next_cursor: str | None
+    items: list[CallOut] = Field(description="The calls of this page.")
+    next_cursor: NextCursor
 
 
 class TurnOut(Schema):
-    index: int
-    role: Literal["caller", "agent"]
-    text: str = Field(description="The caller's words; of the agent's words what was heard.")
-    intended: str = Field(description="All the agent set out to say.")
-    was_cut: bool = Field(description="True: the caller barged in.")
-    started_ms: int
-    ended_ms: int | None
-    confidence: float | None
-    latency: dict[str, Any] = Field(
-        description="On the agent's turns: endpointing_ms, stt_ms, model_ms, tts_ms, transport_ms, total_ms."
+    index: int = Field(description="Counts up from 0.", examples=[2])
+    role: Literal["caller", "agent"] = Field(description="Who spoke.", examples=["agent"])
+    text: str = Field(
+        description="The caller's words; of the agent's words what was heard.", examples=["Tuesday at three is free."]
     )
-    thoughts: list[Any] = Field(description="Why it answered so.")
+    intended: str = Field(description="All the agent set out to say.", examples=["Tuesday at three is free."])
+    was_cut: bool = Field(description="True: the caller barged in.", examples=[False])
+    started_ms: int = Field(description="When it began, in milliseconds since the answer.", examples=[6_200])
+    ended_ms: int | None = Field(description="When it was over; null: it is not.", examples=[8_050])
+    confidence: float | None = Field(
+        description="On the caller's turns: how sure the transcriber was, 0 to 1.", examples=[None]
+    )
+    latency: dict[str, Any] = Field(
+        description="On the agent's turns: endpointing_ms, stt_ms, model_ms, tts_ms, transport_ms, total_ms.",
+        examples=[
+            {"endpointing_ms": 250, "stt_ms": 90, "model_ms": 120, "tts_ms": 150, "transport_ms": 30, "total_ms": 640}
+        ],
+    )
+    thoughts: list[Any] = Field(description="Why it answered so.", examples=[[]])
 
 
 class Transcript(Schema):
-    call_id: uuid.UUID
-    is_complete: bool = Field(description="False: the call is still running.")
-    turns: list[TurnOut]
+    call_id: uuid.UUID = Field(description="The call it belongs to.")
+    is_complete: bool = Field(description="False: the call is still running.", examples=[True])
+    turns: list[TurnOut] = Field(description="What was said, in order.")
 
 
 class EventOut(Schema):
-    at_ms: int
-    kind: str
-    data: dict[str, Any]
+    at_ms: int = Field(description="When it happened, in milliseconds since the answer.", examples=[6_200])
+    kind: str = Field(description="What happened.", examples=["barge_in"])
+    data: dict[str, Any] = Field(description="What is known about it; each kind has its own.", examples=[{}])
 
 
 class RecordingOut(Schema):
-    url: str = Field(description="Works for five minutes, for whoever has it.")
-    expires_at: datetime
-    duration_ms: int
-    size_bytes: int
-    is_complete: bool
+    url: str = Field(
+        description="Works for five minutes, for whoever has it.",
+        examples=["https://voice.example.com/recordings/WyI1ZjA0…/"],
+    )
+    expires_at: datetime = Field(description="Until when the address works. Ask again for another.")
+    duration_ms: int = Field(description="How long the recording is.", examples=[134_000])
+    size_bytes: int = Field(description="How large the file is.", examples=[8_576_044])
+    is_complete: bool = Field(description="False: it is still being recorded, or was cut short.", examples=[True])
 
 
 class TokenIn(Schema):
-    agent_id: uuid.UUID
+    agent_id: uuid.UUID = Field(description="The agent that shall answer.")
     use: Literal["published", "draft"] = Field("published", description="Which spec the call runs with.")
 
 
 class TokenOut(Schema):
-    token: str = Field(description="Starts one call, within 60 seconds. Give it to the page; it is no API key.")
-    expires_at: datetime
-    offer_url: str = Field(description="Where the page POSTs its WebRTC offer: {token, type, sdp}.")
-    ice_servers_url: str
+    token: str = Field(
+        description="Starts one call, within 60 seconds. Give it to the page; it is no API key.",
+        examples=["eyJvcmciOi…"],
+    )
+    expires_at: datetime = Field(description="Until when the call must have begun.")
+    offer_url: str = Field(
+        description="Where the page POSTs its WebRTC offer: {token, type, sdp}.",
+        examples=["https://voice.example.com/rtc/offer"],
+    )
+    ice_servers_url: str = Field(
+        description="Where the page asks for ICE servers, with the token as its bearer.",
+        examples=["https://voice.example.com/rtc/ice-servers"],
+    )
 
 
 def _calls(request: HttpRequest) -> QuerySet[Call]:
@@ -145,12 +180,12 @@ def _call(request: HttpRequest, call_id: uuid.UUID) -> Call:
 @router.get("/calls", response=CallPage, auth=allowed("calls:read"), summary="List calls")
 def list_calls(
     request: HttpRequest,
-    cursor: str = "",
+    cursor: Cursor = "",
     limit: PageSize = 50,
-    agent_id: uuid.UUID | None = None,
-    status: Literal["queued", "in_progress", "ended"] | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    agent_id: OfAgent = None,
+    status: WithStatus = None,
+    since: CameSince = None,
+    until: CameUntil = None,
 ) -> CallPage:
     """Newest first; the cursor stays right while new calls come in."""
     wanted = {"agent_id": agent_id, "status": status, "created_at__gte": since, "created_at__lt": until}
@@ -160,7 +195,16 @@ def list_calls(
 
 
 @router.post(
-    "/calls/web-token", response={201: TokenOut}, auth=allowed("calls:write"), summary="Let a web page start a call"
+    "/calls/web-token",
+    response={201: TokenOut},
+    auth=allowed("calls:write"),
+    summary="Let a web page start a call",
+    openapi_extra={
+        "responses": {
+            404: {"description": "There is no agent of this id in your organization."},
+            409: {"description": "The agent is archived, or nothing of it is published."},
+        }
+    },
 )
 def web_token(request: HttpRequest, body: TokenIn) -> Status[TokenOut]:
     """Make one on your server for each call, and hand it to the page."""
@@ -183,14 +227,15 @@ def web_token(request: HttpRequest, body: TokenIn) -> Status[TokenOut]:
 
 
 @router.get("/calls/{call_id}", response=CallOut, auth=allowed("calls:read"), summary="Read a call")
-def read(request: HttpRequest, call_id: uuid.UUID) -> CallOut:
+def read(request: HttpRequest, call_id: CallId) -> CallOut:
+    """What became of it, what it collected, and how long the caller waited. It changes while the call runs."""
     return CallOut(**CallOut.facts(_call(request, call_id)))
 
 
 @router.get(
     "/calls/{call_id}/transcript", response=Transcript, auth=allowed("calls:read"), summary="Read what was said"
 )
-def transcript(request: HttpRequest, call_id: uuid.UUID) -> Transcript:
+def transcript(request: HttpRequest, call_id: CallId) -> Transcript:
     """Turn by turn; grows while the call runs."""
     call = _call(request, call_id)
     turns = [
@@ -214,7 +259,8 @@ def transcript(request: HttpRequest, call_id: uuid.UUID) -> Transcript:
 @router.get(
     "/calls/{call_id}/events", response=list[EventOut], auth=allowed("calls:read"), summary="Read what else happened"
 )
-def events(request: HttpRequest, call_id: uuid.UUID) -> list[EventOut]:
+def events(request: HttpRequest, call_id: CallId) -> list[EventOut]:
+    """Interruptions, tools, reconnections, faults: in order, the first 5,000."""
     return [
         EventOut(at_ms=event.at_ms, kind=event.kind, data=event.data)
         for event in _call(request, call_id).events.all()[:5000]
@@ -224,7 +270,7 @@ def events(request: HttpRequest, call_id: uuid.UUID) -> list[EventOut]:
 @router.get(
     "/calls/{call_id}/recording", response=RecordingOut, auth=allowed("calls:read"), summary="Get the recording"
 )
-def recording(request: HttpRequest, call_id: uuid.UUID) -> RecordingOut:
+def recording(request: HttpRequest, call_id: CallId) -> RecordingOut:
     """A short-lived address of a stereo WAV: caller left, agent right."""
     call = _call(request, call_id)
     kept = Recording.objects.owned_by(call.organization_id).filter(call=call).first()
@@ -241,9 +287,14 @@ def recording(request: HttpRequest, call_id: uuid.UUID) -> RecordingOut:
 
 
 @router.post(
-    "/calls/{call_id}/hang-up", response={202: CallOut}, auth=allowed("calls:write"), summary="End a running call"
+    "/calls/{call_id}/hang-up",
+    response={202: CallOut},
+    auth=allowed("calls:write"),
+    summary="End a running call",
+    openapi_extra={"responses": {409: {"description": "The call is over already."}}},
 )
-def hang_up(request: HttpRequest, call_id: uuid.UUID) -> Status[CallOut]:
+def hang_up(request: HttpRequest, call_id: CallId) -> Status[CallOut]:
+    """The agent is cut off and the line closed. Read the call again to see that it has ended."""
     call = _call(request, call_id)
     if call.status == Call.Status.ENDED:
         raise Problem(409, "The call is over", "It ended before you asked.")
@@ -252,21 +303,24 @@ def hang_up(request: HttpRequest, call_id: uuid.UUID) -> Status[CallOut]:
 
 
 class WorkerOut(Schema):
-    id: str
-    calls: int
-    capacity: int
-    is_draining: bool
-    models: dict[str, str]
+    id: str = Field(description="The worker's name.", examples=["4f21c09b"])
+    calls: int = Field(description="Calls it holds now.", examples=[3])
+    capacity: int = Field(description="Calls it takes at most.", examples=[20])
+    is_draining: bool = Field(description="True: it finishes its calls and takes no new ones.", examples=[False])
+    models: dict[str, str] = Field(
+        description="Each model it runs: “loaded”, or what is wrong with it.", examples=[{"whisper/base": "loaded"}]
+    )
 
 
 class HealthOut(Schema):
-    status: Literal["ok", "degraded"] = Field(description="degraded: no call worker takes new calls.")
-    version: str
-    workers: list[WorkerOut]
+    status: Literal["ok", "degraded"] = Field(description="degraded: no call worker takes new calls.", examples=["ok"])
+    version: str = Field(description="Which Parley this is.", examples=["0.1.0"])
+    workers: list[WorkerOut] = Field(description="The call workers that are alive.")
 
 
 @router.get("/health", response=HealthOut, auth=allowed("calls:read"), summary="Can calls be taken?", tags=["Health"])
 def health(request: HttpRequest) -> HealthOut:
+    """Which call workers are alive, and whether one of them has room."""
     found = workers()
     taking = [worker for worker in found if not worker.is_draining and worker.calls < worker.capacity]
     return HealthOut(

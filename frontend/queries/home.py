@@ -81,7 +81,7 @@ def steps(organization: Organization) -> list[Step]:
         Step(
             _("Take the first real call"),
             _("Let a web page or a program call the published version, with a key from Developers → API keys."),
-            False, "/api/v1/docs", _("See how"),
+            False, reverse("api-reference"), _("See how"),
         ),
     ]  # fmt: skip
     following = next(step for step in found if not step.is_done)

@@ -15,6 +15,8 @@ from accounts.models import Membership, Organization
 
 SESSION_KEY = "organization"
 API = "/api/"
+REFERENCE = "/api/v1/docs"
+"""A page for people among the addresses for programs: anybody may read it, and members see it with their navigation."""
 
 
 class OrganizationMiddleware:
@@ -36,7 +38,7 @@ class OrganizationMiddleware:
 
 def _identify(request: Any) -> None:
     request.organization = request.membership = request.api_key = None
-    if request.path.startswith(API):
+    if request.path.startswith(API) and request.path != REFERENCE:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and (key := keys.find(token.strip())):
             request.api_key, request.organization = key, key.organization

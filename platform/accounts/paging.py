@@ -9,9 +9,17 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from django.db.models import Q, QuerySet
+from ninja import Query
 from pydantic import Field
 
-PageSize = Annotated[int, Field(ge=1, le=200, description="Rows a page.")]
+PageSize = Annotated[int, Query(ge=1, le=200, description="Rows a page.")]
+Cursor = Annotated[
+    str, Query(description="Where to go on: the `next_cursor` of the page before. Left out: from the start.")
+]
+NextCursor = Annotated[
+    str | None,
+    Field(description="Pass it as `cursor` for the next page; null: this was the last.", examples=["MjAyNi0wMy0wMlQ"]),
+]
 
 
 class BadCursor(ValueError):

@@ -8,7 +8,6 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 import agents.api
@@ -20,16 +19,19 @@ from accounts.ratelimit import TooManyRequests
 from agents.validation import plain as in_plain_words
 from agents.validation import problems_of
 from config.errors import UNSTORABLE
+from config.openapi import TAGS, ParleyAPI
 
 log = structlog.get_logger(__name__)
 
-api = NinjaAPI(
+api = ParleyAPI(
     title="Parley",
     version=settings.VERSION,
     urls_namespace="api-1",
     description="Agents, calls and what was said in them. Send an API key of your organization: `Authorization: Bearer parley_live_…`."
     " Errors are problem details (RFC 9457). A POST with an `Idempotency-Key` header is done once, however often it is sent.",
     auth=allowed(),
+    docs_url=None,  # our own page describes it: config.urls
+    openapi_extra={"tags": TAGS},
 )
 api.add_router("", agents.api.router)
 api.add_router("", telephony.api.router)

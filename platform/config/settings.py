@@ -116,7 +116,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_structlog",
     "django_vite",
-    "ninja",
     "monitoring",
     "accounts",
     "agents",

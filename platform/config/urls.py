@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from accounts.middleware import REFERENCE
 from config.api import api
+from frontend.views.reference import reference
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
+    path(REFERENCE.lstrip("/"), reference, {"description": api.get_openapi_schema}, name="api-reference"),
     path("api/v1/", api.urls),
     path("", include("accounts.urls")),
     path("", include("telephony.urls")),

@@ -43,6 +43,7 @@ PAGES = (
     "/organization/credentials/",
     "/organization/settings/",
     "/developers/keys/",
+    "/api/v1/docs",
     "/health/",
     "/account/",
     "/accounts/password/change/",
@@ -52,6 +53,7 @@ PAGES = (
     "/nothing-is-here/",
 )
 SIGNED_OUT = (
+    "/api/v1/docs",
     "/accounts/login/",
     "/accounts/signup/",
     "/accounts/password/reset/",

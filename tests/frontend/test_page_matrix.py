@@ -43,6 +43,7 @@ EXPECTED: dict[str, dict[str, tuple[int, ...]]] = {
     "sign-in-link": {"get": (200,) * 5, "post": (302,) * 5},  # whoever has it; once
     "invitation": {"get": (200,) * 5, "post": (409, 409, 409, 409, 200)},  # it is for somebody else
     "switch-organization": {"post": (302, 302, 302, 404, 302)},
+    "api-reference": {"get": (200,) * 5},  # as public as openapi.json, which it is drawn from
     "recording": {"get": (200,) * 5},  # whoever has the signature; see below
     "rtc-offer": {"post": (400,) * 5},  # the token is the authority, and there is none
     "rtc-ice-servers": {"get": (401,) * 5},
