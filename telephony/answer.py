@@ -68,7 +68,6 @@ def renew(call_ids: list[Any], worker: str) -> set[Any]:
 
 
 def connected(call: Call) -> None:
-    """The caller can hear and be heard from now on."""
+    """The caller can hear and be heard since ``answered_at``."""
     with tenancy.use(call.organization_id):
-        call.answered_at = timezone.now()
         Call.objects.filter(pk=call.pk).update(answered_at=call.answered_at)

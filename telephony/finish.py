@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -29,6 +30,7 @@ class Outcome:
     duration_ms: int | None = None
     collected: dict[str, Any] | None = None
     recording: recordings.Written | None = field(default=None)
+    answered_at: datetime | None = None
 
 
 def end_call(
@@ -56,6 +58,7 @@ def end_call(
         row.end_reason, row.end_detail = reason, storable(detail)[:300]
         row.ended_at = timezone.now()
         row.lease_until = None
+        row.answered_at = row.answered_at or outcome.answered_at
         row.latency = summary([turn.latency.get("total_ms") for turn in row.turns.filter(role="agent")])
         row.duration_ms = outcome.duration_ms if outcome.duration_ms is not None else _duration_ms(row)
         row.collected = storable(outcome.collected) if outcome.collected is not None else _collected(row)

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from django.utils import timezone
+
 from agents import keys, live, spec
 from agents.speech import ProviderError
 from telephony import answer, ending, live_feed, recordings, warmup
@@ -31,6 +33,7 @@ END_RETRY_SECONDS = 600
 SETTLE_SECONDS = 5
 CLOSE_SECONDS = 3
 WRITE_SECONDS = 10
+ENTER_SECONDS = 3
 SESSION_SECONDS = 8
 """For a session that has decided to end, until it has put everything away."""
 FAREWELL_SECONDS = 6
@@ -80,6 +83,7 @@ class LiveCall:
         self._collected: dict[str, Any] = {}
         self._waits_for_consent = False
         self._is_leaving = False
+        self._is_answered = False
         self._held_until: float | None = None
         """When its end should have been written, once it is over; then its lease is renewed no more."""
         self._failures: dict[str, str] = {}
@@ -132,7 +136,6 @@ class LiveCall:
                 detail = self._failures.get(reason, "")
             except Refused as error:
                 reason, detail = error.reason, error.detail
-                await reply({"type": "call.refused", "reason": reason, "detail": detail})
         except asyncio.CancelledError:
             reason = self._reason or "worker_stopped"
             raise
@@ -141,7 +144,15 @@ class LiveCall:
             reason, detail = "internal_error", f"{type(error).__name__}: {error}"
         finally:
             self._note_end()
-            await asyncio.shield(self._wind_up(call, reason, detail, feeding))
+            await asyncio.shield(self._wind_up(call, reason, detail, feeding, reply))
+
+    async def _refuse(self, reply: Reply, reason: str, detail: str) -> None:
+        """The caller still waits for an answer. Where nobody can be told, they are when they have waited long enough."""
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await reply({"type": "call.refused", "reason": reason, "detail": detail})
+        except Exception as error:
+            logger.warning("The caller of call %s could not be told why it ends: %s", self.id, error)
 
     async def _talk(self, call: Call, reply: Reply) -> str:
         agent_spec = spec.load(call.spec)
@@ -156,27 +167,47 @@ class LiveCall:
             if making.done():
                 making.result()
             await reply({"type": "call.answer", "sdp": sdp})
+            self._is_answered = True
             if not await self._transport.connected():
+                if self._reason is None:
+                    self._add_event("never_connected", self._transport.progress)
                 return self._reason or self._transport.end_reason or "never_connected"
             agent = await making
+            await self._enter(call, agent_spec)
+            if self._reason is not None:
+                return self._reason
+            self._session = Session(
+                transport=self._transport,
+                agent=agent,
+                vad=warmup.new_vad(),
+                listener=self,
+                tap=self._recorder,
+            )
         finally:
-            if not making.done():
-                await ending.end({making}, CLOSE_SECONDS)
-            elif self._transport.end_reason is not None and not making.cancelled() and making.exception() is None:
-                await making.result().mind.close()  # nobody will talk to it
-        await self._database.run(answer.connected, call)
-        if agent_spec.privacy.record:
-            await self._record(call, agent_spec)
-        self._session = Session(
-            transport=self._transport,
-            agent=agent,
-            vad=warmup.new_vad(),
-            listener=self,
-            tap=self._recorder,
-        )
-        if self._reason is not None:
-            return self._reason
+            if self._session is None:
+                await self._unmake(making)
         return self._why(await self._until_over(self._session))
+
+    async def _unmake(self, making: asyncio.Task[live.LiveAgent]) -> None:
+        """Nobody will talk to this agent; a session would have closed it."""
+        await ending.end({making}, CLOSE_SECONDS)
+        if making.done() and not making.cancelled() and making.exception() is None:
+            try:
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await making.result().mind.close()
+            except Exception:
+                logger.warning("The mind of call %s did not close well", self.id, exc_info=True)
+
+    async def _enter(self, call: Call, agent_spec: spec.AgentSpec) -> None:
+        """It is answered. A database that is away just then costs the recording, not the call."""
+        call.answered_at = timezone.now()
+        try:
+            async with asyncio.timeout(ENTER_SECONDS):
+                await self._database.run(answer.connected, call)
+                if agent_spec.privacy.record:
+                    await self._record(call, agent_spec)
+        except Exception as error:
+            logger.error("That call %s was answered could not be entered: %r", self.id, error)
 
     async def _until_over(self, session: Session) -> str:
         """Its reason to end. A part of it that doesn't let go is left behind: the call is over for all others."""
@@ -224,17 +255,17 @@ class LiveCall:
             loop.call_soon_threadsafe(self._add_event, "recording_stopped", {"why": why})
 
         recorder = recordings.Recorder(recordings.absolute(path), PLAYOUT_RATE_HZ, failed)
-        try:
-            await self._database.run(_create_recording, call, path)
-        except Exception as error:  # no row, no recording; the call goes on
-            logger.error("The recording of call %s could not be entered: %s", self.id, error)
-            return
+        await self._database.run(_create_recording, call, path)  # no row, no recording
         self._recorder = recorder
         self._waits_for_consent = bool(agent_spec.privacy.consent_line.strip())
         if not self._waits_for_consent:
             recorder.start(0)
 
-    async def _wind_up(self, call: Call | None, reason: str, detail: str, feeding: asyncio.Task[None]) -> None:
+    async def _wind_up(
+        self, call: Call | None, reason: str, detail: str, feeding: asyncio.Task[None], reply: Reply
+    ) -> None:
+        if call is not None and not self._is_answered:
+            await self._refuse(reply, reason, detail)
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._transport.close()
@@ -252,11 +283,11 @@ class LiveCall:
         await ending.end({feeding}, 1)
         if call is None:
             return
-        await self._journal.settle(self.id, SETTLE_SECONDS)
-        outcome = Outcome(self._at_ms, self._collected, written)
+        outcome = Outcome(self._at_ms, self._collected, written, call.answered_at)
         loop = asyncio.get_running_loop()
         give_up = loop.time() + END_RETRY_SECONDS
         while True:
+            await self._journal.settle(self.id, SETTLE_SECONDS)  # the end comes after all it counts
             try:
                 async with asyncio.timeout(WRITE_SECONDS):
                     await self._database.run(end_call, call, call.organization_id, reason, detail, outcome)

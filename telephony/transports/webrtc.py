@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -214,6 +215,13 @@ class WebRTCTransport:
             return True
         self._end("never_connected")
         return False
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """How far it has come, for whoever asks why it never came up: of ICE, of DTLS, and of the checks of addresses."""
+        checks = Counter(pair.state.name.lower() for pair in self._ice._check_list)
+        dtls = self._audio.receiver.transport.state
+        return {"ice": self._connection.iceConnectionState, "dtls": dtls, "checks": dict(checks)}
 
     # -- talking
 
