@@ -8,6 +8,11 @@ import { closeDialog } from "./lib/dialog";
 
 type Touched = Map<string, Set<string>>;
 
+/** Where one goes on in a knob: at its first mistake, else at its first control. */
+function controlOf(knob: Element): HTMLElement | null {
+  return knob.querySelector<HTMLElement>("[aria-invalid=true]") ?? knob.querySelector<HTMLElement>("input:not([type=hidden]):not([type=range]), select, textarea, button");
+}
+
 export default function mount(editor: HTMLElement): () => void {
   const touched: Touched = new Map();
   const sent = new WeakMap<XMLHttpRequest, { group: string; names: Set<string> }>();
@@ -46,7 +51,7 @@ export default function mount(editor: HTMLElement): () => void {
     showSection(section.dataset["section"] ?? "");
     knob.closest("details")?.setAttribute("open", "");
     knob.scrollIntoView({ block: "center" });
-    knob.querySelector<HTMLElement>("input:not([type=hidden]), select, textarea, button")?.focus({ preventScroll: true });
+    controlOf(knob)?.focus({ preventScroll: true });
     knob.classList.add("knob-found");
     setTimeout(() => knob.classList.remove("knob-found"), 2_000);
   }
@@ -58,6 +63,8 @@ export default function mount(editor: HTMLElement): () => void {
     if (link) {
       event.preventDefault();
       closeDialog(link, () => goTo(link.dataset["go"] ?? ""));
+    } else if ((event.target as Element).closest("[data-go-wrong]")) {
+      goTo(`#${editor.querySelector("[data-invalid]")?.id.replace(/^state-/, "knob-")}`);
     } else if ((event.target as Element).closest("[data-load-theirs]")) {
       touched.clear();
       for (const state of editor.querySelectorAll("[data-invalid]")) state.removeAttribute("data-invalid");
@@ -210,7 +217,28 @@ export default function mount(editor: HTMLElement): () => void {
     }
     showDependents();
   }
-  const onSettle = (): void => markWrong();
+  // --- a section that comes back after a reset stands as it stood: open where it was open, the focus at the knob that was reset
+  let back: { knob: string; wasOpen: boolean } | null = null;
+  editor.addEventListener("htmx:beforeSwap", (event) => {
+    const { target, requestConfig } = (event as CustomEvent<{ target: HTMLElement; requestConfig: { parameters: Record<string, unknown> } }>).detail;
+    const name = requestConfig.parameters["knob"];
+    if (!target.matches("[data-section]") || !name) return;
+    back = { knob: `knob-${target.dataset["section"]}-${String(name)}`, wasOpen: target.querySelector("details.expert-settings[open]") !== null };
+  });
+
+  function putBack(): void {
+    const knob = back && document.getElementById(back.knob);
+    if (!back || !knob) return;
+    if (back.wasOpen) knob.closest("[data-section]")?.querySelector("details.expert-settings")?.setAttribute("open", "");
+    back = null;
+    if (search?.value) find();
+    controlOf(knob)?.focus({ preventScroll: true });
+  }
+
+  const onSettle = (): void => {
+    markWrong();
+    putBack();
+  };
   document.body.addEventListener("htmx:afterSettle", onSettle);
 
   const onLeave = (event: BeforeUnloadEvent): void => {

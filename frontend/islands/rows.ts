@@ -21,8 +21,24 @@ export default function mount(element: HTMLElement): void {
   if (!list || !pattern || !add) return;
   const limit = Number(element.dataset["limit"] ?? "1000");
 
+  const noun = element.dataset["noun"] ?? "Row";
+  const announcer = document.createElement("span");
+  announcer.className = "visually-hidden";
+  announcer.setAttribute("role", "status");
+  element.append(announcer);
+
+  /** Rows are alike, so that each says which one it is. */
+  const number = (): void => {
+    const rows = [...list.children];
+    rows.forEach((row, index) => {
+      row.setAttribute("role", "group");
+      row.setAttribute("aria-label", `${noun} ${index + 1} of ${rows.length}`);
+    });
+    add.disabled = rows.length >= limit;
+  };
+
   const changed = (): void => {
-    add.disabled = list.children.length >= limit;
+    number();
     element.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
@@ -33,7 +49,7 @@ export default function mount(element: HTMLElement): void {
     const row = holder.firstElementChild as HTMLElement;
     list.append(row);
     row.querySelector<HTMLElement>("input:not([type=hidden]), select, textarea")?.focus();
-    add.disabled = list.children.length >= limit;
+    number();
   });
 
   element.addEventListener("click", (event) => {
@@ -51,6 +67,7 @@ export default function mount(element: HTMLElement): void {
     row.classList.add("knob-row-moved");
     setTimeout(() => row.classList.remove("knob-row-moved"), 600);
     changed();
+    announcer.textContent = `Now ${row.getAttribute("aria-label")?.toLowerCase()}`;
   }
 
   function remove(row: HTMLElement): void {
@@ -63,6 +80,7 @@ export default function mount(element: HTMLElement): void {
       if (next?.isConnected) next.before(row);
       else list?.append(row);
       changed();
+      row.querySelector<HTMLElement>("[data-remove]")?.focus();
     });
   }
 
@@ -99,5 +117,5 @@ export default function mount(element: HTMLElement): void {
     },
     true,
   );
-  add.disabled = list.children.length >= limit;
+  number();
 }

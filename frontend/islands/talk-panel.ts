@@ -10,7 +10,7 @@ import { clock, type CallMessage, type CollectedMessage, type Floor } from "./ca
 import { DevicePicker } from "./call/device-picker";
 import { LiveTranscript } from "./call/live-transcript";
 import { LevelMeter, openMicrophone, permission, playThrough, howToAllow, insecureOrigin } from "./call/microphone";
-import { problemOf, ProblemError, SIDES, unreachable, type Problem } from "./call/problem";
+import { problemOf, ProblemError, sentence, SIDES, unreachable, type Problem } from "./call/problem";
 import { csrfToken } from "./lib/dom";
 import { element, part } from "./lib/element";
 
@@ -284,7 +284,7 @@ class TalkPanel {
     this.setMuted(false);
     this.enter("ended");
     this.showProblem(end.problem);
-    part(this.at.ended, "ended-words").textContent = `${end.words}.`;
+    part(this.at.ended, "ended-words").textContent = [sentence(end.words), end.advice].filter(Boolean).join(" ");
     const link = part<HTMLAnchorElement>(this.at.ended, "ended-link");
     link.hidden = !end.callId;
     if (end.callId) link.href = (this.root.dataset["callUrl"] ?? "").replace("00000000-0000-0000-0000-000000000000", end.callId);
@@ -297,6 +297,8 @@ class TalkPanel {
 
   private enter(state: string): void {
     this.root.dataset["state"] = state;
+    // Whose turn it is changes every few seconds and is heard anyway: a screen reader would speak into the microphone.
+    this.at.status.setAttribute("aria-live", state === "connected" ? "off" : "polite");
     part(this.at.talk, "talk-label").textContent = state === "ended" ? "Talk again" : "Talk";
     this.sayState();
   }
@@ -364,9 +366,12 @@ class TalkPanel {
       element("p", { class: "talk-problem-what" }, problem.what),
     );
     if (problem.advice) this.at.problem.append(element("p", {}, problem.advice));
+    const health = this.root.dataset["healthUrl"];
+    if (problem.side === "us" && health) this.at.problem.append(element("p", {}, element("a", { href: health }, "Open System health")));
     if (problem.detail) {
       this.at.problem.append(element("details", {}, element("summary", {}, "Details"), element("code", {}, problem.detail)));
     }
+    this.at.problem.scrollIntoView({ block: "nearest" });
   }
 }
 

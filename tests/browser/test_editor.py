@@ -157,3 +157,73 @@ def test_the_theme_is_kept(page: Page) -> None:
     page.get_by_role("button", name="Your account").click()
     page.get_by_role("button", name="Dark").click()
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+
+
+def test_a_mistake_out_of_sight_is_a_press_away(page: Page) -> None:
+    section(page, "listens")
+    pause = page.locator("#id_listens-endpointing_ms")
+    pause.fill("5")
+    expect(page.locator("#save-status")).to_contain_text("1 setting is not saved yet")
+    section(page, "privacy")
+    page.get_by_role("button", name="Correct it").press("Enter")
+    expect(pause).to_be_focused()
+    expect(pause).to_have_value("5")
+
+
+def test_a_reset_leaves_the_section_and_the_focus_where_they_were(page: Page) -> None:
+    section(page, "listens")
+    expert = page.locator("[data-section=listens] details.expert-settings")
+    expert.locator("summary").first.press("Enter")
+    knob = expert.locator("[data-knob=keywords]")
+    control = knob.locator("textarea")
+    kept = control.input_value()
+    control.fill("Invisalign")
+    knob.get_by_role("button", name=re.compile("Reset")).press("Enter")
+    expect(control).to_have_value(kept)
+    expect(control).to_be_focused()
+    expect(control).to_be_visible()
+
+
+def test_dialogs_and_rows_keep_the_keyboards_place(page: Page) -> None:
+    more = page.get_by_role("button", name="More to do with this agent")
+    more.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("button", name="Rename")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog").get_by_label("Name")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(more).to_be_focused()
+
+    section(page, "does")
+    rows = page.locator("[data-section=does] [data-rows] > [data-row]")
+    count = rows.count()
+    expect(page.get_by_role("group", name=f"Question 1 of {count}")).to_be_visible()
+    page.get_by_role("button", name="Add a question").press("Enter")
+    expect(
+        page.get_by_role("group", name=f"Question {count + 1} of {count + 1}").get_by_label("Question", exact=True)
+    ).to_be_focused()
+    rows.last.get_by_role("button", name="Move this question up").press("Enter")
+    expect(
+        page.get_by_role("group", name=f"Question {count} of {count + 1}").get_by_role(
+            "button", name="Move this question up"
+        )
+    ).to_be_focused()
+    rows.first.get_by_role("button", name="Remove this question").press("Enter")
+    expect(rows.first.get_by_role("button", name="Remove this question")).to_be_focused()
+    page.get_by_role("button", name="Undo").press("Enter")
+    expect(rows.first.get_by_role("button", name="Remove this question")).to_be_focused()
+    expect(rows).to_have_count(count + 1)
+
+
+def test_on_a_phone_what_sticks_leaves_room_for_the_form(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 780})
+    page.mouse.wheel(0, 2_000)
+    page.wait_for_timeout(300)
+    stuck = page.evaluate(
+        "Math.max(...['.topbar', '.editor-head'].map(each => document.querySelector(each).getBoundingClientRect().bottom))"
+    )
+    assert stuck <= 90
+    for name in ("Publish", "More to do with this agent"):
+        expect(page.get_by_role("button", name=name)).to_be_in_viewport()
+    expect(page.locator("a[href='#talk']")).to_be_in_viewport()

@@ -8,7 +8,7 @@
 
 import type { CallMessage, EndedMessage } from "./call-messages";
 import { LiveFeed, socketUrl, type FeedState } from "./live-feed";
-import { problemOf, ProblemError, unreachable, type Problem } from "./problem";
+import { problemOf, ProblemError, sentence, unreachable, type Problem } from "./problem";
 
 export type CallPhase = "idle" | "connecting" | "connected" | "reconnecting" | "ended";
 
@@ -16,6 +16,8 @@ export interface CallEnd {
   /** In plain words: "The caller said goodbye". */
   words: string;
   reason: string;
+  /** What could be done about an end that is nobody's fault: a setting that led to it. */
+  advice?: string;
   problem: Problem | null;
   callId: string | null;
 }
@@ -262,11 +264,12 @@ const LOST: Problem = {
   advice: "Check your network, then call again. What was said until then is kept.",
 };
 
+const LOOK = "Talk again. If it stays like this, open the call: it says what happened before.";
+
 function endOf(message: EndedMessage, callId: string | null): CallEnd {
-  const problem: Problem | null = message.is_fault
-    ? { what: message.words, side: (message.side as Problem["side"]) ?? "us", advice: message.advice ?? "" }
-    : null;
-  return { words: message.words, reason: message.reason, problem, callId };
+  const side = (message.side as Problem["side"]) ?? "us";
+  const problem: Problem | null = message.is_fault ? { what: sentence(message.words), side, advice: message.advice || LOOK } : null;
+  return { words: message.words, reason: message.reason, advice: message.advice ?? "", problem, callId };
 }
 
 function refuse(error: unknown): never {

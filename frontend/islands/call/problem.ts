@@ -55,7 +55,7 @@ export async function problemOf(response: Response, doing: string): Promise<Prob
   return { what: `${doing} failed at the server.`, side: "us", advice: "Try again. If it stays like this, see System health.", detail };
 }
 
-function sentence(text: string): string {
+export function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 

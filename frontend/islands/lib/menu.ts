@@ -21,6 +21,12 @@ function closeAll(except?: Element): void {
   for (const button of document.querySelectorAll<HTMLElement>(`${BUTTON}.show`)) if (button !== except) set(button, false);
 }
 
+/** A chosen entry goes out of sight with its menu: what it opens gives the focus back to the menu's button. */
+function giveFocusBack(): void {
+  const menu = document.activeElement?.closest(".dropdown-menu.show");
+  menu?.parentElement?.querySelector<HTMLElement>(BUTTON)?.focus();
+}
+
 function items(menu: HTMLElement): HTMLElement[] {
   return [...menu.querySelectorAll<HTMLElement>("a[href], button:not([disabled])")];
 }
@@ -47,7 +53,10 @@ export function openMenus(): void {
   document.addEventListener("click", (event) => {
     const button = (event.target as Element).closest<HTMLElement>(BUTTON);
     const staysOpen = (event.target as Element).closest(".dropdown-menu [data-theme-choice]") !== null;
-    if (!staysOpen) closeAll(button ?? undefined);
+    if (!staysOpen) {
+      giveFocusBack();
+      closeAll(button ?? undefined);
+    }
     if (button) set(button, !button.classList.contains("show"));
   });
   document.addEventListener("keydown", move);
