@@ -24,8 +24,8 @@ import pytest
 import redis
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 150
-STOP_SECONDS = 30
+START_SECONDS = 240
+STOP_SECONDS = 60
 FROM_OUTSIDE = (
     "DATABASE_URL", "DATABASE_OWNER_URL", "VALKEY_URL", "SITE_URL", "ALLOWED_HOSTS", "DJANGO_SETTINGS_MODULE", "PYTHONPATH",
     "RECORDINGS_DIR",
@@ -52,8 +52,9 @@ class Platform:
 
     def await_start(self) -> str:
         """Until the pages answer and a call worker takes calls. Returns the printed sign-in link, which works once."""
-        self._await(lambda: "Ctrl-C" in self.said(), "the pages")
-        self._await(lambda: bool(self.call_workers()), "a call worker")
+        give_up = time.monotonic() + START_SECONDS
+        self._await(lambda: "Ctrl-C" in self.said(), "the pages", give_up)
+        self._await(lambda: bool(self.call_workers()), "a call worker", give_up)
         found = re.search(r"Sign in\s+(\S+)", self.said())
         assert found, self.said()
         return found[1]
@@ -71,8 +72,7 @@ class Platform:
             notes = valkey.mget(list(valkey.scan_iter("parley:worker:*")) or ["none"])
         return [json.loads(note) for note in notes if note]
 
-    def _await(self, is_there: Callable[[], bool], what: str) -> None:
-        give_up = time.monotonic() + START_SECONDS
+    def _await(self, is_there: Callable[[], bool], what: str, give_up: float) -> None:
         while not is_there():
             if self.process.poll() is not None:
                 raise AssertionError(f"The platform ended while it started.\n{self.said()[-4_000:]}")

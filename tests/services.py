@@ -40,8 +40,6 @@ def pytest_unconfigure() -> None:
 
 
 def _start() -> None:
-    wants_database = not (os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE"))
-    wants_valkey = not (os.environ.get("VALKEY_URL") or os.environ.get("VALKEY_URL_FILE"))
     # Short: also the tests' own paths grow from here.
     folder = Path(tempfile.mkdtemp(prefix="parley-test-"))
     os.environ.setdefault("PARLEY_DATA_DIR", str(folder))
@@ -50,6 +48,7 @@ def _start() -> None:
     from embedded.environment import Plan, free_port
     from embedded.keeper import Keeper
 
+    wants_database, wants_valkey = not environment.given("DATABASE_URL"), not environment.given("VALKEY_URL")
     keeper = Keeper()
     keeper.remove_at_end(folder)
     plan = Plan(postgres_port=free_port(), valkey_port=free_port())

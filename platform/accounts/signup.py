@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.signals import user_logged_in, user_signed_up
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.dispatch import receiver
@@ -42,6 +43,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return ratelimit.client_address(request)
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
+        """Whose address the provider tells signs up without a form, so what ``clean_email`` asks is asked here."""
+        if settings.SIGN_UP == "open":
+            return True
+        invitation = invitations.find(request.session.get(INVITATION, ""))
+        email = sociallogin.user.email
+        return invitation is not None and (not email or invitation.email.lower() == email.lower())
 
 
 @receiver(user_signed_up)

@@ -176,11 +176,11 @@ CHANNEL_LAYERS = {
             "prefix": "parley",
         },
     }
+}
 _cache = {
     "LOCATION": VALKEY_URL,
     "KEY_PREFIX": "parley",
     "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2, "retry": Retry(NoBackoff(), 1)},
-}
 }
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **_cache},
@@ -253,6 +253,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "accounts.signup.AccountAdapter"
+SOCIALACCOUNT_ADAPTER = "accounts.signup.SocialAccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +44,7 @@ def say(line: str) -> None:
 
 def main(task: str) -> int:
     os.chdir(ROOT)
-    tasks = {
+    tasks: dict[str, Callable[[], int | Command | Callable[[], int]]] = {
         "up": up, "dev": dev, "test": test, "lint": lint, "format": format_, "lock": lock, "weights": weights, "clean": clean,
     }  # fmt: skip
     if task not in tasks:
@@ -53,7 +53,10 @@ def main(task: str) -> int:
     try:
         with alone():
             prepared = tasks[task]()
-        return prepared if isinstance(prepared, int) else become(*prepared)
+        # From here on another make may install and build: tests take long, and `make up` shall not wait for them.
+        if isinstance(prepared, tuple):
+            return become(*prepared)
+        return prepared if isinstance(prepared, int) else prepared()
     except Failed as error:
         print(f"\n{error}", file=sys.stderr)  # noqa: T201
         return 1
@@ -77,20 +80,26 @@ def dev() -> Command:
     return [str(PYTHON), str(ROOT / "manage.py"), "up"], {**environment(), "DEBUG": "true", **watching}
 
 
-def test() -> int | Command:
+def test() -> Callable[[], int]:
     ensure_environment("test")
-    chromium = find_chromium()
+    env = {**environment(), "CHROMIUM": find_chromium()}
     build_frontend()
     weights()
-    failed = lint()
-    env = {**environment(), "CHROMIUM": chromium}
-    # The tests start databases of their own; pytest's closing line is the last of the output.
-    code = run([str(PYTHON), "-m", "pytest"], env)
-    return code or failed
+
+    def check() -> int:
+        failed = check_code()
+        # The tests start databases of their own; pytest's closing line is the last of the output.
+        return run([str(PYTHON), "-m", "pytest"], env) or failed
+
+    return check
 
 
-def lint() -> int:
+def lint() -> Callable[[], int]:
     ensure_environment("test")
+    return check_code
+
+
+def check_code() -> int:
     python = str(PYTHON)
     # Types and import contracts read the settings but touch no database.
     env = {

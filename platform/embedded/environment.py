@@ -55,6 +55,11 @@ def data_dir() -> Path:
     return Path(os.environ.get("PARLEY_DATA_DIR") or ROOT / ".local").resolve()
 
 
+def given(name: str) -> bool:
+    """Whether somebody said it, itself or as a file. Empty is not said: an ``.env`` file has lines to fill in."""
+    return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
+
+
 def read(folder: Path) -> Plan | None:
     path = folder / "embedded.json"
     try:
@@ -79,7 +84,7 @@ def find() -> None:
 
     Does nothing in an image or on a machine that has never run `make up`.
     """
-    if "DATABASE_URL" in os.environ or "DATABASE_URL_FILE" in os.environ:
+    if given("DATABASE_URL"):
         return
     try:
         plan = read(data_dir())
@@ -95,12 +100,12 @@ def find() -> None:
 def apply(plan: Plan) -> None:
     """Tell this process, and the ones it starts, what the plan says wherever the environment says nothing."""
     os.environ.setdefault("PARLEY_EMBEDDED", "true")
-    if "DATABASE_URL" not in os.environ and "DATABASE_URL_FILE" not in os.environ:
+    if not given("DATABASE_URL"):
         os.environ["DATABASE_URL"] = plan.database_url("parley")
         os.environ["DATABASE_OWNER_URL"] = plan.database_url("parley_owner")
-    if "VALKEY_URL" not in os.environ and "VALKEY_URL_FILE" not in os.environ:
+    if not given("VALKEY_URL"):
         os.environ["VALKEY_URL"] = plan.valkey_url()
-    os.environ.setdefault("SITE_URL", f"http://{HOST}:{plan.web_port}")
+    os.environ["SITE_URL"] = os.environ.get("SITE_URL") or f"http://{HOST}:{plan.web_port}"
 
 
 def decide(folder: Path, environment: Mapping[str, str]) -> Plan:

@@ -24,7 +24,7 @@ from embedded import unprivileged
 from embedded.environment import HOST, CannotStart, Plan
 from embedded.unprivileged import Account
 
-START_S = 30.0
+START_S = 60.0  # after a power cut it replays its journal first
 STOP_S = 15.0
 # Nothing in a test run has to survive a power cut.
 FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from embedded import environment, services
-from embedded.environment import DEMO_EMAIL, HOST, ROOT, CannotStart, Plan
+from embedded.environment import DEMO_EMAIL, HOST, ROOT, CannotStart, Plan, given
 from embedded.keeper import Keeper
 from embedded.services import Service
 
@@ -89,7 +89,7 @@ class House:
         self.folder = folder
         self.began = began
         # Asked before `_decide` tells the environment of our own ones.
-        self._owns_database, self._owns_valkey = not _given("DATABASE_URL"), not _given("VALKEY_URL")
+        self._owns_database, self._owns_valkey = not given("DATABASE_URL"), not given("VALKEY_URL")
         self.plan = _decide(folder)
         self.keeper = Keeper()
         self.services: list[tuple[Callable[[], Service], Service]] = []
@@ -194,9 +194,9 @@ def _run(folder: Path, began: float) -> int:
 def _decide(folder: Path) -> Plan:
     """The plan, told to this process's environment: before Django reads it."""
     previous = environment.read(folder)
-    if previous and not _given("VALKEY_URL"):
+    if previous and not given("VALKEY_URL"):
         services.stop_leftovers(previous)
-    if previous and not _given("DATABASE_URL"):
+    if previous and not given("DATABASE_URL"):
         services.PostgreSQL(folder, previous).stop_leftover()
     plan = environment.decide(folder, os.environ)
     environment.apply(plan)
@@ -208,10 +208,6 @@ def _decide(folder: Path) -> Plan:
     os.environ["PYTHONUNBUFFERED"] = "1"
     (ROOT / "staticfiles").mkdir(exist_ok=True)  # empty here: the pages take the files from where they are
     return plan
-
-
-def _given(name: str) -> bool:
-    return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
 
 
 def _fetch_weights() -> None:

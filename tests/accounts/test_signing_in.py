@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.conf import settings as django_settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.core.management import CommandError, call_command
@@ -335,3 +337,24 @@ def test_the_mail_with_the_way_to_a_new_password_is_from_parley_and_in_plain_wor
     assert mailoutbox[-1].subject == "Parley: Your password was changed"
     again = Client().get(path(link[0]), follow=True).content.decode()
     assert "This link no longer works" in again and "Send me a new link" in again
+
+
+@pytest.mark.parametrize(
+    ("email", "may"), [("dora@example.com", True), ("Dora@Example.com", True), ("eve@example.com", False)]
+)
+def test_with_a_company_account_too_only_the_invited_address_signs_up(
+    alice: User, organization: Organization, settings: Any, rf: Any, email: str, may: bool
+) -> None:
+    """A provider tells the address and no form is shown: an invitation that was passed on still opens nothing."""
+    settings.SIGN_UP = "invited"
+    with tenancy.use(organization):
+        mine = Membership.objects.select_related("user", "organization").get(user=alice)
+    _, link = invitations.invite(mine, "dora@example.com", "viewer")
+    request = rf.get("/accounts/oidc/openid/login/callback/")
+    request.session = {"invitation": link.rstrip("/").split("/")[-1]}
+    login = SocialLogin(user=User(email=email), account=SocialAccount(provider="openid", uid="1"))
+    assert get_adapter(request).is_open_for_signup(request, login) is may
+    request.session = {}
+    assert get_adapter(request).is_open_for_signup(request, login) is False
+    settings.SIGN_UP = "open"
+    assert get_adapter(request).is_open_for_signup(request, login) is True

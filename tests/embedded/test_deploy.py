@@ -183,7 +183,7 @@ def test_every_setting_is_documented() -> None:
         for path in (ROOT / folder).rglob("*.py"):
             if "node_modules" not in path.parts:
                 read |= set(
-                    re.findall(r"\benv_(?:str|bool|int|float|list|secret)\(\s*\"([A-Z0-9_]+)\"", path.read_text())
+                    re.findall(r"\benv_(?:str|bool|int|float|limit|list|secret)\(\s*\"([A-Z0-9_]+)\"", path.read_text())
                 )
     text = (ROOT / "docs" / "operating.md").read_text()
     documented = set(re.findall(r"^\| `([A-Z0-9_]+)`", text, re.MULTILINE))

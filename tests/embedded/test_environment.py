@@ -99,3 +99,14 @@ def test_the_weights_are_where_the_settings_say() -> None:
     from agents.providers.local import weights
 
     assert weights.folder() == settings.WEIGHTS_DIR
+
+
+def test_an_empty_setting_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an ``.env`` file with lines still to be filled in has them."""
+    for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "VALKEY_URL", "SITE_URL"):
+        monkeypatch.setenv(name, "")
+    plan = Plan(web_port=8123, postgres_port=1, valkey_port=2)
+    environment.apply(plan)
+    assert os.environ["DATABASE_URL"] == plan.database_url("parley")
+    assert os.environ["VALKEY_URL"] == plan.valkey_url()
+    assert os.environ["SITE_URL"] == "http://127.0.0.1:8123"

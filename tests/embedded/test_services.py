@@ -92,7 +92,7 @@ def test_a_server_that_outlived_its_supervisor_is_stopped(folder: Path, plan: Pl
     left = PostgreSQL(folder, plan, FORGETFUL).start()
     started.append(left)
     started.append(PostgreSQL(folder, replace(plan, postgres_port=free_port()), FORGETFUL).start())
-    assert left.process.wait(5) == 0
+    assert left.process.wait(20) == 0
 
 
 def test_data_of_another_postgresql_are_refused(folder: Path, plan: Plan) -> None:
@@ -122,7 +122,7 @@ def test_valkey_starts_wants_its_password_and_keeps_what_it_had_at_a_clean_stop(
 def test_a_valkey_that_outlived_its_supervisor_is_stopped(folder: Path, plan: Plan, started: list[Service]) -> None:
     started.append(Valkey(folder, plan).start())
     services.stop_leftovers(plan)
-    assert started[0].process.wait(5) == 0
+    assert started[0].process.wait(20) == 0
 
 
 ORDINARY = """

@@ -85,7 +85,7 @@ class Run:
 
     def end(self, seconds: float = 15) -> tuple[int, str]:
         output, _ = self.process.communicate(timeout=seconds)
-        wait_until(lambda: not any(map(is_alive, self.pids())) if self.diary.exists() else True, 5)
+        wait_until(lambda: not any(map(is_alive, self.pids())) if self.diary.exists() else True, 20)
         return self.process.returncode, output
 
 

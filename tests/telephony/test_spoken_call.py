@@ -17,7 +17,7 @@ from telephony.phone_audio import RATE_HZ, resampled, write_wav
 from tests.platform_fixture import Platform
 from tests.spoken import clearly
 
-pytestmark = [pytest.mark.platform, pytest.mark.models]
+pytestmark = [pytest.mark.platform, pytest.mark.models, pytest.mark.timeout(900)]
 
 AGENT = "Bright Smile front desk"
 PRICE, PARKING, POOL = "How much is a check-up?", "Where can I park my car?", "Actually do you have a swimming pool?"
@@ -79,7 +79,6 @@ def replies(call: dict[str, Any]) -> dict[str, str]:
     return {line: exchange["reply"] for line, exchange in zip(LINES, call["exchanges"], strict=True)}
 
 
-@pytest.mark.timeout(400)
 def test_every_field_ends_up_right(call: dict[str, Any]) -> None:
     collected = call["rows"]["collected"]
     assert collected["name"] == "Maria Lopez" and collected["phone"] == "+14155550123"
