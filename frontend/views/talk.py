@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST
 from pydantic import BaseModel, ValidationError
 
+from accounts import ratelimit
 from accounts.auth import require
 from accounts.models import Role
 from agents import keys, spec
@@ -18,12 +19,28 @@ from agents.validation import problems_of
 from frontend.queries.calls import field_title
 from telephony import tokens
 
+LIMIT = "30/minute"
+"""Tokens for one person: more than anybody talks, and no help to who would start calls without end."""
+
 
 @require_POST
 @require(Role.EDITOR)
 def talk_token(request: Any, agent_id: uuid.UUID) -> HttpResponse:
     """A token for one call with the draft as it is saved now, and what the call will collect."""
     agent = get_object_or_404(Agent.objects.owned_by(request.organization), pk=agent_id)
+    try:
+        ratelimit.hit(LIMIT, "talk-token", str(request.user.pk))
+    except ratelimit.TooManyRequests as error:
+        response = _problem(
+            {
+                "title": "You started many calls in a short time",
+                "status": 429,
+                "side": "you",
+                "detail": f"Try again in {error.retry_after} seconds.",
+            }
+        )
+        response["Retry-After"] = str(error.retry_after)
+        return response
     if agent.archived_at:
         return _problem(
             {

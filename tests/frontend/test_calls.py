@@ -12,6 +12,7 @@ import pytest
 from django.utils import timezone
 
 from accounts import tenancy
+from frontend.views import talk
 from telephony import tokens
 from telephony.recordings import absolute
 from tests.frontend.sample import agent_of, call_of, cut_turn, event, record
@@ -328,6 +329,19 @@ def test_editors_may_talk_to_the_draft(agent: Any, bob: Any, client_of: Any) -> 
     )
     assert answer.json()["fields"][0] == {"key": "name", "label": "Name"}
     assert answer["Cache-Control"] == "no-store"
+
+
+def test_nobody_is_given_tokens_without_end(
+    agent: Any, alice: Any, bob: Any, client_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(talk, "LIMIT", "2/minute")
+    url = f"/agents/{agent.pk}/talk-token/"
+    answers = [client_of(bob).post(url) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    refused = answers[-1]
+    assert refused["Content-Type"] == "application/problem+json" and 1 <= int(refused["Retry-After"]) <= 61
+    assert refused.json()["detail"].startswith("Try again in ")
+    assert client_of(alice).post(url).status_code == 200
 
 
 def test_others_may_not_talk(agent: Any, victor: Any, charlie: Any, client_of: Any) -> None:

@@ -15,6 +15,7 @@ from accounts import tenancy
 from agents import live
 from agents.spec import AgentSpec
 from telephony import answer, journal, live_call, signalling
+from telephony.finish import end_call
 from telephony.models import Call, CallEvent, Turn
 from telephony.transports import webrtc
 from tests.telephony import stand_ins
@@ -125,7 +126,7 @@ async def test_the_last_words_are_written_before_the_end_is(
 ) -> None:
     """An outage at the end: whoever sees the call ended sees all of it, and its figures count all of it."""
     is_away = False
-    write, end = journal._write, live_call.end_call
+    write = journal._write
 
     def unless_away(work: Any) -> Any:
         def attempt(*args: Any) -> Any:
@@ -136,7 +137,7 @@ async def test_the_last_words_are_written_before_the_end_is(
         return attempt
 
     monkeypatch.setattr(journal, "_write", unless_away(write))
-    monkeypatch.setattr(live_call, "end_call", unless_away(end))
+    monkeypatch.setattr(live_call, "end_call", unless_away(end_call))
     monkeypatch.setattr(journal, "RETRY_SECONDS", 3)
     monkeypatch.setattr(live_call, "SETTLE_SECONDS", 4)
 
