@@ -227,3 +227,16 @@ def test_on_a_phone_what_sticks_leaves_room_for_the_form(page: Page) -> None:
     for name in ("Publish", "More to do with this agent"):
         expect(page.get_by_role("button", name=name)).to_be_in_viewport()
     expect(page.locator("a[href='#talk']")).to_be_in_viewport()
+
+
+def test_where_no_call_worker_runs_talk_says_so_and_leads_to_the_systems_health(page: Page) -> None:
+    page.evaluate(
+        "navigator.mediaDevices.getUserMedia = async () => new AudioContext().createMediaStreamDestination().stream"
+    )
+    page.get_by_role("button", name="Talk", exact=True).press("Enter")
+    alert = page.locator(".talk-problem")
+    expect(alert).to_contain_text("On Parley's side", timeout=20_000)
+    expect(page.locator(".talk [data-part=status]")).to_have_text(re.compile("Ready|Call ended"))
+    expect(page.get_by_role("button", name=re.compile("^Talk"))).to_be_focused()
+    alert.get_by_role("link", name="Open System health").press("Enter")
+    expect(page.get_by_role("heading", name="System health", level=1)).to_be_visible()
