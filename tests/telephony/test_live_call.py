@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import time
 from typing import Any
 
 import pytest
 import redis
+from aioice.ice import Connection
+from aiortc import RTCPeerConnection
 from asgiref.sync import sync_to_async
 from django.db import OperationalError
 
 from accounts import tenancy
 from agents import live
 from agents.spec import AgentSpec
-from telephony import answer, journal, live_call, signalling
+from telephony import answer, finish, journal, live_call, signalling
 from telephony.finish import end_call
 from telephony.models import Call, CallEvent, Turn
+from telephony.session.session import Session
 from telephony.transports import webrtc
 from tests.telephony import stand_ins
 from tests.telephony.lines import Caller
@@ -155,3 +160,44 @@ async def test_the_last_words_are_written_before_the_end_is(
         is_away = False
         call = await until(agent, answered["call_id"], "ended")
         assert await sync_to_async(turns)(call) == 1
+
+
+async def test_nothing_is_left_over_of_calls(agent: Any, worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However they end. A worker holds hundreds in a day."""
+
+    def left() -> tuple[int, int, int]:
+        gc.collect()
+        kinds = (live_call.LiveCall, Session, RTCPeerConnection, Connection)
+        objects = sum(issubclass(type(each), kinds) for each in gc.get_objects())
+        return len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd")), objects
+
+    async def one(number: int) -> None:
+        caller = Caller()
+        if number % 3 == 0:  # never takes the answer
+            response = await place(agent, caller)
+        else:
+            response = await place(agent, caller)
+            await caller.accept(response.json()["sdp"])
+            await asyncio.sleep(0.6)
+            if number % 3 == 1:
+                call = await row(agent, response.json()["call_id"])
+                await sync_to_async(finish.hang_up)(call, "caller_hung_up")
+        if number % 3 != 1:
+            await caller.close()
+        await until(agent, response.json()["call_id"], "ended")
+        await caller.close()
+
+    monkeypatch.setattr(webrtc.WebRTCTransport.connected, "__defaults__", (1.0,))
+    async with worker() as running:
+        for number in range(3):
+            await one(number)
+        await asyncio.sleep(1)
+        before = left()
+        for number in range(6):
+            await one(number)
+        async with asyncio.timeout(5):
+            while running._running:
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(1)
+        after = left()
+    assert after <= (before[0] + 1, before[1] + 1, before[2]), (before, after)
