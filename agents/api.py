@@ -14,7 +14,7 @@ from accounts.auth import allowed
 from accounts.paging import Cursor, NextCursor, PageSize, page
 from accounts.problems import Problem
 from agents.catalog import Offer, catalog
-from agents.changes import Change
+from agents.changes import Change, merge
 from agents.models import Agent, AgentVersion
 from agents.partial import partial
 from agents.publish import (
@@ -192,11 +192,8 @@ def list_agents(
 @router.post("/agents", response={201: AgentOut}, auth=allowed("agents:write"), summary="Create an agent")
 def create(request: HttpRequest, body: AgentIn) -> Status[AgentOut]:
     """Its draft is the defaults with what you name. Callers reach it once it is published."""
-    agent = create_agent(request.organization, body.name)  # type: ignore[attr-defined]
-    changes = _changes(body.draft)
-    if changes:
-        agent = save_draft(agent, {**changes, "name": body.name})
-    return Status(201, AgentOut.of(agent))
+    spec = AgentSpec.model_validate(merge({}, {**_changes(body.draft), "name": body.name}))
+    return Status(201, AgentOut.of(create_agent(request.organization, spec.name, spec)))  # type: ignore[attr-defined]
 
 
 @router.get("/agents/{agent_id}", response=AgentOut, auth=allowed("agents:read"), summary="Read an agent")

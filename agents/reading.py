@@ -17,8 +17,8 @@ Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 # --- for every language ---------------------------------------------------------------------------------------------
 
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
-_IMAGE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
-_LINK = re.compile(r"\[([^\]]+)\]\((?:[^()]|\([^)]*\))*\)")
+_IMAGE = re.compile(r"!\[([^\[\]]*)\]\([^)]*\)")
+_LINK = re.compile(r"\[([^\[\]]+)\]\((?:[^()]|\([^)]*\))*\)")
 _LINE_MARK = re.compile(r"^[ \t]*(?:#{1,6}\s+|>\s?|[-*•‣·]\s+|\d{1,2}[.)]\s+(?=\D))", re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*(?:[-*_][ \t]*){3,}$", re.MULTILINE)
 _EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3}|_{1,3}|~~|`+)(?=\S)(.+?)(?<=\S)\1(?![\w*])", re.DOTALL)
@@ -46,8 +46,15 @@ def plain(text: str) -> str:
 # --- numbers --------------------------------------------------------------------------------------------------------
 
 
+_LONGEST_NAMED = 15
+"""Digits: a longer number is read digit by digit, as people do who lack a name for it."""
+
+
 def cardinal(number: str) -> str:
-    return str(num2words(number.replace(",", "").lstrip("0") or "0")).replace(" and ", " ").replace(",", "")
+    plain_number = number.replace(",", "").lstrip("0") or "0"
+    if len(plain_number) > _LONGEST_NAMED:
+        return digits(plain_number)
+    return str(num2words(plain_number)).replace(" and ", " ").replace(",", "")
 
 
 def ordinal(number: str | int) -> str:

@@ -7,6 +7,7 @@ A reply may be asked for before it is sure that the caller has finished. So noth
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
@@ -165,12 +166,12 @@ class LLMMind:
         asked = self._fields.get(str(given.get("key", "")))
         if asked is None:
             return f"Not saved: the keys are {', '.join(self._fields)}."
-        text = str(given.get("value", "")).strip()
+        text = _as_words(given.get("value"), asked.type)
         found = self._understood(asked, text)
         if found is None:
             return f"Not saved: “{text[:80]}” is not {_KINDS[asked.type]}{_of(asked)}. Ask the caller again."
         value, spoken = found
-        is_confirmed = not asked.read_back or given.get("confirmed") is True
+        is_confirmed = not asked.read_back or given.get("confirmed") in (True, "true")
         draft.values[asked.key] = value
         (draft.confirmed.add if is_confirmed else draft.confirmed.discard)(asked.key)
         turn.found.append(Collected(asked.key, value, spoken, is_confirmed))
@@ -302,6 +303,18 @@ _KINDS = {
     FieldType.DATETIME: "a day and time", FieldType.NUMBER: "a number", FieldType.YES_NO: "a yes or no",
     FieldType.CHOICE: "one of the choices", FieldType.TEXT: "words",
 }  # fmt: skip
+
+
+_ISO_TIME = re.compile(r"(?<=\d\d-\d\d)T(?=\d\d:\d\d)")
+
+
+def _as_words(value: object, kind: FieldType) -> str:
+    """A value as a caller would have said it: models write true, 4 and 2026-11-24T15:00 of their own accord."""
+    if isinstance(value, bool) or (kind is FieldType.YES_NO and value in ("true", "false", "True", "False")):
+        return "yes" if value in (True, "true", "True") else "no"
+    if not isinstance(value, str | int | float):
+        return ""
+    return _ISO_TIME.sub(" ", str(value)).strip() if kind is FieldType.DATETIME else str(value).strip()
 
 
 def _of(one: CollectField) -> str:

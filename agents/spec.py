@@ -422,7 +422,7 @@ class AgentSpec(Settings):
     """Everything a call needs to know of its agent. No secret is in it: it names a credential."""
 
     spec_version: Literal[1] = Field(1, json_schema_extra=hint(widget="hidden"))
-    name: str = Field(
+    name: Annotated[str, StringConstraints(strip_whitespace=True)] = Field(
         "New agent",
         min_length=1,
         max_length=120,

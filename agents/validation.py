@@ -32,7 +32,12 @@ _PLAIN = {
     "bool_parsing": "Use true or false.",
     "bool_type": "Use true or false.",
     "string_type": "Use text.",
+    "string_unicode": "Use text.",
+    "finite_number": "Use a number.",
     "tuple_type": "Use a list.",
+    "list_type": "Use a list.",
+    "too_short": "At least {min_length} entries.",
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "Use an object: names with their values."),
     "string_pattern_mismatch": "This doesn't look right: it must match {pattern}.",
 }
 

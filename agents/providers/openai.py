@@ -28,6 +28,8 @@ CONNECT_S = 3.0
 FIRST_TOKEN_S = 5.0
 """A caller waits: after this the question is put once more, and then it is a failure."""
 NEXT_TOKEN_S = 8.0
+NO_WORDS_S = 20.0
+"""A model that thinks before it speaks sends signs of life and no words: so long, and no longer, a caller can be left in silence."""
 MAX_RETRY_AFTER_S = 1.5
 ATTEMPTS = 2
 
@@ -43,6 +45,7 @@ class Endpoint:
     max_tokens: int = 250
     first_token_s: float = FIRST_TOKEN_S
     next_token_s: float = NEXT_TOKEN_S
+    no_words_s: float = NO_WORDS_S
     takes_max_completion_tokens: bool = True
     takes_usage: bool = True
 
@@ -80,6 +83,7 @@ class OpenAILLM:
     async def stream(self, messages: Sequence[Message], tools: Sequence[Tool]) -> AsyncIterator[LLMEvent]:
         """Words as they come, then the tools to call, then how it ended. Raises ``ProviderError`` in plain words."""
         attempts_left = ATTEMPTS
+        tried = {self._endpoint}
         while True:
             attempts_left -= 1
             has_begun = False
@@ -90,7 +94,10 @@ class OpenAILLM:
                     yield event
                 return
             except _Unsupported as refusal:
+                if refusal.endpoint in tried:  # it complains of the simpler way as well
+                    raise refusal.error from refusal.__cause__
                 self._endpoint = refusal.endpoint
+                tried.add(refusal.endpoint)
                 attempts_left += 1
             except _Failed as failure:
                 if failure.error.permanent or has_begun or attempts_left <= 0:
@@ -113,6 +120,8 @@ class OpenAILLM:
         try:
             while True:
                 try:
+                    if not finished.first_token_ms:
+                        wait_s = min(wait_s, began + self._endpoint.no_words_s - time.monotonic())
                     chunk = await asyncio.wait_for(anext(chunks), wait_s)
                 except StopAsyncIteration:
                     break
@@ -132,8 +141,9 @@ class OpenAILLM:
                         finished = replace(finished, reason=choice.finish_reason)
         except TimeoutError as error:
             words = "did not answer" if not finished.first_token_ms else "stopped in the middle of its answer"
+            waited_s = time.monotonic() - began if not finished.first_token_ms else wait_s
             raise _Failed(
-                ProviderError(f"The model at {self._endpoint.where} {words} in {wait_s:g} seconds.")
+                ProviderError(f"The model at {self._endpoint.where} {words} in {waited_s:.2g} seconds.")
             ) from error
         finally:
             await chunks.aclose()
@@ -197,7 +207,7 @@ class OpenAILLM:
             return _Failed(ProviderError(f"{where} may not be reached from here: {refused}", permanent=True))
         match error:
             case openai.BadRequestError() if (simpler := self._simpler(str(error).lower())) is not None:
-                return _Unsupported(simpler)
+                return _Unsupported(simpler, self._refused(error))
             case openai.AuthenticationError():
                 return _Failed(
                     ProviderError(f"{where} refused the key. Check it under Providers and keys.", permanent=True)
@@ -222,12 +232,16 @@ class OpenAILLM:
                 return _Failed(ProviderError(f"The model's server at {where} can't be reached, or hung up."))
             case openai.APIStatusError(status_code=status) if status >= 500:
                 return _Failed(ProviderError(f"{where} has trouble of its own (HTTP {status})."))
-            case openai.APIStatusError(status_code=status):
-                return _Failed(
-                    ProviderError(f"{where} refused the question (HTTP {status}): {self._said(error)}", permanent=True)
-                )
+            case openai.APIStatusError():
+                return _Failed(self._refused(error))
             case _:
                 return _Failed(ProviderError(f"The model at {where} failed: {self._said(error)}"))
+
+    def _refused(self, error: Any) -> ProviderError:
+        where = self._endpoint.where
+        return ProviderError(
+            f"{where} refused the question (HTTP {error.status_code}): {self._said(error)}", permanent=True
+        )
 
     def _said(self, error: Exception) -> str:
         """The server's words, which end up in the call's row. Some repeat the key they were sent."""
@@ -258,9 +272,11 @@ class _Failed(Exception):
 class _Unsupported(Exception):
     """Ask again, in this simpler way."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, error: ProviderError) -> None:
         super().__init__("an option this server doesn't know")
         self.endpoint = endpoint
+        self.error = error
+        """To raise where that way was tried already."""
 
 
 def _caused_by(error: BaseException | None, name: str) -> str | None:

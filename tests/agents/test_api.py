@@ -138,3 +138,33 @@ def test_the_api_describes_itself(client: Client) -> None:
     limits = schema["components"]["schemas"]["Listens"]["properties"]["endpointing_ms"]
     assert (limits["minimum"], limits["maximum"], limits["title"]) == (100, 3000, "Pause before answering")
     assert client.get("/api/v1/docs").status_code == 200
+
+
+def test_an_agent_that_is_refused_is_not_made(api: Api) -> None:
+    twice = [{"key": "name", "question": "Who?"}, {"key": "name", "question": "Who is it?"}]
+    before = len(api("get", "/agents").json()["items"])
+    refused = api("post", "/agents", {"name": "Front desk", "draft": {"does": {"collect": twice}}})
+    assert refused.status_code == 422
+    assert "Two fields are called" in refused.content.decode()
+    assert len(api("get", "/agents").json()["items"]) == before
+
+
+def test_a_name_of_blanks_is_no_name(api: Api) -> None:
+    assert api("post", "/agents", {"name": "   "}).status_code == 422
+    made = api("post", "/agents", {"name": "  Front desk "}).json()
+    assert made["name"] == made["draft"]["name"] == "Front desk"
+    assert api("patch", f"/agents/{made['id']}", {"draft": {"name": " "}}).status_code == 422
+
+
+def test_a_change_of_one_knob_by_two_people_at_once_keeps_both(api: Api) -> None:
+    agent = api("post", "/agents", {"name": "Front desk"}).json()
+    api("patch", f"/agents/{agent['id']}", {"draft": {"says": {"goodbye": "Bye."}}})
+    now = api("patch", f"/agents/{agent['id']}", {"draft": {"says": {"first_message": "Hi."}}}).json()
+    assert (now["draft"]["says"]["goodbye"], now["draft"]["says"]["first_message"]) == ("Bye.", "Hi.")
+
+
+def test_a_group_that_is_no_group_is_refused_in_plain_words(api: Api) -> None:
+    agent = api("post", "/agents", {"name": "Front desk"}).json()
+    refused = api("patch", f"/agents/{agent['id']}", {"draft": {"says": "hello"}})
+    assert refused.status_code == 422
+    assert "instance of" not in refused.content.decode()

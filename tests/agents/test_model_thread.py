@@ -89,3 +89,17 @@ def test_a_closed_thread_takes_no_more(thread: ModelThread) -> None:
     thread.close()
     with pytest.raises(ProviderError, match="shut down"):
         thread.submit(lambda: None, urgency=1)
+
+
+def test_jobs_that_were_replaced_or_withdrawn_do_not_fill_the_queue(
+    thread: ModelThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_thread, "MAX_WAITING", 4)
+    busy, order = Busy(thread), []
+    for number in range(20):
+        thread.submit(lambda number=number: order.append(number), urgency=50 - number, key="guess")
+        thread.submit(lambda: order.append(-1), urgency=0.5 + number).withdraw()
+    thread.submit(lambda: order.append(100), urgency=60)
+    busy.let_go()
+    run_to_end(thread)
+    assert order == [19, 100]

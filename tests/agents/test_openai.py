@@ -212,3 +212,27 @@ async def test_the_client_of_the_house_is_used() -> None:
     with pytest.raises(ProviderError, match="private address") as caught:
         await answer_of(llm)
     assert caught.value.permanent
+
+
+async def test_a_server_that_complains_of_every_way_to_ask_is_given_up() -> None:
+    complaints = [
+        refuses(400, f"{option} is not to my liking")
+        for _ in range(10)
+        for option in ("max_tokens", "max_completion_tokens")
+    ]
+    async with serving(*complaints) as server:
+        with pytest.raises(ProviderError) as caught:
+            async with asyncio_timeout(5):
+                await answer_of(llm_at(server))
+        assert caught.value.permanent
+        assert "HTTP 400" in caught.value.message
+        assert len(server.asked) <= 5
+
+
+async def test_a_model_that_thinks_forever_without_a_word_is_not_waited_for() -> None:
+    thinking = [event for _ in range(60) for event in (chunk({"content": ""}), 0.05)]
+    async with serving(Answer(thinking), Answer(says("At last."))) as server:
+        began = time.monotonic()
+        events = await answer_of(llm_at(server, no_words_s=0.6))
+        assert text_of(events) == "At last."
+        assert time.monotonic() - began < 2

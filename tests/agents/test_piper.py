@@ -175,3 +175,14 @@ def test_clauses_are_cut_behind_commas() -> None:
     assert _clauses("ab, cd.", 45) == [list("ab, cd.")]
     assert [len(clause) for clause in _clauses("a" * 30 + "," + "b" * 30, 45)] == [31, 30]
     assert _clauses(".,!", 45) == []
+
+
+@pytest.mark.models
+async def test_many_calls_that_prepare_their_lines_never_crowd_out_a_caller(tts: PiperTTS) -> None:
+    lines = [f"This is line number {number} of what the agent may say." for number in range(60)]
+    for call in range(10):
+        tts.prepare(lines, speed=1.0)
+        tts.prepare([f"Hello, this is practice {call}, and {line}" for line in lines], speed=1.0)
+    began = time.perf_counter()
+    assert await said(tts, "A caller waits for this.")
+    assert time.perf_counter() - began < 3

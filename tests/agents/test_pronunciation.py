@@ -147,3 +147,8 @@ def test_odd_text_is_no_trouble(text: str) -> None:
 def test_plain_sentences_are_left_alone() -> None:
     text = "We are open Monday to Friday, and I'd be glad to help you. Is that right?"
     assert speak(text) == text
+
+
+@pytest.mark.parametrize("text", ["$" + "9" * 400, "1" + ",000" * 150 + " times", "9" * 5_000])
+def test_a_number_that_nobody_can_name_is_still_read(text: str) -> None:
+    assert Speaker((), language="en-US", can_ipa=True).speak(text)

@@ -239,3 +239,39 @@ async def test_a_whole_turn_over_the_wire() -> None:
 
 def test_the_greeting() -> None:
     assert mind_of()[0].greet() == [Say("Hello!")]
+
+
+FORMAL = AgentSpec(
+    does=Does(
+        collect=(
+            CollectField(key="name", type=FieldType.PERSON, question="What is your name?"),
+            CollectField(key="is_new", type=FieldType.YES_NO, question="Are you a new patient?"),
+            CollectField(key="people", type=FieldType.NUMBER, question="For how many people?"),
+            CollectField(key="day", type=FieldType.DATETIME, question="Which day?"),
+        )
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "expected"),
+    [
+        ("is_new", True, True),
+        ("is_new", False, False),
+        ("is_new", "true", True),
+        ("people", 4, 4),
+        ("day", "2026-11-24T15:00", "2026-11-24T15:00"),
+        ("day", "2026-11-24T15:00:00", "2026-11-24T15:00"),
+        ("name", None, None),
+        ("name", {"first": "Ann"}, None),
+    ],
+)
+async def test_a_value_in_a_model_s_own_writing_is_understood_or_refused(
+    key: str, given: object, expected: object
+) -> None:
+    call = ToolCall("c1", "save_details", json.dumps({"key": key, "value": given}))
+    mind, _ = mind_of([call, DONE], [Text("Thank you."), DONE], spec=FORMAL)
+    async for _ in mind.reply(Utterance("…", 1), Conversation()):
+        pass
+    mind.commit(1)
+    assert mind.collected()[key] == expected

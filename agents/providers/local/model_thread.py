@@ -62,6 +62,9 @@ class ModelThread:
             if self._is_closed:
                 raise ProviderError("This model has been shut down.", permanent=True)
             if len(self._waiting) >= MAX_WAITING:
+                self._waiting = [job for job in self._waiting if not job.is_withdrawn]
+                heapq.heapify(self._waiting)
+            if len(self._waiting) >= MAX_WAITING:
                 raise ProviderError("This machine is too busy to keep up with its calls.")
             self._count += 1
             job = _Job(urgency, self._count, run, key)

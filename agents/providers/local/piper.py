@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from agents.phrases import opening
 from agents.providers.local.model_thread import ModelThread, Ticket
+from agents.providers.local.preparing import Preparing
 from agents.providers.offers import Offer, Provider, Surroundings
 from agents.spec import AgentSpec
 from agents.speech import TTS, ProviderError
@@ -99,6 +100,7 @@ class Voice:
         self._gain = 1.0
         self.rate_hz = _rate_of(path)
         self.cache = _Cache(CACHE_BYTES)
+        self.prepared = Preparing()
         self.status = "not loaded"
 
     def load(self) -> None:
@@ -224,7 +226,6 @@ class _Work:
         self._produced_s = 0.0
         self._began_s = time.monotonic()
         self._is_closed = False
-        self._is_last = False
         self.results: asyncio.Queue[bytes | ProviderError | None] = asyncio.Queue()  # as long as the text at most
 
     def begin(self) -> None:
@@ -268,6 +269,8 @@ class _Work:
             self._tell(None)
 
     def _tell(self, result: bytes | ProviderError | None) -> None:
+        if self._loop is None and not isinstance(result, bytes):  # a prepared line came to its end
+            self._voice.prepared.end((self._text, self._speed))
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.results.put_nowait, result)
 
@@ -300,10 +303,19 @@ class PiperTTS:
             work.close()
 
     def prepare(self, texts: Iterable[str], *, speed: float) -> None:
-        """Have these spoken when nobody waits, so that they start at once when they are needed. Returns at once."""
+        """Have these spoken when nobody waits, so that they start at once when they are needed. Returns at once, and does
+        nothing for lines there is no room for: they are spoken when they are needed."""
         for text in texts:
-            if text.strip() and len(text) <= CACHED_TEXT_MAX and self._voice.cache.get((text, speed)) is None:
+            line = (text, speed)
+            if not text.strip() or len(text) > CACHED_TEXT_MAX or self._voice.cache.get(line) is not None:
+                continue
+            if not self._voice.prepared.begin(line):
+                continue
+            try:
                 _Work(self._voice, text, speed, None).begin()
+            except ProviderError:  # the queue is full of callers
+                self._voice.prepared.end(line)
+                return
 
     async def ready(self) -> None:
         """Wait until the voice is loaded."""
