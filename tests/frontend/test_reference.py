@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from accounts.models import Organization, User
 from config.api import api
@@ -19,7 +19,7 @@ from frontend.reference.examples import example
 from frontend.reference.fields import Fields
 from frontend.reference.page import Operation, Reference, reference
 from frontend.reference.requests import Request
-from frontend.reference.schema import Components
+from frontend.reference.schema import Components, Schema
 
 pytestmark = pytest.mark.django_db
 
@@ -167,7 +167,7 @@ def test_examples_ask_the_site_people_open(client: Client) -> None:
 
 
 def test_a_schema_that_holds_itself_comes_to_an_end() -> None:
-    tree = {
+    tree: dict[str, Any] = {
         "type": "object",
         "properties": {
             "name": {"type": "string"},
@@ -176,7 +176,7 @@ def test_a_schema_that_holds_itself_comes_to_an_end() -> None:
         },
         "required": ["name", "parts"],
     }
-    schemas = {"Tree": tree}
+    schemas: dict[str, Schema] = {"Tree": tree}
     rows = Fields(schemas).of({"$ref": "#/components/schemas/Tree"})
     assert [(row.name, row.object) for row in rows] == [("name", ""), ("parts", "Tree"), ("first", "Tree")]
     assert example({"$ref": "#/components/schemas/Tree"}, Components(schemas), is_sent=False)["name"] == "text"
