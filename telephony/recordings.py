@@ -7,26 +7,26 @@ A full or slow disk ends the recording, never the call.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
-import struct
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
 from django.conf import settings
 
 from agents.speech import AudioFrame
+from telephony.audio import wav
 from telephony.audio.resample import Resampler
+from telephony.audio.wav import HEADER_BYTES
 
 logger = logging.getLogger(__name__)
 
 RATE_HZ = 16_000
-HEADER_BYTES = 44
 BYTES_A_MS = RATE_HZ // 1000 * 2
 """Of one channel."""
 CHUNK_MS = 500
@@ -48,10 +48,7 @@ class Written:
 
 def header(data_bytes: int) -> bytes:
     """A WAV header for so much stereo sound."""
-    return struct.pack(
-        "<4sI4s4sIHHIIHH4sI",
-        b"RIFF", min(36 + data_bytes, 0xFFFF_FFFF), b"WAVE", b"fmt ", 16, 1, 2, RATE_HZ, RATE_HZ * 4, 4, 16, b"data", data_bytes,
-    )  # fmt: skip
+    return wav.header(RATE_HZ, 2, data_bytes)
 
 
 def path_for(organization: Any, call: Any) -> str:
@@ -123,8 +120,6 @@ class Recorder:
 
     async def close(self) -> Written | None:
         """Write what is left and make the file whole. ``None``: nothing was recorded."""
-        import asyncio
-
         if self.is_on:
             self._hand_over()
         self._is_on = False
@@ -183,10 +178,7 @@ class Recorder:
         del self._agent[: len(caller)]
         if len(self._agent) > MAX_SKEW_MS * BYTES_A_MS:
             del self._agent[: len(self._agent) - PRIMED_MS * BYTES_A_MS]
-        stereo = np.empty((len(caller) // 2, 2), "<i2")
-        stereo[:, 0] = np.frombuffer(caller, "<i2")
-        stereo[:, 1] = np.frombuffer(mine, "<i2")
-        self._append(stereo.tobytes())
+        self._append(wav.stereo(caller, mine))
 
     def _append(self, data: bytes) -> None:
         if self._file is None or self._written + len(data) > MAX_BYTES:

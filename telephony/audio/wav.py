@@ -36,20 +36,6 @@ def header(rate_hz: int, channels: int, data_bytes: int) -> bytes:
     )
 
 
-def data_bytes(head: bytes, file_bytes: int) -> int:
-    """How much sound a file holds, whatever its header says: after a crash the file is right and the header is old.
-
-    Raises ``ValueError`` where it is not one of ours.
-    """
-    if len(head) < HEADER_BYTES:
-        raise ValueError("The file is shorter than a WAV header.")
-    fields = _HEADER.unpack(head[:HEADER_BYTES])
-    if (fields[0], fields[2], fields[3], fields[11]) != (b"RIFF", b"WAVE", b"fmt ", b"data"):
-        raise ValueError("This is not a WAV file as this program writes it.")
-    block = int(fields[9])
-    return max(0, file_bytes - HEADER_BYTES) // block * block
-
-
 def stereo(left: bytes, right: bytes) -> bytes:
     """Two mono sides as one; the shorter is filled with silence."""
     count = max(len(left), len(right)) // 2
