@@ -47,6 +47,10 @@ class STTStream(Protocol):
     def start(self, utterance: int, at_ms: int) -> None: ...
     def push(self, frame: AudioFrame, at_ms: int) -> None: ...
     def flush(self, at_ms: int) -> None: ...
+    def expect(self, kind: str | None) -> None:
+        """What the agent has just asked for: "phone", "email", "number", or ``None`` for anything. A hint, free to be ignored;
+        it holds for the utterances to come."""
+
     def end(self) -> None:
         """The utterance is over and answered: forget its sound."""
 

@@ -201,6 +201,7 @@ class FakeSTT:
         self.is_deaf = is_deaf
         self.fails_to_open = 0
         self.opened = 0
+        self.expected: list[str | None] = []
 
     async def open(self, *, language: str, keywords: tuple[str, ...]) -> FakeSTTStream:
         self.opened += 1
@@ -230,6 +231,9 @@ class FakeSTTStream:
     def flush(self, at_ms: int) -> None:
         if not self._stt.is_deaf:
             self._put(at_ms, is_final=True)
+
+    def expect(self, kind: str | None) -> None:
+        self._stt.expected.append(kind)
 
     def end(self) -> None:
         self._is_open = False

@@ -38,6 +38,12 @@ class Ear:
         self._frames: deque[tuple[AudioFrame, int]] = deque(maxlen=_KEPT_FRAMES)
         self._started: tuple[int, int] | None = None
         self._flush_at_ms: int | None = None
+        self._expected: str | None = None
+
+    def expect(self, kind: str | None) -> None:
+        self._expected = kind
+        if self._stream is not None:
+            self._stream.expect(kind)
 
     def start(self, utterance: int, at_ms: int) -> None:
         self._started, self._flush_at_ms = (utterance, at_ms), None
@@ -69,6 +75,7 @@ class Ear:
             self.openings += 1
             try:
                 self._stream = await self._stt.open(language=self._language, keywords=self._keywords)
+                self._stream.expect(self._expected)
                 self._catch_up(self._stream)
                 async with closing(self._stream.transcripts()) as transcripts:
                     async for transcript in transcripts:

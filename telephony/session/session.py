@@ -391,7 +391,10 @@ class Session:
             reply.latency = breakdown(reply.marks, now_ms, self.playout.delay_ms)
         self._log.agent_says(now_ms, " ".join(reply.phrases[: index + 1]))
         if reply.utterance is not None or reply.line is Line.GREETING:
-            self._tell(signals.AgentAsked(self._asked_for.kind(text), text.rstrip().endswith("?")))
+            asked_for = self._asked_for.kind(text)
+            if asked_for is not None or index == 0:
+                self._ear.expect(asked_for)
+            self._tell(signals.AgentAsked(asked_for, text.rstrip().endswith("?")))
         if reply.hang_up:
             self._tell(signals.AgentEnding())
 

@@ -15,7 +15,7 @@ from telephony.models import Call
 from telephony.phone import TerminalPhone
 from telephony.phone_script import Line
 from tests.agents.llm_server import Answer, Server, calls, ends, says, serving
-from tests.spoken import clear_lines
+from tests.spoken import caller_lines
 from tests.telephony.test_phone import VOICE, a_website
 from tests.telephony.test_worker_killed import a_worker, environment
 
@@ -65,7 +65,7 @@ async def test_one_key_and_an_address_make_the_same_agent_converse(
         await sync_to_async(with_a_model)()
         words = ("What time do you close?", "My name is Maria Lopez.", "Thank you, goodbye.")
         lines = [Line("say", text) for text in words]
-        sounds = clear_lines(*words)
+        sounds = caller_lines(*words)
 
         async def token() -> str:
             return tokens.mint(organization=agent.organization_id, agent=agent, use="draft")

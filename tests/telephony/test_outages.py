@@ -15,7 +15,7 @@ from accounts import tenancy
 from telephony import tokens, worker_status
 from telephony.models import Call, Recording
 from telephony.phone import TerminalPhone
-from tests.spoken import clear_lines
+from tests.spoken import caller_lines
 from tests.telephony.test_phone import a_website
 from tests.telephony.test_worker import until
 from tests.telephony.test_worker_killed import a_worker, environment
@@ -105,7 +105,7 @@ async def test_the_call_lives_and_its_transcript_is_whole(
         "Where can I park my car?",
         "Thank you, goodbye.",
     ]
-    price, hours, parking, goodbye = clear_lines(*said)
+    price, hours, parking, goodbye = caller_lines(*said)
 
     async def token() -> str:
         return tokens.mint(organization=agent.organization_id, agent=agent, use="draft")

@@ -18,7 +18,7 @@ from accounts import tenancy
 from telephony import phone_script, tokens
 from telephony.phone import CallFailed, TerminalPhone
 from telephony.phone_script import Line
-from tests.spoken import clear_lines
+from tests.spoken import caller_lines
 from tests.telephony.test_worker_killed import ROOT, a_worker, environment
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.platform, pytest.mark.models]
@@ -61,7 +61,7 @@ async def test_a_spoken_call(agent: Any, environment: dict[str, str], settings: 
 
     await sync_to_async(prompted)()
     said = ("How much does a cleaning cost?", "Thank you, goodbye.")
-    lines, sounds = [Line("say", text) for text in said], clear_lines(*said)
+    lines, sounds = [Line("say", text) for text in said], caller_lines(*said)
 
     async def token() -> str:
         return tokens.mint(organization=agent.organization_id, agent=agent, use="draft")
@@ -75,6 +75,29 @@ async def test_a_spoken_call(agent: Any, environment: dict[str, str], settings: 
     assert "cleaning" in price["heard_as"].lower() and "120" in price["reply"], found
     assert 0 < price["ear_ms"] < 10_000 and price["latency"]["total_ms"] > 0
     assert found["first_audio_ms"] > 0 and len(phone.ear.recording()) > 48_000
+
+
+async def test_a_phone_does_not_speak_into_an_answer_its_feed_has_not_told_of() -> None:
+    """Sound comes straight, words by way of three processes: on a busy machine the state of a moment ago is still "listening"."""
+
+    async def token() -> str:
+        return "x"
+
+    phone = TerminalPhone("http://127.0.0.1:9", token)
+    now = asyncio.get_running_loop().time()
+    phone.ear.sounds = [(now - 2, now - 1)]  # a phrase, and the voice draws breath
+    waiting = asyncio.create_task(phone.settled(5))
+    turn = {"type": "transcript", "turn": 0, "role": "agent", "text": "A cleaning", "is_final": False, "was_cut": False}
+    for late in ({"type": "state", "state": "speaking"}, turn, {"type": "state", "state": "listening"}):
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        phone._told(late)
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    phone._told({**turn, "text": "A cleaning costs 120 dollars.", "is_final": True})
+    async with asyncio.timeout(1):
+        await waiting
+    await phone._http.aclose()
 
 
 async def test_nobody_is_there() -> None:

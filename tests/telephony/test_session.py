@@ -165,6 +165,13 @@ async def test_a_hesitation_is_not_cut() -> None:
     assert story.happened("speculation_dropped")
 
 
+async def test_the_transcriber_is_told_what_the_caller_was_asked_for() -> None:
+    script = [*GREETED, Speech("Book me in.", 600), UntilAgentQuiet(), Speech("Four one five.", 600), UntilAgentQuiet()]
+    answers = {"Book me in.": "Sure. What is your phone number?", "Four one five.": "Thank you. Anything else?"}
+    story = await call(script, answers)
+    assert story.agent.stt.expected == [None, None, "phone", None]  # opened, the greeting, the question, thanks
+
+
 async def test_going_on_before_the_answer_begins_takes_the_turn_back() -> None:
     script = [*GREETED, Speech("I need help.", 600), Silence(460), Speech("With my tooth.", 600), UntilAgentQuiet()]
     story = await call(script, lambda text: Answer([Say(f"Answer to {text}")], delay_ms=400))

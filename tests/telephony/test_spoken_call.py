@@ -15,7 +15,7 @@ from rapidfuzz import fuzz
 
 from telephony.phone_audio import RATE_HZ, resampled, write_wav
 from tests.platform_fixture import Platform
-from tests.spoken import clearly
+from tests.spoken import spoken
 
 pytestmark = [pytest.mark.platform, pytest.mark.models, pytest.mark.timeout(900)]
 
@@ -30,14 +30,6 @@ PARTS = ("endpointing_ms", "stt_ms", "model_ms", "tts_ms", "transport_ms")
 LINES = (PRICE, PARKING, POOL, REPEAT, BOOK, NAME, PHONE, DAY, OTHER_DAY, REASON, YES, GOODBYE)
 AFTER_S = {POOL: 1.2, GOODBYE: 2.5}
 """What is said into the agent's words, and when."""
-HEARD_AS = {
-    PRICE: "how much is (a|the) check ?up",
-    PHONE: r"its ?415 ?555 ?0123",
-    DAY: "next tuesday at (ten|10)( am)? in the morning",
-    BOOK: "i(d| would) like to book an appointment",
-}
-"""Where Whisper writes it in another way than it is said."""
-
 _ROWS = """
 import json
 from accounts import tenancy
@@ -59,12 +51,12 @@ def _plain(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def call(parley: Platform, tmp_path_factory: Any) -> dict[str, Any]:
-    """What the phone tells of the call, and under "rows" what is kept of it. The lines come from sound files, in clear takes."""
+    """What the phone tells of the call, and under "rows" what is kept of it. The lines come from sound files."""
     folder: Path = tmp_path_factory.mktemp("call")
     words = []
     for number, line in enumerate(LINES):
         file = folder / f"{number}.wav"
-        write_wav(file, resampled(clearly(line, HEARD_AS.get(line, _plain(line))), 16_000))
+        write_wav(file, resampled(spoken(line), 16_000))
         words += ["--interrupt", f"{file}@{AFTER_S[line]}"] if line in AFTER_S else ["--input", str(file)]
     options = ["--url", parley.url, "--transcript", "--json", "--output", str(folder / "reply.wav")]
     told: dict[str, Any] = json.loads(parley.manage("call", AGENT, *words, *options, seconds=240))
@@ -113,7 +105,8 @@ def test_the_agent_gives_way(call: dict[str, Any]) -> None:
 
 def test_the_transcript_has_what_was_said(call: dict[str, Any]) -> None:
     turns = call["rows"]["turns"]
-    assert [turn["index"] for turn in turns] == list(range(len(turns)))
+    numbers = [turn["index"] for turn in turns]
+    assert numbers == sorted(set(numbers))  # not each: what turned out not to be words had one too
     for line, exchange in zip(LINES, call["exchanges"], strict=True):
         if line is PHONE:
             assert re.sub(r"\D", "", exchange["heard_as"]).endswith("4155550123"), exchange["heard_as"]

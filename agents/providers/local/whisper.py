@@ -35,6 +35,8 @@ WINDOW_MAX_MS, WINDOW_MIN_MS = 26_000, 16_000
 """Whisper hears 30 s at most: a longer utterance is cut at its quietest moment between these."""
 MAX_WINDOWS = 60
 INTERIM_EVERY_MS = 500
+_REGIONS = {"en": "US", "de": "DE", "fr": "FR", "es": "ES", "it": "IT", "nl": "NL", "pt": "PT"}
+"""Whose telephone numbers are meant where the language names no country."""
 
 
 class Whisper:
@@ -134,10 +136,11 @@ class WhisperSTT:
 
     async def open(self, *, language: str, keywords: tuple[str, ...]) -> STTStream:
         model = await self._whisper.ready()
-        code = language.split("-")[0].lower()
+        code, _, region = language.partition("-")
+        code = code.lower()
         if not model.knows(code):
             raise ProviderError(f"Whisper doesn't know the language “{language}”.", permanent=True)
-        return WhisperStream(self._whisper, model.prompt(code, keywords))
+        return WhisperStream(self._whisper, model.prompt(code, keywords), region.upper() or _REGIONS.get(code, ""))
 
 
 @dataclass(slots=True)
@@ -157,6 +160,8 @@ class _Take:
     tail: PCM
     until_ms: int
     is_final: bool
+    is_phone_number: bool
+    """Asked for, so that it is likely."""
 
 
 @dataclass(slots=True)
@@ -172,9 +177,11 @@ class _Utterance:
 class WhisperStream:
     """One call's ear. Everything here runs on the call's loop; only ``_hear`` runs on the model's thread."""
 
-    def __init__(self, whisper: Whisper, prompt: list[int]) -> None:
+    def __init__(self, whisper: Whisper, prompt: list[int], region: str) -> None:
         self._whisper = whisper
         self._prompt = prompt
+        self._region = region
+        self._expected: str | None = None
         self._loop = asyncio.get_running_loop()
         self._results: asyncio.Queue[Transcript | ProviderError | None] = asyncio.Queue(maxsize=64)
         self._idle = bytearray()
@@ -229,6 +236,9 @@ class WhisperStream:
         self._now.voiced_ms = 0
         self._ask(self._now, at_ms, is_final=True)
 
+    def expect(self, kind: str | None) -> None:
+        self._expected = kind
+
     def end(self) -> None:
         self._now = None
 
@@ -247,7 +257,8 @@ class WhisperStream:
 
     def _ask(self, now: _Utterance, until_ms: int, *, is_final: bool) -> None:
         tail = np.frombuffer(bytes(now.sound), dtype="<i2")
-        take = _Take(now.number, tuple(now.windows), tail, until_ms, is_final)
+        is_phone_number = is_final and self._expected == "phone" and bool(self._region)
+        take = _Take(now.number, tuple(now.windows), tail, until_ms, is_final, is_phone_number)
         try:
             self._whisper.submit(lambda model: self._hear(model, take), is_final=is_final, key=self)
         except ProviderError as error:
@@ -281,7 +292,10 @@ class WhisperStream:
                 if (heard := model.hear(window.pcm, self._prompt, stop)) is None:
                     return None
                 window.text, window.pcm = heard[0], np.zeros(0, dtype=np.int16)
-        last = model.hear(take.tail, self._prompt, stop)
+        if take.is_phone_number:
+            last: tuple[str, float] | None = model.hear_phone_number(take.tail, self._prompt, self._region)
+        else:
+            last = model.hear(take.tail, self._prompt, stop)
         if last is None:
             return None
         texts = [window.text for window in take.windows] + [last[0]]
