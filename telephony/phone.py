@@ -22,6 +22,8 @@ from telephony.transports.webrtc import CONNECT_SECONDS, RtpReceiver
 ANSWER_SECONDS = 30
 SETTLED_SECONDS = 0.35
 """So long silent, and the feed says that it listens: the agent has finished."""
+TOLD_AHEAD_SECONDS = 0.5
+"""The words may be told so long before their sound arrives."""
 
 TokenMaker = Callable[[], Awaitable[str]]
 
@@ -61,6 +63,8 @@ class TerminalPhone:
         self._news = asyncio.Event()
         self._events_token = ""
         self._started_at = 0.0
+        self._told_at = 0.0
+        """When the feed last told what the agent says."""
         self.microphone = Microphone()
         self.ear = Ear()
         self.call_id = ""
@@ -201,10 +205,26 @@ class TerminalPhone:
         def is_settled() -> bool:
             silent = self.ear.is_silent_since
             quiet = silent is None or loop.time() - silent > SETTLED_SECONDS
-            return self.end is not None or (quiet and self.state == "listening")
+            return self.end is not None or (quiet and self.state == "listening" and self._is_told)
 
         await self._until(is_settled, seconds)
         self._match()
+
+    @property
+    def _is_told(self) -> bool:
+        """The feed, which comes after the sound, knows of what was heard last, and that it is over."""
+        if not self.ear.sounds:
+            return True
+        is_over = all(turn["is_final"] for turn in self.turns.values() if turn["role"] == "agent")
+        return is_over and self._told_at > self.ear.sounds[-1][0] - TOLD_AHEAD_SECONDS
+
+    async def silent(self, seconds: float, limit_s: float = 30) -> None:
+        """Wait until the agent has said nothing for so long, or the call is over."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await self._until(
+            lambda: self.end is not None or loop.time() - max(began, self.ear.is_silent_since or 0) > seconds, limit_s
+        )
 
     # -- what the platform tells
 
@@ -242,6 +262,7 @@ class TerminalPhone:
     def _told(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "snapshot":
+                self._told_at = asyncio.get_running_loop().time()
                 self.state = message["state"]
                 for turn in message["turns"]:
                     self.turns[turn["turn"]] = turn
@@ -253,6 +274,8 @@ class TerminalPhone:
             case "state":
                 self.state = message["state"]
             case "transcript":
+                if message["role"] == "agent":
+                    self._told_at = asyncio.get_running_loop().time()
                 if message["text"] or message["is_final"]:
                     self.turns[message["turn"]] = message
                 else:

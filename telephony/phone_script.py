@@ -72,7 +72,7 @@ async def play(phone: TerminalPhone, lines: Sequence[Line], sounds: Sequence[Sam
         if following is None or following.kind != "interrupt":
             await phone.settled()
     if lines:
-        await phone.ended(GOODBYE_SECONDS)
+        await phone.silent(GOODBYE_SECONDS)
 
 
 def result(phone: TerminalPhone) -> dict[str, Any]:
