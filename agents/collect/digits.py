@@ -40,7 +40,7 @@ NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 
 _HOMOPHONES = {"to": "2", "too": "2", "for": "4", "ate": "8", "won": "1"}
 _BETWEEN = frozenset(
-    {"uh", "um", "er", "then", "dash", "hyphen", "minus", "space", "dot", "point", "area", "code", "extension"}
+    {"uh", "um", "er", "and", "then", "dash", "hyphen", "minus", "space", "dot", "point", "area", "code", "extension"}
 )
 _REPEAT = {"double": 2, "triple": 3, "treble": 3}
 _CLOCK = frozenset({"am", "pm", "o'clock", "oclock"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -111,10 +112,24 @@ def understand_all(
         )
         if found is None or (not is_asked and not circumstances.counts(field, found, previous)):
             continue
+        if field.type is FieldType.PHONE and not found.is_complete and _is_a_time(fields, left, known, now, region):
+            continue
         left = blank(left, list(found.spots or (found.span,)))
         if found.value != previous:
             result[field.key] = found
     return result
+
+
+def _is_a_time(
+    fields: Collection[CollectField], text: str, known: Mapping[str, Value], now: datetime, region: str
+) -> bool:
+    """ "Ten fifteen" is the time that a day still lacks rather than the beginning of a telephone number."""
+    for field in fields:
+        day = when.read(known.get(field.key)) if field.type is FieldType.DATETIME else when.When()
+        if day.day and not day.clock:
+            found = understand(field, text, now=now, region=region, asked=True, previous=known.get(field.key))
+            return bool(found and found.is_complete and not re.search(r"\d{3}", text))
+    return False
 
 
 @dataclass(frozen=True, slots=True)

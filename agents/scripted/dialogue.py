@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from agents.collect import Understood
+from agents.collect.simple import yes_or_no
 from agents.collect.words import blank, is_correction
 from agents.mind import Collected, Thought
 from agents.scripted.asking import Asker
@@ -231,7 +232,9 @@ class Dialogue:
     def _small_talk(self, answer: Answer, heard: Heard, intents: Recognised, found: dict[str, Understood]) -> None:
         state = answer.state
         asks = is_question(heard.text)
-        says_nothing_else = not (asks or stems(heard.text)) or Intent.UNSURE in intents
+        verdict = yes_or_no(heard.text)
+        beside = blank(heard.text, [verdict[1]]) if verdict else heard.text
+        says_nothing_else = not (asks or stems(beside)) or Intent.UNSURE in intents
         if Intent.NO in intents and state.phase is Phase.CLOSING and not asks:
             self._teller.end(answer)
         elif Intent.THANKS in intents and not asks:

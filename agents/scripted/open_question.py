@@ -48,7 +48,8 @@ class OpenQuestion:
             self._asker.ask_next(answer, is_back=True)
         elif will_not_say:
             self._asker.refuse(answer)
-        elif self._says_again(state, rest, now):
+        elif state.tries == 0 and self._says_again(state, rest, now):
+            state.tries += 1
             self._asker.ask_next(answer, is_back=True)
         elif unknown and state.failures < GIVE_UP_AFTER:
             self._teller.not_known(answer, heard.text)
@@ -104,7 +105,7 @@ class OpenQuestion:
         for understood in found.values():
             start, end = understood.span
             text = text[:start] + " " * (end - start) + text[end:]
-        return found if len(stems(text)) <= _MOST_BESIDE else {}
+        return found if len(stems(CORRECTION.sub(" ", flat(text)))) <= _MOST_BESIDE else {}
 
     def _set_right(
         self, state: State, field: CollectField, text: str, found: dict[str, Understood], now: datetime

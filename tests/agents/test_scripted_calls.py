@@ -68,6 +68,8 @@ COMPLAINT = ("I want to complain", "anna at gmail dot com")
         (("can you leave a message for Dr. Patel",), {"name": None}),
         (("can you confirm my appointment for Friday",), {"day": None}),
         (("tomorrow at nine please",), {"day": "2026-11-23T09:00"}),
+        ((*BOOKING[:2], "my number is area code 415 and then 555 0161"), {"phone": "+14155550161"}),
+        ((*BOOKING[:2], "Tuesday", "ten fifteen"), {"day": "2026-11-24T10:15", "phone": None}),
         (("i need to see someone soon i'm in pain", "Tony Stark"), {"name": "Tony Stark"}),
     ],
 )
@@ -90,6 +92,7 @@ async def test_a_turn_at_the_dentist_s_changes_what_it_means(
         (("I'd like to reserve a table", "five people", "no six"), {"guests": 6, "when": None}),
         (("a table for two please", "tomorrow at eight", "actually we will be three"), {"guests": 3}),
         (("a table tonight please", "five", "eight thirty"), {"guests": 5, "when": "2026-11-22T20:30"}),
+        (("a table for six tomorrow at seven please", "Ferrari", "oh can you make it eight people"), {"guests": 8}),
         (("a table for two please", "Saturday at one"), {"when": "2026-11-28T13:00"}),
         (("do I need to pay a deposit for ten people",), {"guests": None}),
         (
@@ -146,6 +149,7 @@ async def test_a_turn_of_a_complaint(turns: tuple[str, ...], expected: dict[str,
         (("no I have a question about an invoice",), "don't know"),
         (("I need an appointment", "ok"), "May I have your full name?"),
         ((*BOOKING, "yes"), "go ahead"),
+        (("do you have parking", "great"), "What can I do for you?"),
         ((*BOOKING, "a cleaning", "Yes. Also where are you?"), "request is noted"),
     ],
 )
@@ -169,3 +173,11 @@ async def test_a_booking_is_dropped_only_after_a_yes() -> None:
     assert talk.values["day"] == "2026-11-27T10:00"
     await talk.all("forget it", "yes")
     assert set(talk.values.values()) == {None}
+
+
+@pytest.mark.parametrize("word", ["Anna Kowalski", "K O W A L S K I", "ok", "I don't care"])
+async def test_a_caller_who_says_again_what_is_known_is_not_asked_forever(word: str) -> None:
+    talk = await Talk.start()
+    await talk.all("I'd like to book an appointment.", "Anna Kowalski")
+    answers = [await talk.say(word) for _ in range(25)]
+    assert not any("What number" in answer or "what number" in answer for answer in answers[-10:])
