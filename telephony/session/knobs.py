@@ -31,6 +31,10 @@ class TurnSettings:
     cough_wait_ms: int = 300
     """After a sound shorter than ``yield_ms``: how long its words are waited for before the agent goes on."""
     max_pause_ms: int = 1_200
+    nod_joins_ms: int = 700
+    """What comes this soon after a nod that didn't count is taken together with it: "Thank you, … goodbye"."""
+    longest_nod_ms: int = 1_500
+    """A nod that lasted longer isn't joined with what follows: transcribers keep only so much of what is over."""
     fill_after_ms: int = 2_000
     preparing_limit_ms: int = 20_000
     """Nothing prepared takes longer: the session's own deadlines are shorter. A last resort, so that every call ends."""

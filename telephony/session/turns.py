@@ -99,6 +99,10 @@ class TurnTaker:
         self._voiced_ms = 0
         self._flushed_ms: int | None = None
         self._speculated: Utterance | None = None
+        self._utterance_ms = 0
+        """When the utterance began."""
+        self._nod_ms: tuple[int, int] | None = None
+        """The last nod that was passed over, from when to when: it may turn out to have been the beginning of something."""
         # the agent's
         self.line: Line | None = None
         """What it prepares or says; None: an answer."""
@@ -180,7 +184,7 @@ class TurnTaker:
             self._text = self._guess = ""
             self._covered_ms, self._voiced_ms = -1, 0
             self._speculated = None
-            self._do(StartUtterance(self.utterance, at_ms))
+            self._do(StartUtterance(self.utterance, self._began_ms(at_ms)))
         self.caller = Caller.SPEAKING
         self._onset_ms = at_ms
         self._flushed_ms = None
@@ -189,6 +193,13 @@ class TurnTaker:
             self._end_agent()
         elif self.agent is not Agent.SILENT and self._may_interrupt and not self.is_hushed:
             self._hush()
+
+    def _began_ms(self, onset_ms: int) -> int:
+        """When what the caller begins to say now began: "Thank you," passed over as a nod, belongs to the "goodbye" that follows."""
+        nod_ms, self._nod_ms = self._nod_ms, None
+        is_one = nod_ms is not None and onset_ms - nod_ms[1] <= self.settings.nod_joins_ms
+        self._utterance_ms = nod_ms[0] if nod_ms is not None and is_one else onset_ms
+        return self._utterance_ms
 
     def _on_stop(self, at_ms: int) -> None:
         if self.caller is not Caller.SPEAKING:
@@ -305,6 +316,8 @@ class TurnTaker:
         )
         if is_known and kind in (Kind.NOTHING, Kind.BACKCHANNEL):
             if not (kind is Kind.BACKCHANNEL and self._is_question):
+                if kind is Kind.BACKCHANNEL and self._stopped_ms - self._utterance_ms <= self.settings.longest_nod_ms:
+                    self._nod_ms = self._utterance_ms, self._stopped_ms
                 self._drop()
             self._resume()
             return

@@ -89,7 +89,7 @@ def test_an_onlooker_may_change_nothing_and_is_told_what_it_takes(
     more = {"agent-save": ["says"], "agent-reset": ["says"], "agent-restore": [1]}.get(route, [])
     response = client_of(victor).post(address(route, agent, *more), {"revision": 1})
     assert response.status_code == 403
-    assert "This takes the role “Editor” or above; yours is “Viewer”." in response.content.decode()
+    assert "It takes the role “Editor” or above, and yours is “Viewer”." in response.content.decode()
     assert fresh(agent).draft_revision == 1
 
 

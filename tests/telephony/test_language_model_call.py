@@ -41,12 +41,12 @@ class ByWords:
         messages = self._server.asked[-1]["messages"]
         words = next((m["content"] for m in reversed(messages) if m["role"] == "user"), "").lower()
         if messages[-1]["role"] == "tool":
-            return Answer(says("Thank you, Maria. Anything else?"))
+            return Answer(says("Thank you, Thomas. Anything else?"))
         if "name" in words:
-            saved = calls("save_details", '{"key": "name", "value": "Maria Lopez", "confirmed": true}')
+            saved = calls("save_details", '{"key": "name", "value": "Thomas Anderson", "confirmed": true}')
             return Answer([*saved, *ends("tool_calls")])
         if "bye" in words:
-            return Answer([*says("Goodbye, Maria!", finish="tool_calls")[:-3], *LAST_STEP])
+            return Answer([*says("Goodbye, Thomas!", finish="tool_calls")[:-3], *LAST_STEP])
         return Answer(says("We close at five in the afternoon."))
 
 
@@ -63,7 +63,7 @@ async def test_one_key_and_an_address_make_the_same_agent_converse(
             save_draft(agent, {"knows": knows, "does": {"collect": collect}})
 
         await sync_to_async(with_a_model)()
-        words = ("What time do you close?", "My name is Maria Lopez.", "Thank you, goodbye.")
+        words = ("What time do you close?", "My name is Thomas Anderson.", "Thank you, goodbye.")
         lines = [Line("say", text) for text in words]
         sounds = caller_lines(*words)
 
@@ -77,7 +77,7 @@ async def test_one_key_and_an_address_make_the_same_agent_converse(
             found = phone_script.result(phone)
 
     assert found["exchanges"][0]["reply"] == "We close at five in the afternoon.", found
-    assert "Maria" in found["exchanges"][1]["reply"], found
+    assert "Thomas" in found["exchanges"][1]["reply"], found
     assert found["end"]["reason"] in ("agent_goodbye", "caller_goodbye"), found
     assert {headers["authorization"] for headers in server.headers} == {f"Bearer {SECRET}"}
 
@@ -86,7 +86,7 @@ async def test_one_key_and_an_address_make_the_same_agent_converse(
             return Call.objects.get(pk=phone.call_id)
 
     call = await sync_to_async(kept)()
-    assert call.collected == {"name": "Maria Lopez"}
+    assert call.collected == {"name": "Thomas Anderson"}
     assert SECRET not in str(call.spec)
 
 

@@ -190,6 +190,35 @@ async def test_a_cough_before_the_answer_does_not_kill_the_answer() -> None:
     assert len(story.agent.mind.asked) == 1
 
 
+async def test_a_nod_that_was_the_beginning_of_something_is_not_lost() -> None:
+    script = [
+        *GREETED,
+        Speech("When are you open?", 900),
+        UntilAgentSpeaks(800),
+        Speech("Thank you", 400),
+        Silence(600),  # passed over as a nod, and the agent has gone on
+        Speech("goodbye then", 700),
+        UntilAgentQuiet(1_500),
+    ]
+    story = await call(script, {"When are you open?": LONG, "Thank you goodbye then": "Bye."})
+    assert story.happened("backchannel")
+    assert story.agent.mind.committed == ["When are you open?", "Thank you goodbye then"]
+
+
+async def test_a_nod_long_over_is_not_dug_up() -> None:
+    script = [
+        *GREETED,
+        Speech("When are you open?", 900),
+        UntilAgentSpeaks(800),
+        Speech("Thank you", 400),
+        Silence(1_300),
+        Speech("goodbye then", 700),
+        UntilAgentQuiet(1_500),
+    ]
+    story = await call(script, {"When are you open?": LONG, "goodbye then": "Bye."})
+    assert story.agent.mind.committed == ["When are you open?", "goodbye then"]
+
+
 @pytest.mark.parametrize("sensitivity", ["low", "medium", "high"])
 async def test_a_cough_does_not_interrupt(sensitivity: str) -> None:
     script = [

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.platform, pytest.mark.models, pytest.mark.timeout(900)
 AGENT = "Bright Smile front desk"
 PRICE, PARKING, POOL = "How much is a check-up?", "Where can I park my car?", "Actually do you have a swimming pool?"
 REPEAT = "Could you repeat that, please?"
-BOOK, NAME = "I would like to book an appointment.", "My name is Maria Lopez."
+BOOK, NAME = "I would like to book an appointment.", "My name is Thomas Anderson."
 PHONE = "It's four one five, five five five, zero one two three."
 DAY, OTHER_DAY, REASON = "Next Tuesday at ten in the morning.", "No, Wednesday.", "I need a cleaning."
 YES, GOODBYE = "Yes, that's right.", "Thank you, goodbye."
@@ -73,7 +73,7 @@ def replies(call: dict[str, Any]) -> dict[str, str]:
 
 def test_every_field_ends_up_right(call: dict[str, Any]) -> None:
     collected = call["rows"]["collected"]
-    assert collected["name"] == "Maria Lopez" and collected["phone"] == "+14155550123"
+    assert collected["name"] == "Thomas Anderson" and collected["phone"] == "+14155550123"
     day = datetime.fromisoformat(collected["day"])
     assert day.isoweekday() == 3 and (day.hour, day.minute) == (10, 0)  # a Wednesday, at the hour said of the Tuesday
     assert timedelta(0) < day.replace(tzinfo=None) - datetime.now() < timedelta(days=15)
@@ -85,7 +85,7 @@ def test_questions_are_answered_from_the_prompt_and_only_from_there(replies: dic
     assert "80 dollars" in replies[PRICE] and "free parking" in replies[PARKING].lower()
     assert "don't know" in replies[POOL] and replies[REPEAT] in replies[POOL]
     assert replies[OTHER_DAY].startswith("I changed the day to Wednesday")
-    assert "Maria Lopez" in replies[REASON] and "Wednesday" in replies[REASON]  # read back
+    assert "Thomas Anderson" in replies[REASON] and "Wednesday" in replies[REASON]  # read back
     assert "Goodbye" in replies[GOODBYE]
 
 

@@ -29,8 +29,8 @@ BYTES_PER_MS = RATE_HZ * 2 // 1000
 FINAL, INTERIM = 0.0, 1.0
 PRE_ROLL_MS = 320
 """Sound kept from before the onset: a VAD is late for an "h" or an "f"."""
-IDLE_KEPT_MS = 1_500
-"""Sound kept while nobody speaks, so that an onset found late can still be told as when it was."""
+IDLE_KEPT_MS = 3_000
+"""Sound kept while nobody speaks, so that an onset found late can still be told as when it was, and a nod be joined with what follows."""
 WINDOW_MAX_MS, WINDOW_MIN_MS = 26_000, 16_000
 """Whisper hears 30 s at most: a longer utterance is cut at its quietest moment between these."""
 MAX_WINDOWS = 60
