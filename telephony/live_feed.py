@@ -73,6 +73,11 @@ def messages(event: Event) -> list[Message]:
             return []
 
 
+def is_a_turn(message: Message) -> bool:
+    """False: a ``transcript`` message that takes a turn back, for what the caller seemed to say were no words."""
+    return bool(message["text"] or (message["is_final"] and message["role"] == "agent"))
+
+
 def _transcript(
     at_ms: int, turn: int, role: str, text: str, is_final: bool, was_cut: bool, intended: str = ""
 ) -> Message:
@@ -98,7 +103,7 @@ class Picture:
         match message["type"]:
             case "state":
                 self._state = message["state"]
-            case "transcript" if message["text"] or message["is_final"]:
+            case "transcript" if is_a_turn(message):
                 self._turns[message["turn"]] = rest
             case "transcript":
                 self._turns.pop(message["turn"], None)

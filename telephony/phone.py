@@ -15,6 +15,7 @@ import orjson
 import websockets
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 
+from telephony import live_feed
 from telephony.phone_audio import Ear, Microphone, Samples, Spoken
 from telephony.transports import guard
 from telephony.transports.webrtc import CONNECT_SECONDS, RtpReceiver
@@ -276,7 +277,7 @@ class TerminalPhone:
             case "transcript":
                 if message["role"] == "agent":
                     self._told_at = asyncio.get_running_loop().time()
-                if message["text"] or message["is_final"]:
+                if live_feed.is_a_turn(message):
                     self.turns[message["turn"]] = message
                 else:
                     self.turns.pop(message["turn"], None)
