@@ -8,7 +8,8 @@ from telephony.live_feed import Picture
 
 
 def said(turn: int, role: str, text: str, *, is_final: bool = True, was_cut: bool = False) -> dict[str, Any]:
-    return {"type": "transcript", "at_ms": turn * 100, "turn": turn, "role": role, "text": text, "is_final": is_final, "was_cut": was_cut}  # fmt: skip
+    words = {"text": text, "is_final": is_final, "was_cut": was_cut}
+    return {"type": "transcript", "at_ms": turn * 100, "turn": turn, "role": role, **words}
 
 
 def turns_of(*messages: dict[str, Any]) -> list[tuple[int, str]]:
