@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -61,7 +62,22 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
             connections[alias].close()
         # What async tests ask of the database is asked in this thread, and only there can its connection be closed.
         SyncToAsync.single_thread_executor.submit(connections.close_all).result()
+        _hang_up_what_is_left(name)
         run(drop)
+
+
+def _hang_up_what_is_left(database: str) -> None:
+    """Connections of threads that tests left behind keep the database from being dropped. Only their own role may end them."""
+    connection = connections["default"]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT query, pg_terminate_backend(pid, 1000) FROM pg_stat_activity "
+            "WHERE datname = %s AND usename = current_user AND pid <> pg_backend_pid()",
+            [database],
+        )
+        for query, _ in cursor.fetchall():
+            warnings.warn(f"A test left a connection open, which asked last: {query[:200]}", stacklevel=1)
+    connection.close()
 
 
 @pytest.fixture(autouse=True)
