@@ -7,7 +7,6 @@ import secrets
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -27,20 +26,21 @@ def link_for(user: User) -> str:
     return settings.SITE_URL + reverse("sign-in-link", args=[token])
 
 
-def _good(token: str) -> QuerySet[SignInLink]:
-    return SignInLink.objects.filter(
-        token_hash=_hash(token), used_at=None, expires_at__gt=timezone.now(), user__is_active=True
-    )
+def _good(token: str) -> SignInLink | None:
+    good = SignInLink.objects.filter(used_at=None, expires_at__gt=timezone.now(), user__is_active=True)
+    return good.filter(token_hash=_hash(token)).select_related("user").first()
 
 
 def find(token: str) -> User | None:
     """Whom the link would sign in. Looking doesn't use it up."""
-    link = _good(token).select_related("user").first()
+    link = _good(token)
     return link.user if link else None
 
 
 def use(token: str) -> User | None:
     """Who the link signs in; from now on, nobody."""
-    if not _good(token).update(used_at=timezone.now()):
+    link = _good(token)
+    # Asked of the one row alone: PostgreSQL looks again at a row it waited for, but not at what another table said of it before.
+    if link is None or not SignInLink.objects.filter(pk=link.pk, used_at=None).update(used_at=timezone.now()):
         return None
-    return SignInLink.objects.select_related("user").get(token_hash=_hash(token)).user
+    return link.user

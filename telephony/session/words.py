@@ -38,6 +38,8 @@ class _Language:
     dangling: frozenset[str]
     """Nobody ends a sentence with these."""
     digits: frozenset[str]
+    thanks: frozenset[str]
+    """A goodbye often follows, after a short pause."""
 
 
 def _set(text: str) -> frozenset[str]:
@@ -66,6 +68,7 @@ _ENGLISH = _Language(
         "in, on, about, also, maybe, please can you, can you, could you, i would, i'd, i want, i need"
     ),
     digits=_set("zero, oh, one, two, three, four, five, six, seven, eight, nine, double, triple"),
+    thanks=_set("thanks, thank you, thank you very much, thank you so much, thanks a lot"),
 )
 _LANGUAGES: dict[str, _Language] = {
     "en": _ENGLISH,
@@ -80,6 +83,7 @@ _LANGUAGES: dict[str, _Language] = {
             "und, oder, aber, weil, wenn, dann, der, die, das, ein, eine, zu, für, mit, von, mein, meine, ist, ich, äh, ähm, also, im, am, um"
         ),
         digits=_set("null, eins, zwei, zwo, drei, vier, fünf, sechs, sieben, acht, neun"),
+        thanks=_set("danke, danke schön, vielen dank, dankeschön"),
     ),
     "es": _Language(
         nods=_set("mm, mhm, ajá, ah, sí, si, vale, bueno, claro, ya, okay, ok, entiendo, perfecto, gracias, eh"),
@@ -90,6 +94,7 @@ _LANGUAGES: dict[str, _Language] = {
             "y, o, pero, porque, si, entonces, el, la, los, las, un, una, a, para, con, de, mi, su, es, eh, este, pues, en"
         ),
         digits=_set("cero, uno, dos, tres, cuatro, cinco, seis, siete, ocho, nueve"),
+        thanks=_set("gracias, muchas gracias"),
     ),
     "fr": _Language(
         nods=_set(
@@ -102,6 +107,7 @@ _LANGUAGES: dict[str, _Language] = {
             "et, ou, mais, parce que, si, alors, le, la, les, un, une, à, pour, avec, de, du, mon, ma, mes, est, je, euh, donc, en, dans"
         ),
         digits=_set("zéro, un, deux, trois, quatre, cinq, six, sept, huit, neuf"),
+        thanks=_set("merci, merci beaucoup"),
     ),
 }
 
@@ -161,6 +167,8 @@ def ending_of(text: str, language: str, *, expects: str | None = None) -> Ending
             return Ending.COMPLETE
         return Ending.OPEN if len(words) > 1 or len(words[0]) == 1 else Ending.UNSURE
     elif words[-1].isdigit() and expects == "number":
+        return Ending.UNSURE
+    if any(" ".join(words[-count:]) in table.thanks for count in (1, 2, 3, 4)):
         return Ending.UNSURE
     return Ending.COMPLETE if _ENDS.search(text.strip()) else Ending.UNSURE
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import socket
 import threading
 import time
@@ -84,9 +85,10 @@ def test_of_two_owners_who_leave_at_the_same_moment_one_stays(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_sign_in_link_clicked_many_times_at_once_signs_in_once(alice: User) -> None:
-    token = signin.link_for(alice).rstrip("/").split("/")[-1]
-    results = at_once(8, lambda _: signin.use(token))
-    assert [result for result in results if result is not None] == [alice]
+    for _ in range(20):
+        token = signin.link_for(alice).rstrip("/").split("/")[-1]
+        results = at_once(8, functools.partial(lambda link, _: signin.use(link), token))
+        assert [result for result in results if result is not None] == [alice]
 
 
 @pytest.mark.parametrize("valkey", ["there", "gone", "silent"])

@@ -55,6 +55,9 @@ def test_every_language_has_its_words_and_english_serves_the_others() -> None:
     [
         ("I'd like an appointment.", None, Ending.COMPLETE),
         ("Are you open?", None, Ending.COMPLETE),
+        ("Okay, thank you.", None, Ending.UNSURE),  # goodbye may follow
+        ("Thank you very much!", None, Ending.UNSURE),
+        ("Thank you, goodbye.", None, Ending.COMPLETE),
         ("I'd like an appointment", None, Ending.UNSURE),
         ("I'd like an appointment and.", None, Ending.OPEN),
         ("My name is", None, Ending.OPEN),
