@@ -76,7 +76,8 @@ async def test_one_key_and_an_address_make_the_same_agent_converse(
                 await phone_script.play(phone, lines, sounds)
             found = phone_script.result(phone)
 
-    assert found["exchanges"][0]["reply"] == "We close at five in the afternoon.", str(found)
+    reply = found["exchanges"][0]["reply"].removeprefix("One moment. ")  # said where the machine is slow
+    assert reply == "We close at five in the afternoon.", str(found)
     assert "Thomas" in found["exchanges"][1]["reply"], str(found)
     assert found["end"]["reason"] in ("agent_goodbye", "caller_goodbye"), str(found)
     assert {headers["authorization"] for headers in server.headers} == {f"Bearer {SECRET}"}
