@@ -60,7 +60,7 @@ async def test_a_spoken_call(agent: Any, environment: dict[str, str], settings: 
             agent.save()
 
     await sync_to_async(prompted)()
-    said = ("How much does a cleaning cost?", "Thank you, goodbye.")
+    said = ("How much does a cleaning cost?", "Thank you and goodbye.")
     lines, sounds = [Line("say", text) for text in said], caller_lines(*said)
 
     async def token() -> str:
