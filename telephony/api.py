@@ -100,7 +100,9 @@ class CallPage(Schema):
 
 
 class TurnOut(Schema):
-    index: int = Field(description="Counts up from 0.", examples=[2])
+    index: int = Field(
+        description="Counts up from 0. A number is missing where a sound turned out not to be words.", examples=[2]
+    )
     role: Literal["caller", "agent"] = Field(description="Who spoke.", examples=["agent"])
     text: str = Field(
         description="The caller's words; of the agent's words what was heard.", examples=["Tuesday at three is free."]
