@@ -20,23 +20,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from agents.settings import Line, Settings, hint
+from agents.turn_taking import TurnTaking
 
 SPEC_VERSION = 1
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 FieldKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-
-
-def hint(**extra: Any) -> dict[str, Any]:
-    """Hints for the form, in the place pydantic keeps what JSON Schema has no word for."""
-    return extra
-
-
-class Settings(BaseModel):
-    """A group of knobs. Frozen: a running call can't be changed under its feet. Unknown names are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=False)
 
 
 class FirstSpeaker(StrEnum):
@@ -326,7 +317,7 @@ class Sensitivity(StrEnum):
     HIGH = "high"
 
 
-class Listens(Settings):
+class Listens(TurnTaking):
     """How the agent listens and when it takes the floor."""
 
     transcriber: str = Field(

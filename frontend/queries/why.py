@@ -95,6 +95,20 @@ def _model(facts: Facts) -> Why:
     return Why(f"Asked the language model {facts.get('model', '')}.", pairs(facts, "model"))
 
 
+def _pause(facts: Facts) -> Why:
+    ms, percent = facts.get("ms"), facts.get("pace_percent")
+    because = {
+        "complete": "the sentence was complete",
+        "open": "the sentence was not complete",
+        "unsure": "the sentence might have gone on",
+        "rule": "a rule for pauses says so",
+    }.get(str(facts.get("because")), "")
+    pace = ""
+    if isinstance(percent, int) and percent != 100:
+        pace = f" This caller pauses {'longer' if percent > 100 else 'less'} than most ({percent} %)."
+    return Why(f"Waited for {ms} ms of silence{', because ' if because else ''}{because}.{pace}")
+
+
 def _field(facts: Facts) -> str:
     return _quoted(title(str(facts.get("field", ""))))
 
@@ -148,6 +162,7 @@ THOUGHTS: dict[str, Callable[[Facts], Why]] = {
     "asked": _asked,
     "left_open": _left_open,
     "model": _model,
+    "pause": _pause,
 }
 
 EVENTS: dict[str, Callable[[Facts], str]] = {

@@ -17,6 +17,8 @@ class TurnSettings:
     agent_speaks_first: bool = True
     has_consent_line: bool = False
     endpointing_ms: int = 500
+    learns_pauses: bool = True
+    """The needed silence follows the caller's own pauses (``pauses.Pace``)."""
     barge_in: bool = True
     yield_ms: int = 350
     """Speech this long takes the floor, if it is words."""
@@ -46,6 +48,7 @@ class TurnSettings:
             agent_speaks_first=spec.says.first_speaker is FirstSpeaker.AGENT,
             has_consent_line=spec.privacy.record and bool(spec.privacy.consent_line.strip()),
             endpointing_ms=spec.listens.endpointing_ms,
+            learns_pauses=spec.listens.learn_pauses,
             barge_in=spec.listens.barge_in,
             yield_ms=_YIELD_MS[spec.listens.barge_in_sensitivity],
             reminder_after_ms=spec.limits.reminder_after_s * 1000,

@@ -21,6 +21,7 @@ from telephony.audio.resample import Resampler
 from telephony.session.clock import CallClock
 from telephony.session.events import Latency
 from telephony.session.latency import Marks
+from telephony.session.pauses import Pause
 from telephony.session.signals import Line, Stage
 from telephony.session.streams import closing
 
@@ -77,6 +78,8 @@ class Reply:
     thoughts: list[Thought] = field(default_factory=list)
     hang_up: str = ""
     marks: Marks = field(default_factory=Marks)
+    pause: Pause | None = None
+    """The silence after which it was let out, and why so much."""
     is_released: bool = False
     is_committed: bool = False
     has_started: bool = False

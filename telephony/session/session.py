@@ -281,6 +281,7 @@ class Session:
         if reply is not None:
             marks = reply.marks
             marks.stopped_ms, marks.pause_over_ms = turn.stopped_ms, turn.pause_over_ms
+            reply.pause = turn.pause
             marks.transcript_ms, marks.committed_ms = self._transcript_ms, self.clock.now_ms
             self._release(reply)
 
@@ -422,7 +423,7 @@ class Session:
             reply.intended,
             was_cut=was_cut,
             latency=reply.latency,
-            thoughts=tuple(reply.thoughts),
+            thoughts=(*reply.thoughts, *(() if reply.pause is None else (reply.pause.as_thought(),))),
         )
 
     def _tell_collected(self, reply: Reply) -> None:

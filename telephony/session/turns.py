@@ -31,6 +31,7 @@ from enum import Enum, auto
 from agents.mind import Utterance
 from telephony.audio.vad import SpeechStarted, SpeechStopped
 from telephony.session.knobs import TurnSettings
+from telephony.session.pauses import Patience
 from telephony.session.signals import (
     Action,
     AgentAsked,
@@ -60,7 +61,7 @@ from telephony.session.signals import (
     Transcribed,
     Withdraw,
 )
-from telephony.session.words import Kind, cleaned, kind_of, normalised, pause_ms
+from telephony.session.words import Kind, cleaned, kind_of, normalised
 
 
 class Caller(Enum):
@@ -103,12 +104,13 @@ class TurnTaker:
         """When the utterance began."""
         self._nod_ms: tuple[int, int] | None = None
         """The last nod that was passed over, from when to when: it may turn out to have been the beginning of something."""
+        self._patience = Patience(settings)
         # the agent's
         self.line: Line | None = None
         """What it prepares or says; None: an answer."""
         self._prepared_at_ms = 0
+        self._started_at_ms = 0
         self._hushed_at_ms = 0
-        self._expects: str | None = None
         self._is_question = False
         self._is_ending = False
         self._filled = False
@@ -140,7 +142,7 @@ class TurnTaker:
             case AgentStarted():
                 self._on_agent_started()
             case AgentAsked(expects, is_question):
-                self._expects, self._is_question = expects, is_question
+                self._patience.expects, self._is_question = expects, is_question
             case AgentEnding():
                 self._is_ending = True
             case AgentFinished(hang_up):
@@ -176,6 +178,8 @@ class TurnTaker:
     def _on_speech(self, at_ms: int) -> None:
         if self.caller is Caller.SPEAKING:
             return
+        if self.caller is Caller.ANSWERED or (self.caller is Caller.PAUSED and self.agent is Agent.SILENT):
+            self._patience.went_on(at_ms - self._stopped_ms, self._text, is_known=self._covered_ms >= self._stopped_ms)
         if self.caller is Caller.ANSWERED:
             self._do(Reopen())
             self.agent = Agent.SILENT
@@ -184,6 +188,7 @@ class TurnTaker:
             self._text = self._guess = ""
             self._covered_ms, self._voiced_ms = -1, 0
             self._speculated = None
+            self._patience.begin()
             self._do(StartUtterance(self.utterance, self._began_ms(at_ms)))
         self.caller = Caller.SPEAKING
         self._onset_ms = at_ms
@@ -220,12 +225,15 @@ class TurnTaker:
         elif transcript.until_ms >= self._covered_ms:
             self._text = self._guess = text
             self._covered_ms = transcript.until_ms
+            self._patience.hear(text)
 
     def _on_agent_started(self) -> None:
         if self.agent is not Agent.PREPARING:
             return
         self.agent = Agent.SPEAKING
+        self._started_at_ms = self.now_ms
         if self.line is None:
+            self._patience.end(self._text, self._stopped_ms)
             self._close_utterance()
 
     def _on_agent_finished(self, hang_up: str) -> None:
@@ -298,12 +306,12 @@ class TurnTaker:
             self.revision += 1
             self._speculated = Utterance(self._text, self.revision, self._stopped_ms)
             self._do(Speculate(self._speculated))
-        needed_ms = pause_ms(self._text, self.settings.endpointing_ms, self.settings.language, expects=self._expects)
-        if silence_ms >= needed_ms:
+        pause = self._patience.needed(self._text)
+        if silence_ms >= pause.ms:
             self.caller = Caller.ANSWERED
             self._prepare(None)
             self._filled, self._reminded, self._hang_up = False, 0, ""
-            self._do(EndTurn(self._speculated, self._stopped_ms, self._stopped_ms + needed_ms))
+            self._do(EndTurn(self._speculated, self._stopped_ms, self._stopped_ms + pause.ms, pause))
 
     def _decide_floor(self) -> None:
         """The caller makes sounds while the agent has the floor."""
@@ -408,6 +416,8 @@ class TurnTaker:
 
     def _yield(self) -> None:
         self._hang_up = ""
+        if self.agent is Agent.SPEAKING and self.line is None:
+            self._patience.yielded(self._onset_ms, self._onset_ms - self._started_at_ms)
         self._do(BargeIn(self._onset_ms))
         self._end_agent()
 

@@ -426,7 +426,7 @@ async def test_fields_count_only_when_the_turn_is_certain() -> None:
     script = [*GREETED, Speech("My name is Ann and", 900), Silence(500), Speech("Bob.", 400), UntilAgentQuiet()]
     story = await call(script, answers)
     assert [event.value for event in story.heard.of(FieldCollected)] == ["Ann and Bob"]
-    assert [thought.kind for thought in story.heard.of(TurnEnded)[-1].thoughts] == ["matched"]
+    assert [thought.kind for thought in story.heard.of(TurnEnded)[-1].thoughts] == ["matched", "pause"]
 
 
 async def test_the_caller_may_speak_first() -> None:

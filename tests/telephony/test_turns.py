@@ -325,6 +325,8 @@ class World:
         self.floor = "nobody"
         """What was asked for last: "reply" or "line", held or out, and whether its first sound was sent."""
         self.is_out = self.is_audible = self.is_paused = False
+        self.is_deaf = False
+        """The transcriber is gone: the goodbye takes the place of whatever is being said."""
         self.revision = 0
         self.over: str | None = None
 
@@ -341,7 +343,8 @@ class World:
                 assert not self.is_audible, "it thinks of an answer while it talks"
                 self.revision = utterance.revision
                 self.floor, self.is_out = "reply", False
-            case EndTurn(utterance, stopped_ms, pause_over_ms):
+            case EndTurn(utterance, stopped_ms, pause_over_ms, pause):
+                assert pause.ms <= max(2_500, self.turns.settings.endpointing_ms)
                 assert utterance.revision == self.revision, "the turn was not what was speculated on"
                 assert self.floor == "reply"
                 assert not self.is_out
@@ -366,7 +369,8 @@ class World:
                 assert not self.is_audible
                 self.stop()
             case SayLine(line):
-                assert not self.is_audible or self.now >= self.turns.settings.max_duration_ms, "two voices"
+                is_urgent = self.is_deaf or self.now >= self.turns.settings.max_duration_ms
+                assert not self.is_audible or is_urgent, "two voices"
                 assert not (line is Line.REMINDER and self.floor == "reply" and self.is_out), (
                     "a reminder while an answer is pending"
                 )
@@ -406,6 +410,7 @@ class World:
             case "asked" if self.is_audible:
                 self.tell(AgentAsked(["phone", "email", None][number % 3], number % 2 == 0))
             case "lost" if number > 1_900:
+                self.is_deaf = True
                 self.tell(EarLost())
         for _ in range(number // 20 if kind == "wait" else number // 100):
             self.tick()
