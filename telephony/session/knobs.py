@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agents.spec import AgentSpec, FirstSpeaker, Sensitivity
+from telephony.session.words import NO_OWN_WORDS, OwnWords
 
 _YIELD_MS = {Sensitivity.LOW: 600, Sensitivity.MEDIUM: 350, Sensitivity.HIGH: 200}
 
@@ -20,6 +21,7 @@ class TurnSettings:
     learns_pauses: bool = True
     """The needed silence follows the caller's own pauses (``pauses.Pace``)."""
     barge_in: bool = True
+    own_words: OwnWords = NO_OWN_WORDS
     yield_ms: int = 350
     """Speech this long takes the floor, if it is words."""
     reminder_after_ms: int = 8_000
@@ -50,6 +52,7 @@ class TurnSettings:
             endpointing_ms=spec.listens.endpointing_ms,
             learns_pauses=spec.listens.learn_pauses,
             barge_in=spec.listens.barge_in,
+            own_words=OwnWords.of(spec.listens.backchannel_words, spec.listens.stop_words),
             yield_ms=_YIELD_MS[spec.listens.barge_in_sensitivity],
             reminder_after_ms=spec.limits.reminder_after_s * 1000,
             reminders=spec.limits.reminders,

@@ -321,6 +321,7 @@ class TurnTaker:
             self.settings.language,
             in_greeting=self.line is Line.GREETING,
             in_farewell=self._is_ending or self.line is Line.GOODBYE,
+            own=self.settings.own_words,
         )
         if is_known and kind in (Kind.NOTHING, Kind.BACKCHANNEL):
             if not (kind is Kind.BACKCHANNEL and self._is_question):

@@ -238,6 +238,16 @@ async def test_a_cough_does_not_interrupt(sensitivity: str) -> None:
     assert abs(words - len(LONG.split()) * 200) <= 60, "every sample was played, none twice"
 
 
+async def test_the_agents_own_words_decide_who_has_the_floor() -> None:
+    script = [*GREETED, Speech("When are you open?", 900), UntilAgentSpeaks(800), Speech("Lovely lovely.", 700)]
+    script += [Silence(1_300), Speech("Operator.", 500), UntilAgentQuiet(1_500)]
+    listens = {"backchannel_words": ["lovely"], "stop_words": ["operator"], "barge_in_sensitivity": "low"}
+    story = await call(script, {"When are you open?": LONG, "Operator.": "One moment."}, listens=listens)
+    assert [event.data["text"] for event in story.happened("backchannel")] == ["Lovely lovely."]
+    assert len(story.heard.of(BargedIn)) == 1
+    assert story.turns[-2:] == [("caller", "Operator."), ("agent", "One moment.")]
+
+
 async def test_a_barge_in_silences_the_agent_and_cuts_its_words() -> None:
     script = [
         *GREETED,
