@@ -3,7 +3,8 @@
 The form, the REST schema, the stored draft and the live call all read these classes. A field's ``title`` is its label,
 ``description`` its help, the limits are its limits, and ``json_schema_extra`` may carry hints for the form:
 
-``widget``       textarea · slider · voice · model · transcriber · credential · fields · pronunciations · lines · language
+``widget``       textarea · slider · voice · model · transcriber · credential · fields · pronunciations · lines · language · steps · rules ·
+                 voices, models, transcribers: several in order
 ``expert``       true: shown under *Expert settings* only
 ``unit``         "ms", "s", "×": written behind the number
 ``term``         the field's own word, shown beside the plain one
@@ -27,6 +28,7 @@ from agents.turn_taking import TurnTaking
 
 SPEC_VERSION = 1
 
+Choice = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 FieldKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
@@ -121,6 +123,13 @@ class Sounds(Settings):
         description="Press play to hear it.",
         json_schema_extra=hint(widget="voice"),
     )
+    voice_fallbacks: tuple[Choice, ...] = Field(
+        (),
+        max_length=3,
+        title="If the voice fails, use",
+        description="Asked in this order when the voice gives no sound; the call keeps the one that answered.",
+        json_schema_extra=hint(widget="voices", expert=True, term="fallback"),
+    )
     voice_speed: float = Field(
         1.0,
         ge=0.6,
@@ -208,6 +217,23 @@ class Knows(Settings):
         title="Longest answer",
         description="In tokens; a token is about three quarters of a word.",
         json_schema_extra=hint(expert=True, unit="tokens", unless=("model", "scripted")),
+    )
+    model_fallbacks: tuple[Choice, ...] = Field(
+        (),
+        max_length=3,
+        title="If the model fails, use",
+        description="Asked in this order when the brain gives no answer. It knows what was said and found out in the call so far. "
+        "“Scripted” needs no network, so it is always there.",
+        json_schema_extra=hint(widget="models", term="fallback"),
+    )
+    fallback_after_s: float = Field(
+        4.0,
+        ge=1.0,
+        le=8.0,
+        multiple_of=0.5,
+        title="Wait for the model at most",
+        description="Then the next one answers. Without a next one the agent waits longer.",
+        json_schema_extra=hint(widget="slider", expert=True, unit="s"),
     )
 
 
@@ -321,6 +347,13 @@ class Listens(TurnTaking):
     """How the agent listens and when it takes the floor."""
 
     transcriber: str = Field(
+    transcriber_fallbacks: tuple[Choice, ...] = Field(
+        (),
+        max_length=3,
+        title="If the transcriber fails, use",
+        description="Asked in this order when the caller's words don't come; the call keeps the one that answered.",
+        json_schema_extra=hint(widget="transcribers", expert=True, term="fallback"),
+    )
         "whisper/base",
         max_length=120,
         title="Transcriber",

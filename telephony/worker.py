@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import signal
+import time
 import socket
 import uuid
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 
 import egress
+from agents.providers.breaker import BREAKERS
 from agents import live
 from monitoring.loop_lag import LoopLagMonitor
 from telephony import answer, ending, ice, warmup, worker_status
@@ -281,6 +283,7 @@ class CallWorker:
             is_draining=self._is_draining,
             loop_lag_ms=self._lag.now().p99_ms,
             blocked_ms=self._held_up[0] if self._held_up else 0.0,
+            troubles=tuple(BREAKERS.troubles(time.monotonic())),
             blocked_by=self._held_up[1] if self._held_up else "",
             call_ids=tuple(str(call_id) for call_id in self._held),
         )

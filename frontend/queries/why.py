@@ -152,6 +152,10 @@ def _line(data: Facts) -> str:
 
 
 def _text(before: str) -> Callable[[Facts], str]:
+def _words(data: Facts) -> str:
+    return str(data.get("words", ""))
+
+
     return lambda data: f"{before} {_quoted(data['text'])}" if data.get("text") else before
 
 
@@ -170,6 +174,9 @@ EVENTS: dict[str, Callable[[Facts], str]] = {
     "barge_in": _barge_in,
     "stage_failed": _stage_failed,
     "ended": _ended,
+    "fallback": _words,
+    "fallback_over": _words,
+    "stage_retried": _words,
     "line": _line,
     "backchannel": _text("The caller agreed without taking the floor:"),
     "speculation_dropped": _text("Thought ahead too early; the caller went on after"),

@@ -88,6 +88,7 @@ class Session:
         self._ear = Ear(agent.stt, language=spec.sounds.language, keywords=spec.listens.keywords)
         self._log = TurnLog(self._say_so)
         self._asked_for = AskedFor(spec.does.collect)
+        self._speaker.tell = lambda kind, data: self._happened(kind, **data)
         self._generation = 0
         self._reply: Reply | None = None
         self._transcript_ms = 0
@@ -339,7 +340,7 @@ class Session:
     def _fill(self) -> None:
         reply = self._reply
         if reply is not None and not reply.has_sound and reply.filling is None:
-            reply.filling = self._spawn(self._speaker.fill(reply, self._lines.filler))
+            reply.filling = self._spawn(self._speaker.fill(reply, self._lines.fillers()))
             self._happened("filler")
 
     def _release(self, reply: Reply) -> None:

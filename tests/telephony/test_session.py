@@ -42,6 +42,7 @@ from tests.fakes import (
     VirtualTime,
 )
 
+PATIENCE = "One moment. It takes a little longer, please stay on the line."
 LONG = "We are open from eight to five on every day of the week but not on Sunday."
 
 
@@ -383,7 +384,7 @@ async def test_never_a_reminder_while_an_answer_is_pending() -> None:
         limits={"reminder_after_s": 3},
     )
     turns = [text for role, text in story.turns if role == "agent"]
-    assert turns[:2] == ["Hello, how can I help you?", "One moment. Here it is."]
+    assert turns[:2] == ["Hello, how can I help you?", f"{PATIENCE} Here it is."]
     assert len(story.happened("filler")) == 1
 
 
@@ -505,7 +506,7 @@ async def test_a_model_that_hangs_is_tried_again_then_owned_up_to() -> None:
     )
     assert story.reason == "model_failed"
     said = [text for role, text in story.turns if role == "agent"]
-    assert said[1] == "One moment."
+    assert said[1] == f"{PATIENCE} {PATIENCE}"
     assert said[2].startswith("I'm sorry, something went wrong")
     assert said[-1].startswith("I'm sorry, I have a technical problem")
     assert len(story.agent.mind.asked) == 4
@@ -522,7 +523,7 @@ async def test_a_voice_that_hangs_is_filled_too() -> None:
     script = [*GREETED, Speech("Are you open?", 600), Silence(15_000)]
     story = await call(script, lambda text: "Yes.", tts={"script": {"Yes.": "hangs"}}, limits={"reminder_after_s": 60})
     said = [text for role, text in story.turns if role == "agent"]
-    assert said[1] == "One moment."
+    assert said[1] == f"{PATIENCE} One moment."
     assert said[2].startswith("I'm sorry, something went wrong")
 
 
