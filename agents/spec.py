@@ -347,18 +347,18 @@ class Listens(TurnTaking):
     """How the agent listens and when it takes the floor."""
 
     transcriber: str = Field(
+        "whisper/base",
+        max_length=120,
+        title="Transcriber",
+        description="What turns the caller's speech into words.",
+        json_schema_extra=hint(widget="transcriber", term="STT"),
+    )
     transcriber_fallbacks: tuple[Choice, ...] = Field(
         (),
         max_length=3,
         title="If the transcriber fails, use",
         description="Asked in this order when the caller's words don't come; the call keeps the one that answered.",
         json_schema_extra=hint(widget="transcribers", expert=True, term="fallback"),
-    )
-        "whisper/base",
-        max_length=120,
-        title="Transcriber",
-        description="What turns the caller's speech into words.",
-        json_schema_extra=hint(widget="transcriber", term="STT"),
     )
     endpointing_ms: int = Field(
         500,

@@ -10,8 +10,8 @@ import os
 import re
 import secrets
 import signal
-import time
 import socket
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,8 +24,8 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 
 import egress
-from agents.providers.breaker import BREAKERS
 from agents import live
+from agents.providers.breaker import BREAKERS
 from monitoring.loop_lag import LoopLagMonitor
 from telephony import answer, ending, ice, warmup, worker_status
 from telephony.finish import worker_channel
@@ -283,9 +283,9 @@ class CallWorker:
             is_draining=self._is_draining,
             loop_lag_ms=self._lag.now().p99_ms,
             blocked_ms=self._held_up[0] if self._held_up else 0.0,
-            troubles=tuple(BREAKERS.troubles(time.monotonic())),
             blocked_by=self._held_up[1] if self._held_up else "",
             call_ids=tuple(str(call_id) for call_id in self._held),
+            troubles=tuple(BREAKERS.troubles(time.monotonic())),
         )
         await worker_status.write(self._valkey, status)
 

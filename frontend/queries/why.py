@@ -151,11 +151,11 @@ def _line(data: Facts) -> str:
     return f"Line: {rtt} ms there and back, {_read(lost)} % lost, {data.get('concealed', 0)} gaps filled"
 
 
-def _text(before: str) -> Callable[[Facts], str]:
 def _words(data: Facts) -> str:
     return str(data.get("words", ""))
 
 
+def _text(before: str) -> Callable[[Facts], str]:
     return lambda data: f"{before} {_quoted(data['text'])}" if data.get("text") else before
 
 
@@ -173,10 +173,10 @@ EVENTS: dict[str, Callable[[Facts], str]] = {
     "collected": _collected,
     "barge_in": _barge_in,
     "stage_failed": _stage_failed,
-    "ended": _ended,
     "fallback": _words,
     "fallback_over": _words,
     "stage_retried": _words,
+    "ended": _ended,
     "line": _line,
     "backchannel": _text("The caller agreed without taking the floor:"),
     "speculation_dropped": _text("Thought ahead too early; the caller went on after"),

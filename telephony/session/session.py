@@ -85,10 +85,10 @@ class Session:
         self._lines = lines_for(spec.sounds.language)
         self._turns = TurnTaker(TurnSettings.of(spec))
         self._speaker = Speaker(agent, self.playout, self.clock, deadlines or Deadlines(), self._lines.no_answer)
+        self._speaker.tell = lambda kind, data: self._happened(kind, **data)
         self._ear = Ear(agent.stt, language=spec.sounds.language, keywords=spec.listens.keywords)
         self._log = TurnLog(self._say_so)
         self._asked_for = AskedFor(spec.does.collect)
-        self._speaker.tell = lambda kind, data: self._happened(kind, **data)
         self._generation = 0
         self._reply: Reply | None = None
         self._transcript_ms = 0
