@@ -11,15 +11,18 @@ is 140. So a pause after "and", which everybody is given twice the time for, tea
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.mind import Thought
+from agents.turn_taking import SpellingPatience
 from telephony.session.knobs import TurnSettings
 from telephony.session.words import Ending, ending_of, pause_ms
 
 SHORTEST_PERCENT, LONGEST_PERCENT = 70, 180
 SHORTEST_MS, LONGEST_MS = 300, 2_500
 """Learning alone never leaves these; the builder's own pause may."""
+SPELLING_MS = 3_000
+"""With long patience, in the middle of what people say in pieces."""
 _ROOM_PERCENT = 115
 """Pauses differ: so much is waited for the longest that is to be expected."""
 _QUANTILE = 0.75
@@ -43,8 +46,12 @@ class Pause:
     plain_ms: int
     """For a caller of whom nothing is known."""
     because: str
-    """"complete", "unsure" or "open": how the sentence ends."""
+    """How the sentence ends, "complete", "unsure" or "open"; or "rule"; or "interrupted": the agent backs off."""
     pace_percent: int = 100
+
+    def until(self, ms: int) -> Pause:
+        """It lasted so long, for another reason where that is longer."""
+        return self if ms <= self.ms else replace(self, ms=ms, because="interrupted")
 
     def as_thought(self) -> Thought:
         """For the call's page."""
@@ -99,16 +106,25 @@ class Patience:
     """The needed silence of one call. It is told of the caller's pauses and words, and of nothing else."""
 
     def __init__(self, settings: TurnSettings) -> None:
-        self.expects: str | None = None
-        """The agent asked for this last: "phone", "email" or "number"."""
         self.pace = Pace()
         self._settings = settings
-        self._known: tuple[tuple[str, str | None, int], Pause] | None = None
+        self._expects: str | None = None
+        """The agent asked for this last: "phone", "email" or "number"."""
+        self._asked = ""
+        """What the agent said last, from its first word."""
+        self._asked_since_ms = -1
+        self._known: tuple[tuple[str, str | None, str, int], Pause] | None = None
         self._gaps: list[tuple[int, int, int]] = []
         """Pauses of this utterance that a sound ended: how long, what would have ended the turn, how many words were known.
         They count when more words are: after a cough there are none."""
         self._last: tuple[int, int] | None = None
         """When the caller's last turn ended with their last sound, and what ``plain_ms`` was."""
+
+    def hear_agent(self, text: str, expects: str | None, *, since_ms: int) -> None:
+        """A phrase of what the agent began to say at ``since_ms``."""
+        self._expects = expects if self._settings.spelling is not SpellingPatience.OFF else None
+        self._asked = f"{self._asked} {text}" if since_ms == self._asked_since_ms else text
+        self._asked_since_ms = since_ms
 
     def begin(self) -> None:
         """A new utterance."""
@@ -117,7 +133,10 @@ class Patience:
     def went_on(self, silence_ms: int, text: str, *, is_known: bool) -> None:
         """A sound, before anything of an answer was heard. Where the words before the pause aren't known, it can't teach to wait
         longer than for everybody."""
-        plain_ms = self.needed(text).plain_ms if is_known else self._settings.endpointing_ms
+        pause = self.needed(text)
+        if is_known and pause.because == "rule":
+            return
+        plain_ms = pause.plain_ms if is_known else self._settings.endpointing_ms
         if not is_known:
             silence_ms = min(silence_ms, plain_ms * 100 // _ROOM_PERCENT)
         self._gaps.append((silence_ms, plain_ms, len(text.split())))
@@ -132,7 +151,8 @@ class Patience:
 
     def end(self, text: str, stopped_ms: int) -> None:
         """It was a turn: the answer to it begins."""
-        self._last = stopped_ms, self.needed(text).plain_ms
+        pause = self.needed(text)
+        self._last = (stopped_ms, pause.plain_ms) if pause.because != "rule" else None
         self.pace.finished(len(text.split()))
 
     def yielded(self, onset_ms: int, after_ms: int) -> None:
@@ -143,12 +163,25 @@ class Patience:
 
     def needed(self, text: str) -> Pause:
         percent = self.pace.percent if self._settings.learns_pauses else 100
-        key = text, self.expects, percent
+        key = text, self._expects, self._asked, percent
         if self._known is None or self._known[0] != key:
-            settings = self._settings
-            pause = needed(text, settings.endpointing_ms, settings.language, expects=self.expects, pace_percent=percent)
-            self._known = key, pause
+            self._known = key, self._by_rule(text) or self._by_words(text, percent)
         return self._known[1]
+
+    def _by_rule(self, text: str) -> Pause | None:
+        for rule in self._settings.rules:
+            if rule.pattern.is_in(self._asked if rule.is_agents else text):
+                return Pause(rule.ms, rule.ms, "rule")
+        return None
+
+    def _by_words(self, text: str, percent: int) -> Pause:
+        base_ms, language = self._settings.endpointing_ms, self._settings.language
+        pause = needed(text, base_ms, language, expects=self._expects, pace_percent=percent)
+        if self._expects is not None and self._settings.spelling is SpellingPatience.LONG:
+            is_number = self._expects == "number" and pause.because == "unsure"
+            if pause.because == "open" or is_number:
+                return replace(pause, ms=max(pause.ms, SPELLING_MS), plain_ms=max(pause.plain_ms, SPELLING_MS))
+        return pause
 
 
 def needed(text: str, base_ms: int, language: str, *, expects: str | None = None, pace_percent: int = 100) -> Pause:
