@@ -24,7 +24,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from agents.settings import Line, Settings, hint
-from agents.turn_taking import Sensitivity, TurnTaking
+from agents.turn_taking import TurnTaking
 
 SPEC_VERSION = 1
 
@@ -337,6 +337,12 @@ class Does(Settings):
         return fields
 
 
+class Sensitivity(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
 class Listens(TurnTaking):
     """How the agent listens and when it takes the floor."""
 
@@ -373,13 +379,8 @@ class Listens(TurnTaking):
     barge_in_sensitivity: Sensitivity = Field(
         Sensitivity.MEDIUM,
         title="How easily",
-        description="How much it takes to stop the agent. Patient: two clear words. Snappy: the first sound of speech. "
-        "A cough or a click should do neither.",
-        json_schema_extra=hint(
-            widget="steps",
-            when=("barge_in", True),
-            labels={"patient": "Patient", "low": "Calm", "medium": "Balanced", "high": "Quick", "snappy": "Snappy"},
-        ),
+        description="Low: only clear speech stops the agent. High: the first syllable does. A cough or a click should do neither.",
+        json_schema_extra=hint(when=("barge_in", True)),
     )
     keywords: tuple[Line, ...] = Field(
         (),

@@ -21,7 +21,7 @@ from agents.spec import BackgroundSound
 from agents.speech import AudioFrame, Transcript
 from telephony.audio import ambience
 from telephony.audio.level import level
-from telephony.audio.playout import Finished, PhraseStarted, Playout, PlayoutEvent
+from telephony.audio.playout import Finished, Heard, PhraseStarted, Playout, PlayoutEvent
 from telephony.session import readiness, signals
 from telephony.session.clock import CallClock
 from telephony.session.ear import Ear, EarBroken
@@ -249,8 +249,8 @@ class Session:
             case signals.Reopen():
                 if self._reply is not None and self.playout.hold(self._reply.generation):
                     self._reply.is_released = False
-            case signals.DropUtterance(text):
-                self._drop_utterance(text)
+            case signals.DropUtterance(text, is_kept):
+                self._drop_utterance(text, is_kept)
             case signals.PausePlayout():
                 self._paused_at_ms = self.clock.now_ms
                 self.playout.pause()
@@ -286,12 +286,16 @@ class Session:
             marks.transcript_ms, marks.committed_ms = self._transcript_ms, self.clock.now_ms
             self._release(reply)
 
-    def _drop_utterance(self, text: str) -> None:
+    def _drop_utterance(self, text: str, is_kept: bool) -> None:
         self._ear.end()
-        self._log.caller_dropped(self.clock.now_ms)
+        if is_kept and text:
+            self._log.caller_ended(self.clock.now_ms, text, self.clock.now_ms)
+            self.conversation.caller_said(text)
+        else:
+            self._log.caller_dropped(self.clock.now_ms)
         if self._reply is not None and not self._reply.is_released:
             self._stop_reply()
-        if text:
+        if text and not is_kept:
             self._happened("backchannel", text=text)
 
     def _barge_in(self, onset_ms: int) -> None:
@@ -359,7 +363,7 @@ class Session:
         heard = self.playout.cut(reply.generation)
         self.playout.resume()
         if reply.has_started:
-            self._end_agent_turn(reply, heard.text, was_cut=not heard.was_whole)
+            self._end_agent_turn(reply, heard)
 
     def _on_playout(self, happening: PlayoutEvent) -> None:
         reply = self._reply
@@ -371,7 +375,7 @@ class Session:
             case Finished(_, heard):
                 self._reply = None
                 if reply.has_started:
-                    self._end_agent_turn(reply, heard.text, was_cut=not heard.was_whole)
+                    self._end_agent_turn(reply, heard)
                 self._commit(reply)
                 if reply.failed is not None:
                     self._tell(signals.ReplyFailed(reply.failed))
@@ -396,7 +400,7 @@ class Session:
             asked_for = self._asked_for.kind(text)
             if asked_for is not None or index == 0:
                 self._ear.expect(asked_for)
-            self._tell(signals.AgentAsked(asked_for, text.rstrip().endswith("?"), text))
+            self._tell(signals.AgentAsked(asked_for, text.rstrip().endswith("?")))
         if reply.hang_up:
             self._tell(signals.AgentEnding())
 
@@ -410,17 +414,18 @@ class Session:
         self.conversation.caller_said(utterance.text)
         self._ear.end()
         self._log.caller_ended(self.clock.now_ms, utterance.text, utterance.ended_ms)
-        if reply.failed is None:
+        if reply.failed is None or reply.has_started:
             self.agent.mind.commit(utterance.revision)
             self._tell_collected(reply)
 
-    def _end_agent_turn(self, reply: Reply, heard: str, *, was_cut: bool) -> None:
+    def _end_agent_turn(self, reply: Reply, heard: Heard) -> None:
+        was_cut = not heard.was_whole or heard.text != reply.intended
         if was_cut:
-            self.conversation.cut_agent(heard, intended=reply.intended)
+            self.conversation.cut_agent(heard.text, intended=reply.intended)
         self._tell_collected(reply)
         self._log.agent_ended(
             self.clock.now_ms,
-            heard,
+            heard.text,
             reply.intended,
             was_cut=was_cut,
             latency=reply.latency,
@@ -465,7 +470,7 @@ class Session:
         reply, self._reply = self._reply, None
         if reply is not None and reply.has_started:
             heard = self.playout.cut(reply.generation)
-            self._end_agent_turn(reply, heard.text, was_cut=not heard.was_whole)
+            self._end_agent_turn(reply, heard)
         self._log.close_caller(self.clock.now_ms)
 
     async def _close(self) -> None:

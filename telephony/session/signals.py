@@ -59,7 +59,6 @@ class AgentAsked:
 
     expects: str | None = None
     is_question: bool = False
-    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +153,8 @@ class DropUtterance:
     """It was no turn: noise, or a nod (then ``text``)."""
 
     text: str
+    is_kept: bool = False
+    """It was one, and there is no time to answer it: these words stay said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,12 @@ def kind_of(
     return Kind.BACKCHANNEL if len(words.split()) < fewest_words else Kind.WORDS
 
 
+def may_be_nod(text: str, language: str, own: OwnWords = NO_OWN_WORDS) -> bool:
+    """Whether this, heard so far, is the beginning of a nod of several words: "I" of "I see"."""
+    words = normalised(text)
+    return bool(words) and any(nod.startswith(f"{words} ") for nod in own.nods | _table(language).nods)
+
+
 def ending_of(text: str, language: str, *, expects: str | None = None) -> Ending:
     """Whether a sentence is over. ``expects``: the agent asked for a "phone", an "email" or a "number", which people say in pieces."""
     words = normalised(text).split()
