@@ -24,7 +24,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from agents.settings import Line, Settings, hint
-from agents.turn_taking import TurnTaking
+from agents.turn_taking import Sensitivity, TurnTaking
 
 SPEC_VERSION = 1
 
@@ -337,12 +337,6 @@ class Does(Settings):
         return fields
 
 
-class Sensitivity(StrEnum):
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-
-
 class Listens(TurnTaking):
     """How the agent listens and when it takes the floor."""
 
@@ -379,8 +373,13 @@ class Listens(TurnTaking):
     barge_in_sensitivity: Sensitivity = Field(
         Sensitivity.MEDIUM,
         title="How easily",
-        description="Low: only clear speech stops the agent. High: the first syllable does. A cough or a click should do neither.",
-        json_schema_extra=hint(when=("barge_in", True)),
+        description="How much it takes to stop the agent. Patient: two clear words. Snappy: the first sound of speech. "
+        "A cough or a click should do neither.",
+        json_schema_extra=hint(
+            widget="steps",
+            when=("barge_in", True),
+            labels={"patient": "Patient", "low": "Calm", "medium": "Balanced", "high": "Quick", "snappy": "Snappy"},
+        ),
     )
     keywords: tuple[Line, ...] = Field(
         (),

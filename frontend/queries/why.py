@@ -102,6 +102,7 @@ def _pause(facts: Facts) -> Why:
         "open": "the sentence was not complete",
         "unsure": "the sentence might have gone on",
         "rule": "a rule for pauses says so",
+        "interrupted": "the agent had just been interrupted",
     }.get(str(facts.get("because")), "")
     pace = ""
     if isinstance(percent, int) and percent != 100:

@@ -400,7 +400,7 @@ class Session:
             asked_for = self._asked_for.kind(text)
             if asked_for is not None or index == 0:
                 self._ear.expect(asked_for)
-            self._tell(signals.AgentAsked(asked_for, text.rstrip().endswith("?")))
+            self._tell(signals.AgentAsked(asked_for, text.rstrip().endswith("?"), text))
         if reply.hang_up:
             self._tell(signals.AgentEnding())
 

@@ -59,6 +59,7 @@ class AgentAsked:
 
     expects: str | None = None
     is_question: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

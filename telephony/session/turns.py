@@ -109,7 +109,7 @@ class TurnTaker:
         self.line: Line | None = None
         """What it prepares or says; None: an answer."""
         self._prepared_at_ms = 0
-        self._started_at_ms = 0
+        self._started_at_ms = self._backs_off_until_ms = 0
         self._hushed_at_ms = 0
         self._is_question = False
         self._is_ending = False
@@ -143,8 +143,9 @@ class TurnTaker:
                 self._on_transcript(signal)
             case AgentStarted():
                 self._on_agent_started()
-            case AgentAsked(expects, is_question):
-                self._patience.expects, self._is_question = expects, is_question
+            case AgentAsked(expects, is_question, text):
+                self._is_question = is_question
+                self._patience.hear_agent(text, expects, since_ms=self._started_at_ms)
             case AgentEnding():
                 self._is_ending = True
             case AgentFinished(hang_up):
@@ -311,11 +312,12 @@ class TurnTaker:
             self._speculated = Utterance(self._text, self.revision, self._stopped_ms)
             self._do(Speculate(self._speculated))
         pause = self._patience.needed(self._text)
-        if silence_ms >= pause.ms:
+        over_ms = max(self._stopped_ms + pause.ms, self._backs_off_until_ms)
+        if self.now_ms >= over_ms:
             self.caller = Caller.ANSWERED
             self._prepare(None)
             self._filled, self._reminded, self._hang_up = False, 0, ""
-            self._do(EndTurn(self._speculated, self._stopped_ms, self._stopped_ms + pause.ms, pause))
+            self._do(EndTurn(self._speculated, self._stopped_ms, over_ms, pause.until(over_ms - self._stopped_ms)))
 
     def _decide_floor(self) -> None:
         """The caller makes sounds while the agent has the floor."""
@@ -326,6 +328,7 @@ class TurnTaker:
             in_greeting=self.line is Line.GREETING,
             in_farewell=self._is_ending or self.line is Line.GOODBYE,
             own=self.settings.own_words,
+            fewest_words=self.settings.fewest_words,
         )
         if (
             kind is Kind.WORDS
@@ -429,6 +432,7 @@ class TurnTaker:
         self._hang_up = ""
         if self.agent is Agent.SPEAKING and self.line is None:
             self._patience.yielded(self._onset_ms, self._onset_ms - self._started_at_ms)
+        self._backs_off_until_ms = self.now_ms + self.settings.backoff_ms if self.settings.backoff_ms else 0
         self._do(BargeIn(self._onset_ms))
         self._end_agent()
 

@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.patterns import Pattern
+from agents.spec import AgentSpec
+from agents.turn_taking import SpellingPatience
 from telephony.audio.vad import SpeechStarted, SpeechStopped
-from telephony.session.knobs import TurnSettings
+from telephony.session.knobs import PauseRule, TurnSettings
 from telephony.session.pauses import LONGEST_PERCENT, SHORTEST_PERCENT, Pace, Patience, needed
 from telephony.session.signals import AgentFinished, AgentStarted, EndTurn, Reopen, Signal, Ticked, Transcribed
 from telephony.session.turns import TurnTaker
@@ -85,6 +88,73 @@ def test_what_is_learned_has_limits(turns: list[list[int]]) -> None:
 )
 def test_the_needed_silence(text: str, base_ms: int, percent: int, ms: int) -> None:
     assert needed(text, base_ms, "en-US", pace_percent=percent).ms == ms
+
+
+def rules(*rules: tuple[str, str, int]) -> tuple[PauseRule, ...]:
+    return tuple(PauseRule(side == "agent", Pattern(pattern), ms) for side, pattern, ms in rules)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "expected"),
+    [
+        pytest.param(["What is your policy number?"], "A B", (2_000, "rule"), id="what the agent asked"),
+        pytest.param(["Your policy number?", "Take your time."], "A B", (2_000, "rule"), id="in any phrase of it"),
+        pytest.param(["Anything else?"], "yes, hold on", (5_000, "rule"), id="what the caller said"),
+        pytest.param(["Your policy number?"], "hold on", (5_000, "rule"), id="the first that fits counts"),
+        pytest.param(["Anything else?"], "no thank you.", (300, "complete"), id="else as ever"),
+    ],
+)
+def test_rules_come_before_everything_else(asked: list[str], said: str, expected: tuple[int, str]) -> None:
+    patience = Patience(TurnSettings(rules=rules(("caller", "hold on$", 5_000), ("agent", "policy number", 2_000))))
+    patience.hear_agent("Your policy number, I need it.", None, since_ms=1_000)
+    for phrase in asked:
+        patience.hear_agent(phrase, "phone", since_ms=9_000)
+    patience.hear_agent("", None, since_ms=9_000)
+    assert (patience.needed(said).ms, patience.needed(said).because) == expected
+
+
+def test_pauses_under_a_rule_teach_nothing() -> None:
+    patience = Patience(TurnSettings(rules=rules(("caller", ".", 3_000))))
+    for _ in range(5):
+        patience.begin()
+        patience.went_on(2_500, "one two", is_known=True)
+        patience.hear("one two three four five")
+    assert patience.pace.percent == 100
+
+
+@pytest.mark.parametrize(
+    ("spelling", "expects", "text", "ms"),
+    [
+        ("auto", "phone", "555 12", 1_000),
+        ("long", "phone", "555 12", 3_000),
+        ("off", "phone", "555 12", 500),
+        ("long", "phone", "555 123 4567", 300),
+        ("long", "email", "ann dot miller", 3_000),
+        ("long", "number", "25", 3_000),
+        ("auto", "number", "25", 500),
+        ("long", None, "I live at 25", 500),
+    ],
+)
+def test_patience_with_spelling(spelling: str, expects: str | None, text: str, ms: int) -> None:
+    patience = Patience(TurnSettings(spelling=SpellingPatience(spelling)))
+    patience.hear_agent("", expects, since_ms=0)
+    assert patience.needed(text).ms == ms
+
+
+@pytest.mark.parametrize(
+    ("listens", "yield_ms", "fewest_words"),
+    [
+        ({}, 350, 0),
+        ({"barge_in_sensitivity": "low"}, 600, 0),
+        ({"barge_in_sensitivity": "high"}, 200, 0),
+        ({"barge_in_sensitivity": "patient"}, 900, 2),
+        ({"barge_in_sensitivity": "snappy"}, 120, 0),
+        ({"barge_in_sensitivity": "patient", "interrupt_words": 1, "interrupt_after_ms": 250}, 250, 1),
+    ],
+)
+def test_the_steps_and_the_knobs_below_them(listens: dict[str, object], yield_ms: int, fewest_words: int) -> None:
+    settings = TurnSettings.of(AgentSpec.model_validate({"listens": listens}))
+    assert (settings.yield_ms, settings.fewest_words) == (yield_ms, fewest_words)
 
 
 # ---- told by the turn-taker

@@ -198,6 +198,23 @@ def test_a_cough_after_the_turn_leaves_the_answer_as_it_is() -> None:
             id="words yield after a moment",
         ),
         pytest.param(
+            [(3_000, SpeechStarted(2_940)), (3_600, SpeechStopped(3_500)), (3_700, heard("What?", 3_600, 2))],
+            {"fewest_words": 2},
+            [(3_000, "StartUtterance"), (3_000, "PausePlayout"), (3_600, "FlushTranscript"), (3_700, "Drop(What?)"), (3_700, "ResumePlayout")],
+            id="fewer words than needed don't interrupt",
+        ),
+        pytest.param(
+            [(3_000, SpeechStarted(2_940)), (3_200, guess("Stop", 3_200, 2))], {"fewest_words": 5},
+            [(3_000, "StartUtterance"), (3_000, "PausePlayout"), (3_200, "BargeIn")],
+            id="stop is always enough",
+        ),
+        pytest.param(
+            [(3_000, SpeechStarted(2_940)), (3_300, SpeechStopped(3_200)), (3_400, heard("No.", 3_300, 2))], {"backoff_ms": 1_000},
+            [(3_000, "StartUtterance"), (3_000, "PausePlayout"), (3_300, "FlushTranscript"), (3_400, "BargeIn"),
+             (3_420, "Speculate(No.)"), (4_400, "EndTurn(No.)")],
+            id="interrupted, the agent backs off",
+        ),
+        pytest.param(
             [(3_000, SpeechStarted(2_940))], {"yield_ms": 200},
             [(3_000, "StartUtterance"), (3_000, "PausePlayout"), (3_540, "BargeIn")],
             id="speech of unknown words yields",
