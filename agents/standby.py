@@ -86,6 +86,10 @@ class Chain(Generic[T]):
         else:
             member.breaker.failed(now_s, why)
 
+    def stumbled(self, member: Member[T], why: str) -> None:
+        """It failed and is asked again all the same."""
+        member.breaker.failed(self._now_s(), why)
+
     def dropped(self, member: Member[T]) -> None:
         """Its answer is not wanted any more."""
         member.breaker.dropped()
@@ -109,6 +113,21 @@ _INSTEAD: dict[Stage, str] = {
     "tts": "{} spoke instead",
     "stt": "{} listens instead",
 }
+
+
+def announce(chain: Chain[T], member: Member[T], stage: Stage, why: str, tell: Tell) -> None:
+    """For the call's page: that another than the first choice works now, or the first again, or that a second try helped.
+    ``why``: what went wrong before; empty: nothing did, or it is known of old."""
+    if member is not chain.members[0] or chain.absent:
+        why = why or chain.left_alone() or f"{chain.members[0].title} is not asked just now."
+        words = f"{why.rstrip('.')}; {_INSTEAD[stage].format(member.title)}."
+        tell("fallback", {"stage": stage, "error": why, "used": member.title, "words": words})
+        chain.is_fallen_back = True
+    elif chain.is_fallen_back:
+        tell("fallback_over", {"stage": stage, "used": member.title, "words": f"{member.title} answers again."})
+        chain.is_fallen_back = False
+    elif why:
+        tell("stage_retried", {"stage": stage, "error": why, "words": f"{why.rstrip('.')}; the next try worked."})
 
 
 class Round(Generic[T]):
@@ -149,23 +168,10 @@ class Round(Generic[T]):
         member, chain = self._asked, self._chain
         if member is None:
             return
-        left_alone = chain.left_alone()
+        if not self._has_told:
+            self._has_told = True
+            announce(chain, member, self._stage, self.why, self._tell)
         chain.answered(member)
-        if self._has_told:
-            return
-        self._has_told = True
-        if member is not chain.members[0] or chain.absent:
-            why = self.why or (left_alone or f"{chain.members[0].title} is not asked just now.")
-            instead = f"{why.rstrip('.')}; {_INSTEAD[self._stage].format(member.title)}."
-            self._tell("fallback", {"stage": self._stage, "error": why, "used": member.title, "words": instead})
-            chain.is_fallen_back = True
-        elif chain.is_fallen_back:
-            words = f"{member.title} answers again."
-            self._tell("fallback_over", {"stage": self._stage, "used": member.title, "words": words})
-            chain.is_fallen_back = False
-        elif self.why:
-            words = f"{self.why.rstrip('.')}; the second try worked."
-            self._tell("stage_retried", {"stage": self._stage, "error": self.why, "words": words})
 
     def failed(self, why: str, now_ms: int, *, is_permanent: bool = False) -> None:
         member, self._asked = self._asked, None

@@ -19,6 +19,7 @@ from agents.conversation import Conversation
 from agents.mind import Collected, Utterance
 from agents.spec import BackgroundSound
 from agents.speech import AudioFrame, Transcript
+from agents.standby import ears_of
 from telephony.audio import ambience
 from telephony.audio.level import level
 from telephony.audio.playout import Finished, Heard, PhraseStarted, Playout, PlayoutEvent
@@ -86,7 +87,8 @@ class Session:
         self._turns = TurnTaker(TurnSettings.of(spec))
         self._speaker = Speaker(agent, self.playout, self.clock, deadlines or Deadlines(), self._lines.no_answer)
         self._speaker.tell = lambda kind, data: self._happened(kind, **data)
-        self._ear = Ear(agent.stt, language=spec.sounds.language, keywords=spec.listens.keywords)
+        self._ear = Ear(ears_of(agent), self.clock, language=spec.sounds.language, keywords=spec.listens.keywords)
+        self._ear.tell = self._speaker.tell
         self._log = TurnLog(self._say_so)
         self._asked_for = AskedFor(spec.does.collect)
         self._generation = 0
