@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import re
@@ -26,7 +25,7 @@ from django.conf import settings
 import egress
 from agents import live
 from agents.providers.breaker import BREAKERS
-from monitoring.loop_lag import LoopLagMonitor
+from monitoring.loop_lag import COLLECTING, LoopLagMonitor
 from telephony import answer, ending, ice, warmup, worker_status
 from telephony.finish import worker_channel
 from telephony.journal import Database, Journal
@@ -143,8 +142,7 @@ class CallWorker:
             await asyncio.wait({warming, told}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await ending.end({warming, told}, STOP_SECONDS / 2)
-        gc.collect()
-        gc.freeze()
+        warmup.settle_memory()
         return not self._drained.is_set()
 
     async def _until_told(self) -> None:
@@ -317,6 +315,8 @@ class CallWorker:
 
 def _culprit(stack: str) -> str:
     """The line that was at work when the loop was late: of ours where there is one."""
+    if stack.startswith(COLLECTING):
+        return "Python's garbage collector"
     frames = re.findall(r'File "([^"]+)", line (\d+), in (.+)', stack.rpartition("run_until_complete")[2])
     frames = [frame for frame in frames if not re.search(r"/(?:asyncio/|selectors\.py)", frame[0])]
     ours = [frame for frame in frames if "site-packages" not in frame[0] and "/lib/python" not in frame[0]]

@@ -255,6 +255,8 @@ class Playout:
 
     def events(self) -> list[PlayoutEvent]:
         """What happened since this was last asked, in order."""
+        if not self._events:
+            return []
         events = list(self._events)
         self._events.clear()
         return events

@@ -23,6 +23,7 @@ from agents.standby import ears_of
 from telephony.audio import ambience
 from telephony.audio.level import level
 from telephony.audio.playout import Finished, Heard, PhraseStarted, Playout, PlayoutEvent
+from telephony.audio.vad import VADEdge
 from telephony.session import readiness, signals
 from telephony.session.clock import CallClock
 from telephony.session.ear import Ear, EarBroken
@@ -40,10 +41,10 @@ from telephony.session.knobs import TurnSettings
 from telephony.session.latency import breakdown
 from telephony.session.lines import lines_for
 from telephony.session.log import TurnLog
-from telephony.session.ports import VAD, Listener, Tap, Transport
+from telephony.session.ports import VAD, HearsLater, Listener, Tap, Transport
 from telephony.session.reply import Deadlines, Parts, Reply, Speaker
 from telephony.session.signals import Action, Line, Signal
-from telephony.session.streams import closing
+from telephony.session.streams import close_all, closing
 from telephony.session.turns import Agent, Caller, TurnTaker
 from telephony.session.words import AskedFor, cleaned
 
@@ -55,7 +56,6 @@ logger = logging.getLogger(__name__)
 FRAME_MS = 20
 _STALLED_S = 10.0
 """No frame for so long in wall time, or no pull for so long of frames: the transport is dead and doesn't know."""
-_CLOSE_S = 5.0
 
 
 class Session:
@@ -81,6 +81,8 @@ class Session:
         )
         self._transport = transport
         self._vad = vad
+        if isinstance(vad, HearsLater):
+            vad.listen(self._on_edge)
         self._listener = listener
         self._tap = tap
         self._lines = lines_for(spec.sounds.language)
@@ -179,6 +181,11 @@ class Session:
         if begin_ms % 1000 == 0:
             self.playout.delay_ms = self._transport.outbound_delay_ms
             self._check_pulls()
+
+    def _on_edge(self, edge: VADEdge) -> None:
+        """Between two frames, from a VAD that takes its time."""
+        if self._tasks is not None and not self._end_reason:
+            self._tell(edge)
 
     async def _transcribe(self) -> None:
         try:
@@ -476,16 +483,7 @@ class Session:
         self._log.close_caller(self.clock.now_ms)
 
     async def _close(self) -> None:
-        for name, work in (
-            ("transcriber", self._ear.close()),
-            ("mind", self.agent.mind.close()),
-            ("transport", self._transport.close()),
-        ):
-            try:
-                async with asyncio.timeout(_CLOSE_S):
-                    await work
-            except Exception:
-                logger.exception("The %s of the call did not close.", name)
+        await close_all(transcriber=self._ear.close(), mind=self.agent.mind.close(), transport=self._transport.close())
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         assert self._tasks is not None, "a session works while it runs"
