@@ -160,6 +160,12 @@ def _text(before: str) -> Callable[[Facts], str]:
     return lambda data: f"{before} {_quoted(data['text'])}" if data.get("text") else before
 
 
+def _speculation_dropped(data: Facts) -> str:
+    tokens = data.get("tokens")
+    cost = f" ({tokens} tokens)" if isinstance(tokens, int) else ""
+    return _text("Thought ahead too early; the caller went on after")(data) + cost
+
+
 THOUGHTS: dict[str, Callable[[Facts], Why]] = {
     "fact": _fact,
     "intent": _intent,
@@ -180,7 +186,7 @@ EVENTS: dict[str, Callable[[Facts], str]] = {
     "ended": _ended,
     "line": _line,
     "backchannel": _text("The caller agreed without taking the floor:"),
-    "speculation_dropped": _text("Thought ahead too early; the caller went on after"),
+    "speculation_dropped": _speculation_dropped,
     "reminder": _text("Asked whether the caller is still there:"),
     "filler": _text("Filled the pause while thinking"),
     "recording_started": _text("The recording began, after the consent line"),

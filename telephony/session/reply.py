@@ -101,6 +101,17 @@ class Reply:
     is_complete: bool = False
 
     @property
+    def tokens(self) -> int | None:
+        """What it cost, where a model has said so; ``None``: none has, or it was stopped before."""
+        told = [
+            count
+            for thought in self.thoughts
+            for name in ("prompt_tokens", "reply_tokens")
+            if isinstance(count := thought.data.get(name), int)
+        ]
+        return sum(told) if told else None
+
+    @property
     def intended(self) -> str:
         """All it set out to say, as far as is known."""
         return " ".join((*self.phrases, *self.texts[len(self.phrases) - len(self.fillers) :]))

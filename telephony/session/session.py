@@ -277,9 +277,7 @@ class Session:
                 self._end(reason)
 
     def _speculate(self, utterance: Utterance) -> None:
-        if self._reply is not None:
-            self._happened("speculation_dropped", text=self._reply.utterance.text if self._reply.utterance else "")
-            self._stop_reply()
+        self._stop_reply()
         mind, conversation = self.agent.mind, self.conversation
         self._start_reply(lambda: mind.reply(utterance, conversation), utterance=utterance)
 
@@ -369,10 +367,15 @@ class Session:
         for task in (reply.task, reply.filling):
             if task is not None:
                 task.cancel()
+        self._count_waste(reply)
         heard = self.playout.cut(reply.generation)
         self.playout.resume()
         if reply.has_started:
             self._end_agent_turn(reply, heard)
+
+    def _count_waste(self, reply: Reply | None) -> None:
+        if reply is not None and reply.utterance is not None and not reply.is_committed:  # nobody heard anything of it
+            self._happened("speculation_dropped", text=reply.utterance.text, tokens=reply.tokens)
 
     def _on_playout(self, happening: PlayoutEvent) -> None:
         reply = self._reply
@@ -477,6 +480,7 @@ class Session:
 
     def _close_turns(self) -> None:
         reply, self._reply = self._reply, None
+        self._count_waste(reply)
         if reply is not None and reply.has_started:
             heard = self.playout.cut(reply.generation)
             self._end_agent_turn(reply, heard)

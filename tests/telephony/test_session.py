@@ -166,6 +166,23 @@ async def test_a_hesitation_is_not_cut() -> None:
     assert story.happened("speculation_dropped")
 
 
+@pytest.mark.parametrize(
+    ("usage", "tokens"), [([Thought("model", {"prompt_tokens": 90, "reply_tokens": 10})], 100), ([], None)]
+)
+async def test_what_was_thought_for_nothing_is_counted(usage: list[Thought], tokens: int | None) -> None:
+    script = [*GREETED, Speech("I need help.", 600), Silence(460), Speech("With my tooth.", 600), UntilAgentQuiet()]
+    story = await call(script, lambda text: Answer([Say(f"Answer to {text}"), *usage]), tts={"delay_ms": 900})
+    dropped = [event.data for event in story.happened("speculation_dropped")]
+    assert dropped == [{"text": "I need help.", "tokens": tokens}]
+
+
+async def test_an_answer_that_is_heard_is_no_waste() -> None:
+    script = [*GREETED, Speech("When are you open?", 900), UntilAgentSpeaks(1_000), Speech("Stop, please.", 800)]
+    story = await call([*script, UntilAgentQuiet()], {"When are you open?": LONG})
+    assert len(story.heard.of(BargedIn)) == 1
+    assert not story.happened("speculation_dropped")
+
+
 async def test_the_transcriber_is_told_what_the_caller_was_asked_for() -> None:
     script = [*GREETED, Speech("Book me in.", 600), UntilAgentQuiet(), Speech("Four one five.", 600), UntilAgentQuiet()]
     answers = {"Book me in.": "Sure. What is your phone number?", "Four one five.": "Thank you. Anything else?"}
