@@ -36,7 +36,7 @@ class EndpointingRule(Settings):
         "agent",
         title="When",
         description="Whose words are searched.",
-        json_schema_extra=hint(labels={"agent": "The agent asks", "caller": "The caller says"}),
+        json_schema_extra=hint(labels={"agent": "Agent asks", "caller": "Caller says"}),
     )
     pattern: str = Field(
         min_length=1,
@@ -87,7 +87,7 @@ class TurnTaking(Settings):
         le=10,
         title="Words needed to interrupt",
         description="Fewer than these don't stop the agent, “stop” and “wait” aside. 0: as “How easily” says.",
-        json_schema_extra=hint(expert=True, unit="words", term="numWords", when=("barge_in", True)),
+        json_schema_extra=hint(expert=True, unit="words", when=("barge_in", True)),
     )
     interrupt_after_ms: int = Field(
         0,
@@ -96,7 +96,7 @@ class TurnTaking(Settings):
         multiple_of=50,
         title="Speech needed to interrupt",
         description="How long the caller must speak to stop the agent, in milliseconds. 0: as “How easily” says.",
-        json_schema_extra=hint(widget="slider", expert=True, unit="ms", term="voiceSeconds", when=("barge_in", True)),
+        json_schema_extra=hint(widget="slider", expert=True, unit="ms", when=("barge_in", True)),
     )
     backoff_ms: int = Field(
         0,
@@ -105,7 +105,7 @@ class TurnTaking(Settings):
         multiple_of=50,
         title="Wait after an interruption",
         description="Once interrupted, the agent says nothing for so long, in milliseconds, even if the caller says little.",
-        json_schema_extra=hint(widget="slider", expert=True, unit="ms", term="backoffSeconds", when=("barge_in", True)),
+        json_schema_extra=hint(widget="slider", expert=True, unit="ms", term="backoff", when=("barge_in", True)),
     )
     spelling_patience: SpellingPatience = Field(
         SpellingPatience.AUTO,
