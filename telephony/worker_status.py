@@ -40,10 +40,12 @@ class WorkerStatus:
     call_ids: tuple[str, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     """Vendors that this worker leaves alone just now."""
+    full: str = ""
+    """Why it takes no more just now, in words; empty: it does."""
 
     @property
     def has_room(self) -> bool:
-        return self.calls < self.capacity and not self.is_draining
+        return self.calls < self.capacity and not self.is_draining and not self.full
 
 
 @cache

@@ -134,7 +134,11 @@ def _call_workers(found: list[WorkerStatus], fault: str) -> Check:
     words = _("%(running)s, with %(calls)d of %(room)d calls.") % {"running": words, "calls": calls, "room": room}
     if not any(worker.has_room for worker in found):
         return Check(
-            title, "bad", words, _("All are full or stopping: new callers are turned away. Start another call worker.")
+            title,
+            "bad",
+            words,
+            _("All are full or stopping: new callers are turned away. Start another call worker."),
+            "; ".join(f"{worker.id}: {worker.full}" for worker in found if worker.full),
         )
     lagging = [worker for worker in found if worker.loop_lag_ms > LAGGING_MS]
     if lagging:
