@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from agents.mind import Thought
 from agents.turn_taking import SpellingPatience
 from telephony.session.knobs import TurnSettings
-from telephony.session.words import Ending, ending_of, pause_ms
+from telephony.session.words import Ending, Kind, ending_of, kind_of, pause_ms
 
 SHORTEST_PERCENT, LONGEST_PERCENT = 70, 180
 SHORTEST_MS, LONGEST_MS = 300, 2_500
@@ -34,8 +34,8 @@ _BEFOREHAND = 1.0
 _FEWEST_WORDS = 4
 """Who says less had no occasion to pause."""
 _MOST_PERCENT = 250
-_CUT_IN_MS = 300
-"""Nobody replies to an agent this soon after its first sound: who speaks then hadn't finished."""
+_CUT_IN_MS = 400
+"""After the first sound was sent; it takes a while to the caller's ear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class Pace:
         self._turns: deque[int] = deque(maxlen=_KEPT_TURNS)
         """The longest pause of each turn in percent of what would have ended it, newest first; 0: said in one breath."""
         self._longest = 0
+        self._is_counted = False
 
     def went_on(self, silence_ms: int, plain_ms: int) -> None:
         """The caller went on after so long, where ``plain_ms`` would have ended the turn of anybody."""
@@ -74,17 +75,17 @@ class Pace:
 
     def finished(self, words: int) -> None:
         """The turn is over, after so many words."""
-        if words >= _FEWEST_WORDS or self._longest:
+        self._is_counted = words >= _FEWEST_WORDS or self._longest > 0
+        if self._is_counted:
             self._turns.appendleft(self._longest)
         self._longest = 0
         self._learn()
 
     def was_cut_in(self, silence_ms: int, plain_ms: int) -> None:
-        """They hadn't finished: the agent had hardly begun when they went on, so long after their last sound."""
-        if self._turns:
-            self._turns.popleft()
+        """They hadn't finished: what seemed the turn before this one was its beginning, with such a pause after it."""
+        if self._is_counted and self._turns:
+            self._longest = max(self._longest, self._turns.popleft())
         self.went_on(silence_ms, plain_ms)
-        self.finished(0)
 
     def _learn(self) -> None:
         if not self._turns and not self._longest:
@@ -102,6 +103,14 @@ class Pace:
                 return
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    stopped_ms: int
+    plain_ms: int
+    answered_ms: int
+    """When the answer's first sound was sent."""
+
+
 class Patience:
     """The needed silence of one call. It is told of the caller's pauses and words, and of nothing else."""
 
@@ -117,8 +126,9 @@ class Patience:
         self._gaps: list[tuple[int, int, int]] = []
         """Pauses of this utterance that a sound ended: how long, what would have ended the turn, how many words were known.
         They count when more words are: after a cough there are none."""
-        self._last: tuple[int, int] | None = None
-        """When the caller's last turn ended with their last sound, and what ``plain_ms`` was."""
+        self._last: _Turn | None = None
+        self._cut_in: tuple[int, int] | None = None
+        """The pause that was taken for the end of the last turn, if this utterance goes on with it; and what would have ended it."""
 
     def hear_agent(self, text: str, expects: str | None, *, since_ms: int) -> None:
         """A phrase of what the agent began to say at ``since_ms``."""
@@ -126,9 +136,12 @@ class Patience:
         self._asked = f"{self._asked} {text}" if since_ms == self._asked_since_ms else text
         self._asked_since_ms = since_ms
 
-    def begin(self) -> None:
-        """A new utterance."""
+    def begin(self, onset_ms: int) -> None:
+        """A new utterance. Nobody replies to an answer that has hardly begun: who speaks then hadn't finished before."""
         self._gaps.clear()
+        self._cut_in = None
+        if self._last is not None and onset_ms - self._last.answered_ms <= _CUT_IN_MS:
+            self._cut_in = onset_ms - self._last.stopped_ms, self._last.plain_ms
 
     def went_on(self, silence_ms: int, text: str, *, is_known: bool) -> None:
         """A sound, before anything of an answer was heard. Where the words before the pause aren't known, it can't teach to wait
@@ -149,17 +162,14 @@ class Patience:
                 self.pace.went_on(silence_ms, plain_ms)
         self._gaps = [gap for gap in self._gaps if words <= gap[2]]
 
-    def end(self, text: str, stopped_ms: int) -> None:
+    def end(self, text: str, stopped_ms: int, now_ms: int) -> None:
         """It was a turn: the answer to it begins."""
-        pause = self.needed(text)
-        self._last = (stopped_ms, pause.plain_ms) if pause.because != "rule" else None
+        is_nod = kind_of(text, self._settings.language, own=self._settings.own_words) is Kind.BACKCHANNEL
+        if self._cut_in is not None and not is_nod:
+            self.pace.was_cut_in(*self._cut_in)
         self.pace.finished(len(text.split()))
-
-    def yielded(self, onset_ms: int, after_ms: int) -> None:
-        """The caller took the floor back with words, having begun ``after_ms`` after the agent did: too soon to be a reply."""
-        if self._last is not None and after_ms <= _CUT_IN_MS:
-            self.pace.was_cut_in(onset_ms - self._last[0], self._last[1])
-            self._last = None
+        pause = self.needed(text)
+        self._last = _Turn(stopped_ms, pause.plain_ms, now_ms) if pause.because != "rule" else None
 
     def needed(self, text: str) -> Pause:
         percent = self.pace.percent if self._settings.learns_pauses else 100

@@ -191,7 +191,7 @@ class TurnTaker:
             self._text = self._guess = ""
             self._covered_ms, self._voiced_ms = -1, 0
             self._speculated = None
-            self._patience.begin()
+            self._patience.begin(at_ms)
             self._do(StartUtterance(self.utterance, self._began_ms(at_ms)))
         self.caller = Caller.SPEAKING
         self._onset_ms = at_ms
@@ -236,7 +236,7 @@ class TurnTaker:
         self.agent = Agent.SPEAKING
         self._started_at_ms = self.now_ms
         if self.line is None:
-            self._patience.end(self._text, self._stopped_ms)
+            self._patience.end(self._text, self._stopped_ms, self.now_ms)
             self._close_utterance()
 
     def _on_agent_finished(self, hang_up: str) -> None:
@@ -430,8 +430,6 @@ class TurnTaker:
 
     def _yield(self) -> None:
         self._hang_up = ""
-        if self.agent is Agent.SPEAKING and self.line is None:
-            self._patience.yielded(self._onset_ms, self._onset_ms - self._started_at_ms)
         self._backs_off_until_ms = self.now_ms + self.settings.backoff_ms if self.settings.backoff_ms else 0
         self._do(BargeIn(self._onset_ms))
         self._end_agent()

@@ -58,7 +58,9 @@ def test_being_cut_in_counts_as_a_pause_of_the_turn_it_ended() -> None:
     pace = Pace()
     pace.finished(8)
     pace.was_cut_in(130, 100)
+    pace.finished(1)
     assert pace.percent == 149
+    assert list(pace._turns) == [130]
 
 
 @given(st.lists(st.lists(st.integers(0, 87), max_size=4), max_size=30))
@@ -116,7 +118,7 @@ def test_rules_come_before_everything_else(asked: list[str], said: str, expected
 def test_pauses_under_a_rule_teach_nothing() -> None:
     patience = Patience(TurnSettings(rules=rules(("caller", ".", 3_000))))
     for _ in range(5):
-        patience.begin()
+        patience.begin(0)
         patience.went_on(2_500, "one two", is_known=True)
         patience.hear("one two three four five")
     assert patience.pace.percent == 100
@@ -252,7 +254,16 @@ def test_a_cough_after_the_words_teaches_nothing() -> None:
     assert len(call.ends) >= 3
 
 
-def test_going_on_right_after_the_agent_began_teaches_to_wait() -> None:
+@pytest.mark.parametrize(
+    ("words", "after_ms", "percent"),
+    [
+        pytest.param("about your prices", 100, 161, id="they hadn't finished"),
+        pytest.param("about your prices", 800, 100, id="they reply"),
+        pytest.param("mm-hm", 100, 100, id="they nod"),
+    ],
+)
+def test_going_on_right_after_the_agent_began_teaches_to_wait(words: str, after_ms: int, percent: int) -> None:
+    """Also where the answer was so short that it was over by then."""
     call = Call()
     call.tell(SpeechStarted(call.now))
     call.wait(1_000)
@@ -261,12 +272,17 @@ def test_going_on_right_after_the_agent_began_teaches_to_wait() -> None:
     call.tell(Transcribed("I would like to know something", call.turns.utterance, call.now - 60, is_final=True))
     call.wait(500)
     call.tell(AgentStarted())
-    call.wait(100)
+    call.wait(after_ms)
     call.tell(SpeechStarted(call.now))
+    call.wait(100)
+    call.tell(AgentFinished())
     call.wait(600)
-    call.tell(Transcribed("about your prices", call.turns.utterance, call.now, is_final=False))
-    assert call.turns.agent.name == "SILENT"
-    assert call.turns._patience.pace.percent > 100
+    call.tell(SpeechStopped(call.now))
+    call.wait(100)
+    call.tell(Transcribed(words, call.turns.utterance, call.now - 60, is_final=True))
+    call.wait(1_000)
+    call.tell(AgentStarted())
+    assert call.turns._patience.pace.percent == percent
 
 
 def test_the_agents_knob_switches_learning_off() -> None:
@@ -277,8 +293,8 @@ def test_the_agents_knob_switches_learning_off() -> None:
 def test_a_pause_before_unknown_words_never_lengthens() -> None:
     patience = Patience(TurnSettings())
     for _ in range(10):
-        patience.begin()
+        patience.begin(0)
         patience.went_on(2_000, "", is_known=False)
         patience.hear("one two three four five")
-        patience.end("one two three four five", 0)
+        patience.end("one two three four five", -9_000, -9_000)
     assert patience.pace.percent <= 100

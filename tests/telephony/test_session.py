@@ -208,6 +208,18 @@ async def test_a_cough_before_the_answer_does_not_kill_the_answer() -> None:
     assert len(story.agent.mind.asked) == 1
 
 
+async def test_who_was_cut_off_once_is_not_cut_off_again() -> None:
+    script = [*GREETED]
+    for number in ("one", "two", "three"):
+        script += [Speech(f"there is a question number {number}", 1_200), Silence(640)]
+        script += [Speech("about your prices please", 1_000), UntilAgentQuiet()]
+    story = await call(script, lambda text: Answer([Say("Yes.")], delay_ms=60))
+    second, third = (f"there is a question number {number} about your prices please" for number in ("two", "three"))
+    assert story.agent.mind.committed == ["there is a question number one", "about your prices please", second, third]
+    pauses = [thought.data for turn in story.heard.of(TurnEnded) for thought in turn.thoughts]
+    assert [pause["pace_percent"] for pause in pauses] == [100, 100, 147, 147]
+
+
 async def test_a_nod_that_was_the_beginning_of_something_is_not_lost() -> None:
     script = [
         *GREETED,
