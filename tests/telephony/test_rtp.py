@@ -89,8 +89,9 @@ async def test_a_forged_packet_changes_nothing() -> None:
     async with a_call() as (_, transport):
         await hear(transport, 20)
         received = transport._inbound.received
+        (payload_type,) = transport._audio.receiver._opus
         for _ in range(50):
-            transport._ice.on_sound(packet(payload=bytes(40)).serialize())
+            transport._ice.on_sound(packet(payload_type=payload_type, payload=bytes(40)).serialize())
         assert transport._inbound.received == received
         await hear(transport, 20)
         assert transport._inbound.received > received
