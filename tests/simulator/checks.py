@@ -20,18 +20,20 @@ from telephony.session.events import (
     TranscriptChanged,
     TurnEnded,
 )
+from telephony.session.knobs import TurnSettings
 from telephony.session.lines import lines_for
 from tests.simulator.played import Heard, Played, played
 from tests.simulator.run import Record
-from tests.simulator.scenario import CONSENT, GOODBYE, REMINDERS
+from tests.simulator.scenario import CONSENT, ENDINGS, GOODBYE, REMINDERS
 from tests.simulator.world import FRAME_MS, Asked
 
 LINES = lines_for("en-US")
 FILLERS = {*LINES.all()} - {LINES.apology, LINES.breakdown, LINES.no_answer}
 _REPLY = re.compile(r"Reply (\d+) part")
+COUGH_WAIT_MS = TurnSettings().cough_wait_ms
 OWED_MS = 3_000
 """No caller waits longer for the first sound of an answer, or of an excuse."""
-YIELD_MS = {"low": 600, "medium": 350, "high": 200}
+YIELD_MS = {"patient": 900, "snappy": 120, "low": 600, "medium": 350, "high": 200}
 
 
 @dataclass(slots=True)
@@ -109,7 +111,12 @@ def leaves_nothing_open(call: Call) -> Iterator[str]:
         yield "line or mind not closed once"
     if any(not stream.is_closed for stream in record.ears.streams):
         yield "a transcriber was left open"
-    if any(speech.is_open for speech in record.voice.speeches) or any(asked.is_open for asked in record.mind.asked):
+    for one, two in pairwise(record.mind.asked):
+        if one.closed_ms is not None and one.closed_ms > two.at_ms + FRAME_MS and not record.scenario.line.stalls:
+            yield f"the mind still made reply {one.serial} at {one.closed_ms} ms, long after reply {two.serial} was asked for"
+    if any(speech.is_open for speech in record.voice.speeches) or any(
+        asked.closed_ms is None for asked in record.mind.asked
+    ):
         yield "a vendor still works for it"
 
 
@@ -279,9 +286,8 @@ def never_cuts_protected_lines(call: Call) -> Iterator[str]:
         text = heard.speech.text
         if text not in (CONSENT, LINES.breakdown, GOODBYE) or not _is_protected(call, heard):
             continue
-        is_last = heard is call.heard.heard[-1] and (
-            not heard.speech.is_whole or heard.end_ms + 3 * FRAME_MS >= call.end_ms
-        )
+        is_over = not heard.speech.is_whole or call.record.line.has_died or heard.end_ms + 3 * FRAME_MS >= call.end_ms
+        is_last = heard is call.heard.heard[-1] and is_over
         if heard.samples < heard.speech.made and not is_last:
             yield f"“{text}” was cut at {heard.end_ms} ms"
         if text == CONSENT and call.record.scenario.voice.is_sound:
@@ -297,11 +303,27 @@ def coughs_and_nods_change_nothing(call: Call) -> Iterator[str]:
     yield_ms = YIELD_MS[plan.spec["listens"]["barge_in_sensitivity"]]
     for event in call.record.of(BargedIn):
         near = [each for each in call.record.line.sounds if each[0] < event.at_ms and each[1] > event.at_ms - 4_000]
-        if near and all(sound.kind == "cough" and end - begin < yield_ms for begin, end, sound in near):
+        kinds = {sound.kind for _, _, sound in near}
+        lasted_ms = max((end for _, end, _ in near), default=0) - min((begin for begin, _, _ in near), default=0)
+        if kinds == {"cough"} and lasted_ms < yield_ms:
             yield f"a cough took the floor at {event.at_ms} ms"
-        asks = event.heard.rstrip().endswith("?")
-        if near and not asks and all(s.kind == "nod" and end - begin + 100 < yield_ms for begin, end, s in near):
+        if kinds == {"nod"} and lasted_ms + 100 < yield_ms and not event.heard.rstrip().endswith("?"):
             yield f"a nod took the floor at {event.at_ms} ms"
+
+
+def goes_on_soon_after_a_cough(call: Call) -> Iterator[str]:
+    plan = call.record.scenario
+    if not plan.voice.is_sound or plan.line.lost or plan.line.stalls or plan.vad.misses:
+        return
+    yield_ms = YIELD_MS[plan.spec["listens"]["barge_in_sensitivity"]]
+    for heard in call.heard.heard:
+        for (one, _), (two, _) in pairwise(heard.frames):
+            begin_ms, end_ms = (frame * FRAME_MS + heard.shift_ms for frame in (one, two))
+            near = [each for each in call.record.line.sounds if each[0] <= end_ms and each[1] + 2_000 > begin_ms]
+            if two == one + 1 or len(near) != 1 or near[0][2].kind != "cough" or near[0][1] - near[0][0] >= yield_ms:
+                continue
+            if end_ms > near[0][1] + plan.vad.stop_ms + COUGH_WAIT_MS + 3 * FRAME_MS:
+                yield f"silent from {begin_ms} to {end_ms} ms for a cough that was over at {near[0][1]} ms"
 
 
 def answers_or_excuses_itself(call: Call) -> Iterator[str]:
@@ -318,7 +340,11 @@ def answers_or_excuses_itself(call: Call) -> Iterator[str]:
     voiced = call.heard.is_voiced
     for word_index, word in enumerate(call.record.line.words):
         following = call.record.line.words[word_index + 1 :]
-        if word.kind != "words" or (following and following[0].begin_ms == word.end_ms):
+        if (
+            word.kind != "words"
+            or word.text in _taken_for_nods(call)
+            or (following and following[0].begin_ms == word.end_ms)
+        ):
             continue
         frame = word.end_ms // FRAME_MS
         while frame < len(voiced) and any(voiced[frame - 2 : frame + 3]):
@@ -341,12 +367,20 @@ def _was_answered(call: Call, word: str) -> bool:
     )
 
 
+def _taken_for_nods(call: Call) -> set[str]:
+    """A patient agent takes a single word for a nod."""
+    if call.record.scenario.spec["listens"]["barge_in_sensitivity"] != "patient":
+        return set()
+    return {sound.words[0] for _, _, sound in call.record.line.sounds if len(sound.words) == 1}
+
+
 def loses_no_words(call: Call) -> Iterator[str]:
     """Each word of the caller is in one turn at most; in one exactly where the line and the transcriber are good."""
     plan = call.record.scenario
-    said = [word for word in call.record.line.words if word.kind == "words" and len(word.text) == 5]
+    said = [word for word in call.record.line.words if word.kind == "words" and word.text not in (*ENDINGS, "so")]
+    nods = _taken_for_nods(call)
     told = [word for turn in call.turns if turn.role == "caller" for word in turn.text.split()]
-    order = [word for word in told if len(word) == 5 and any(word == each.text for each in said)]
+    order = [word for word in told if any(word == each.text for each in said)]
     if len(order) != len(set(order)):
         yield f"words in two turns: {[word for word in order if order.count(word) > 1]}"
     if order != sorted(order, key=lambda word: next(each.begin_ms for each in said if each.text == word)):
@@ -354,7 +388,11 @@ def loses_no_words(call: Call) -> Iterator[str]:
     if not plan.ear.is_sound or plan.line.lost or plan.vad.misses or _had_failures(call):
         return
     for word in said:
-        if word.end_ms < call.end_ms - 3_000 and word.text not in order and call.record.reason == "caller_hung_up":
+        if (
+            word.end_ms < call.end_ms - 3_000
+            and word.text not in {*order, *nods}
+            and call.record.reason == "caller_hung_up"
+        ):
             yield f"{word.text!r}, said at {word.begin_ms} ms, is in no turn"
 
 
@@ -438,6 +476,7 @@ CHECKS: tuple[Callable[[Call], Iterator[str]], ...] = (
     pauses_at_once,
     never_cuts_protected_lines,
     coughs_and_nods_change_nothing,
+    goes_on_soon_after_a_cough,
     answers_or_excuses_itself,
     loses_no_words,
     reminds_only_in_silence,

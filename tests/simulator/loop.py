@@ -10,6 +10,9 @@ import asyncio
 import selectors
 from typing import Any
 
+LONGEST_S = 3_600.0
+"""After an hour only watchdogs are awake."""
+
 
 class NothingLeftToDo(Exception):
     """Everything waits, for things that will never happen."""
@@ -23,6 +26,8 @@ class _NeverWaits(selectors.DefaultSelector):
             raise NothingLeftToDo
         if timeout > 0:
             self.loop.now += timeout
+            if self.loop.now > LONGEST_S:
+                raise NothingLeftToDo
         return []
 
 

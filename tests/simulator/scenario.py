@@ -233,7 +233,7 @@ def _spec(dice: random.Random) -> dict[str, Any]:
         "listens": {
             "endpointing_ms": dice.choice((300, 500, 500, 800)),
             "barge_in": dice.random() < 0.85,
-            "barge_in_sensitivity": dice.choice(("low", "medium", "high")),
+            "barge_in_sensitivity": dice.choice(("patient", "low", "medium", "high", "snappy")),
         },
         "limits": {
             "max_duration_s": 30,
@@ -276,7 +276,7 @@ def _ear(dice: random.Random, is_rough: bool) -> EarPlan:
         dice.choice((0, 0, 0.1)),
         dice.random() < 0.3,
         dice.random() < 0.3,
-        dice.choice((0, 0, 0, 1, 2, 3)),
+        dice.choice((0, 0, 0, 1, 3, 9)),
         dice.choice((0, 0, 200, 2_500)),
         dice.randrange(500, 10_000) if dice.random() < 0.2 else None,
     )

@@ -341,8 +341,7 @@ class Asked:
     at_ms: int
     history: tuple[Said, ...]
     parts: list[ReplyPart]
-    is_open: bool = True
-    committed_ms: int | None = None
+    closed_ms: int | None = None
 
 
 class Thinker:
@@ -377,7 +376,7 @@ class Thinker:
             if fate > 1 - plan.hangs:
                 await asyncio.sleep(FOR_EVER_S)
         finally:
-            asked.is_open = False
+            asked.closed_ms = self._line.now_ms
 
     def _parts(self, serial: int, utterance: Utterance) -> list[ReplyPart]:
         plan, dice = self._plan, self._dice
