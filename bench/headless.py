@@ -27,7 +27,8 @@ from agents.live import LiveAgent
 from agents.mind import ReplyPart, Say, Utterance
 from agents.spec import AgentSpec, FirstSpeaker, Limits, Says
 from agents.speech import AudioFrame, Transcript
-from telephony.audio import vad, vad_shared
+from telephony import shared_vad
+from telephony.audio import vad
 from telephony.audio.playout import SILENCE, Playout
 from telephony.session.events import Event
 from telephony.session.session import Session
@@ -50,7 +51,7 @@ class NoVAD:
 
 def ear() -> Any:
     """The neural VAD as a call worker gives it to a call."""
-    return vad_shared.pool(VAD_FILE).ear()
+    return shared_vad.pool(VAD_FILE).ear()
 
 
 class NullTransport:

@@ -12,7 +12,8 @@ from agents.conversation import Conversation
 from agents.mind import Utterance
 from agents.spec import AgentSpec, BackgroundSound, Says
 from agents.speech import AudioFrame
-from telephony.audio import ambience, vad_shared
+from telephony import shared_vad
+from telephony.audio import ambience
 from telephony.audio.resample import Resampler
 
 logger = logging.getLogger(__name__)
@@ -24,9 +25,9 @@ GC_THRESHOLDS = (10_000, 10, 20)
 _QUESTION = "What time do you open in the morning?"
 
 
-def new_vad() -> vad_shared.SharedVAD:
+def new_vad() -> shared_vad.SharedVAD:
     """An ear for speech, for one call. Raises ``FileNotFoundError`` where its weights are missing."""
-    return vad_shared.pool(live.weights_dir() / VAD_WEIGHTS).ear()
+    return shared_vad.pool(live.weights_dir() / VAD_WEIGHTS).ear()
 
 
 def settle_memory() -> None:
@@ -49,7 +50,7 @@ async def warm_up() -> None:
         logger.exception("Not all models are warm")
 
 
-async def _one_turn(ear: vad_shared.SharedVAD) -> None:
+async def _one_turn(ear: shared_vad.SharedVAD) -> None:
     spec = AgentSpec(says=Says(prompt="We are open from 8 to 5.\nA cleaning costs 90 dollars."))
     agent = await live.make(spec, {})
     try:

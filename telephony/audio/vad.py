@@ -165,7 +165,7 @@ class Hysteresis:
 
 
 class VAD(Hysteresis):
-    """One call's ear for speech: 16 kHz frames of any length in, edges out, there and then. See ``vad_shared`` for many calls.
+    """One call's ear for speech: 16 kHz frames of any length in, edges out, there and then. See ``telephony.shared_vad`` for many calls.
 
     ``on_probability`` (end of window in ms, probability) is for those who want more than edges, e.g. a level meter.
     """

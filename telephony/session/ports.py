@@ -41,6 +41,9 @@ class HearsLater(Protocol):
 
     def listen(self, tell: Callable[[VADEdge], None]) -> None: ...
 
+    def settled_ms(self, now_ms: int) -> int:
+        """Up to when it is known who spoke: ``now_ms``, unless it has fallen behind. Nobody's silence is counted beyond."""
+
 
 class Listener(Protocol):
     """Told everything that happens, in order, on the loop: it must return at once and never raise."""

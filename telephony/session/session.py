@@ -81,8 +81,9 @@ class Session:
         )
         self._transport = transport
         self._vad = vad
-        if isinstance(vad, HearsLater):
-            vad.listen(self._on_edge)
+        self._later = vad if isinstance(vad, HearsLater) else None
+        if self._later is not None:
+            self._later.listen(self._on_edge)
         self._listener = listener
         self._tap = tap
         self._lines = lines_for(spec.sounds.language)
@@ -170,7 +171,8 @@ class Session:
         self._ear.push(frame, begin_ms)
         for happening in self.playout.events():
             self._on_playout(happening)
-        self._tell(signals.Ticked(self.clock.now_ms))
+        now_ms = self.clock.now_ms
+        self._tell(signals.Ticked(now_ms if self._later is None else self._later.settled_ms(now_ms)))
         for edge in self._vad.push(frame):
             self._tell(edge)
         reply = self._reply

@@ -30,6 +30,7 @@ from telephony.audio.vad import (
     CONTEXT_SAMPLES,
     SCALE,
     STATE_SIZE,
+    WINDOW_MS,
     WINDOW_SAMPLES,
     Hysteresis,
     Samples,
@@ -50,6 +51,9 @@ MAX_BATCH = 64
 """A longer run would keep the next one waiting: 64 windows take about 4 ms."""
 MAX_WAITING = 125
 """Windows of one call, 4 s: what a stalled loop may bring at once. Beyond it the oldest are not listened to any more."""
+USUALLY_BEHIND_MS = 100
+"""A window that isn't full, the wait for others, the run, and a frame for good measure."""
+MAX_BEHIND_MS = 2_000
 _WINDOW_BYTES = WINDOW_SAMPLES * 2
 
 
@@ -231,6 +235,12 @@ class SharedVAD(Hysteresis):
             self._is_due = True
             self._pool.add(self)
         return ()
+
+    def settled_ms(self, now_ms: int) -> int:
+        """``now_ms``, or less where the machine is so busy that the thread has fallen behind: a pause must not be taken for the
+        end of a turn while the words after it wait to be heard. Never more than ``MAX_BEHIND_MS`` less: a call goes on."""
+        known_ms = self._start_ms + self.windows * WINDOW_MS + USUALLY_BEHIND_MS
+        return min(now_ms, max(known_ms, now_ms - MAX_BEHIND_MS))
 
     def next_window(self) -> bytes:
         while len(self._waiting) > MAX_WAITING:

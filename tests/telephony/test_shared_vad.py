@@ -5,14 +5,39 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from agents.spec import AgentSpec, FirstSpeaker, Says
 from agents.speech import AudioFrame
 from telephony.audio.vad import VAD, Samples, SpeechStarted, SpeechStopped, VADEdge, load
-from telephony.audio.vad_shared import MAX_WAITING, ManyCallsModel, Pool, SharedVAD, for_many_calls
+from telephony.session.session import Session
+from telephony.shared_vad import (
+    MAX_BEHIND_MS,
+    MAX_WAITING,
+    USUALLY_BEHIND_MS,
+    ManyCallsModel,
+    Pool,
+    SharedVAD,
+    for_many_calls,
+)
+from tests.fakes import (
+    Agent,
+    FakeMind,
+    FakeSTT,
+    FakeTransport,
+    FakeTTS,
+    FakeVAD,
+    Listening,
+    Silence,
+    Speech,
+    Step,
+    VirtualTime,
+)
 from tests.spoken import spoken
 
 SILENCE = AudioFrame(bytes(640), 16_000)
@@ -95,7 +120,7 @@ async def test_after_a_stall_of_the_loop_all_is_heard_in_order(pool: Pool) -> No
 
 @pytest.mark.models
 async def test_a_call_that_is_alone_waits_for_nobody(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("telephony.audio.vad_shared.BATCH_S", 5.0)
+    monkeypatch.setattr("telephony.shared_vad.BATCH_S", 5.0)
     ear = Heard(pool)
     for _ in range(2):
         ear.vad.push(SILENCE)
@@ -135,6 +160,53 @@ async def test_what_nobody_could_listen_to_in_time_is_left_out_and_the_clock_goe
 
 
 @pytest.mark.models
+async def test_a_busy_machine_counts_no_silence_that_nobody_has_listened_to_yet(pool: Pool) -> None:
+    ear = Heard(pool)
+    ear.vad.push(AudioFrame(bytes(1024 * 40), 16_000))  # 1,280 ms, of which nothing is evaluated yet
+    assert ear.vad.settled_ms(50) == 50
+    assert ear.vad.settled_ms(1_280) == USUALLY_BEHIND_MS
+    assert ear.vad.settled_ms(9_000) == 9_000 - MAX_BEHIND_MS, "a call goes on"
+    await ear.all_of(bytes(1024 * 40))
+    assert ear.vad.settled_ms(1_280) == 1_280
+    assert ear.vad.settled_ms(1_300) == 1_300
+
+
+async def test_a_pause_is_not_the_end_of_a_turn_while_what_follows_waits_to_be_heard() -> None:
+    """The VAD falls 400 ms behind: without care for it the answer would come in the caller's second breath."""
+
+    class Behind(FakeVAD):
+        def __init__(self) -> None:
+            super().__init__()
+            self.waiting: list[tuple[int, VADEdge]] = []
+
+        def listen(self, tell: Callable[[VADEdge], None]) -> None:
+            self.tell = tell
+
+        def settled_ms(self, now_ms: int) -> int:
+            return max(0, now_ms - 400)
+
+        def push(self, frame: AudioFrame) -> list[VADEdge]:
+            self.waiting += [(self._at_ms + 420, edge) for edge in super().push(frame)]
+            while self.waiting and self.waiting[0][0] <= self._at_ms:
+                self.tell(self.waiting.pop(0)[1])
+            return []
+
+    time = VirtualTime()
+    script: list[Step] = [
+        Silence(300),
+        Speech("I have a question", 800),
+        Silence(400),
+        Speech("about my visit.", 900),
+        Silence(3_000),
+    ]
+    transport = FakeTransport(time, script)
+    mind = FakeMind(time)
+    agent: Any = Agent(AgentSpec(says=Says(first_speaker=FirstSpeaker.CALLER)), FakeSTT(transport), FakeTTS(time), mind)
+    await Session(transport=transport, agent=agent, vad=Behind(), listener=Listening()).run()
+    assert mind.committed == ["I have a question about my visit."]
+
+
+@pytest.mark.models
 async def test_the_place_of_a_call_that_is_over_is_used_again(pool: Pool) -> None:
     for _ in range(18):
         ear = Heard(pool)
@@ -165,7 +237,7 @@ async def test_a_model_built_in_another_way_is_asked_for_each_call_by_itself(mon
     def cannot(model: bytes) -> bytes:
         raise ValueError("another one")
 
-    monkeypatch.setattr("telephony.audio.vad_shared.for_many_calls", cannot)
+    monkeypatch.setattr("telephony.shared_vad.for_many_calls", cannot)
     pool = Pool(ManyCallsModel(model_path().read_bytes()))
     made = sounds(3)
     ears = [Heard(pool) for _ in made]
