@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import math
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from agents.mind import Mind
 from agents.pronunciation import Speaker
 from agents.providers import registry
+from agents.providers.breaker import BREAKERS, Vendor
 from agents.providers.local import embeddings, piper, weights, whisper
 from agents.providers.offers import Kind, Problem, Provider, Surroundings
 from agents.spec import AgentSpec
 from agents.speech import STT, TTS, ProviderError
+from agents.standby import REST_S, Chain, Member, Minds, Voice
 
 if TYPE_CHECKING:
     import httpx2
@@ -37,6 +40,8 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class LiveAgent:
@@ -48,6 +53,10 @@ class LiveAgent:
     mind: Mind
     speak_text: Callable[[str], str]
     """Pronunciation for this spec and voice: plain text → what the TTS is given."""
+    ears: Chain[STT] | None = None
+    """Who listens if ``stt`` fails, itself first. ``None``: nobody. A mind with others behind it is a ``standby.Minds``."""
+    voices: Chain[Voice] | None = None
+    brains: Chain[Mind] | None = None
 
 
 @runtime_checkable
@@ -108,26 +117,51 @@ def _named(spec: AgentSpec) -> list[tuple[Kind, str, str]]:
     ]
 
 
+def _fallbacks(spec: AgentSpec) -> list[tuple[Kind, tuple[str, ...], str]]:
+    """(kind, keys, knob) of what is used if one of the three fails."""
+    return [
+        ("transcriber", spec.listens.transcriber_fallbacks, "listens.transcriber_fallbacks"),
+        ("voice", spec.sounds.voice_fallbacks, "sounds.voice_fallbacks"),
+        ("model", spec.knows.model_fallbacks, "knows.model_fallbacks"),
+    ]
+
+
 def problems(spec: AgentSpec) -> list[Problem]:
     """What would keep this spec from talking. Quick: looks at files and installed packages only."""
-    found: list[Problem] = []
-    for kind, key, path in _named(spec):
-        match registry.find(key, kind, weights_dir()):
-            case None:
-                found.append(Problem(path, f"There is no {kind} called “{key}” on this machine."))
-            case provider, offer:
-                if not offer.is_usable:
-                    found.append(Problem(path, f"{offer.title} can't be used: {offer.why_not}"))
-                elif not offer.speaks(spec.sounds.language):
-                    found.append(Problem(path, f"{offer.title} doesn't know the language “{spec.sounds.language}”."))
-                found += provider.problems(spec)
+    found = _faults(spec)
+    first = {kind: key for kind, key, _ in _named(spec)}
+    for kind, keys, path in _fallbacks(spec):
+        for index, key in enumerate(keys):
+            if key in (first[kind], *keys[:index]):
+                found.append(Problem(path, f"“{key}” is named twice: what failed would be asked again."))
+            else:
+                found += [problem for problem in _faults_of(spec, kind, key, path) if problem not in found]
     return found
+
+
+def _faults(spec: AgentSpec) -> list[Problem]:
+    """Of the three main choices."""
+    return [fault for kind, key, path in _named(spec) for fault in _faults_of(spec, kind, key, path)]
+
+
+def _faults_of(spec: AgentSpec, kind: Kind, key: str, path: str) -> list[Problem]:
+    found = registry.find(key, kind, weights_dir())
+    if found is None:
+        return [Problem(path, f"There is no {kind} called “{key}” on this machine.")]
+    provider, offer = found
+    faults = provider.problems(spec)
+    if not offer.is_usable:
+        return [Problem(path, f"{offer.title} can't be used: {offer.why_not}"), *faults]
+    if not offer.speaks(spec.sounds.language):
+        return [Problem(path, f"{offer.title} doesn't know the language “{spec.sounds.language}”."), *faults]
+    return faults
 
 
 def keys_of(spec: AgentSpec) -> dict[str, str]:
     """Credential name → the address its secret will be sent to: what ``make`` needs the secrets of."""
     wanted: dict[str, str] = {}
-    for kind, key, _ in _named(spec):
+    named = [(kind, key) for kind, key, _ in _named(spec)]
+    for kind, key in [*named, *((kind, key) for kind, keys, _ in _fallbacks(spec) for key in keys)]:
         if found := registry.find(key, kind, weights_dir()):
             wanted |= found[0].keys(spec)
     return wanted
@@ -136,25 +170,99 @@ def keys_of(spec: AgentSpec) -> dict[str, str]:
 async def make(spec: AgentSpec, secrets: Mapping[str, str]) -> LiveAgent:
     """The agent for one call. ``secrets``: credential name → plaintext. Raises :class:`CannotTalk`, in plain words.
 
-    Models that are not loaded yet are loaded now: ``warm_up`` spares the first caller that.
+    Models that are not loaded yet are loaded now: ``warm_up`` spares the first caller that. A fallback that can't be made is
+    left out; a main choice that can't be is not missed where a fallback can.
     """
-    if faults := problems(spec):
+    backed = {path.split(".")[0] for _, keys, path in _fallbacks(spec) if keys}
+    if faults := [fault for fault in _faults(spec) if fault.path.split(".")[0] not in backed]:
         raise CannotTalk(_part(faults[0].path), " ".join(fault.message for fault in faults))
     around = _surroundings(secrets)
-    hearing, speaking, thinking = (_provider(kind, key) for kind, key, _ in _named(spec))
-    if hearing.make_stt is None or speaking.make_tts is None or thinking.make_mind is None:
-        raise ProviderError("A vendor offers what it can't make.", permanent=True)
     # One after another: each loads on its model's own thread, or is loaded already.
-    with _making("voice"):
-        tts = await speaking.make_tts(spec, around)
+    voices = await _chain(spec, around, "voice", _voice, rest_s=math.inf)
+    first = voices.members[0].thing
+    if isinstance(first.tts, Prepares):
+        first.tts.prepare([first.speak_text(line) for line in static_lines(spec)], speed=spec.sounds.voice_speed)
+    ears = await _chain(spec, around, "transcriber", _ear, rest_s=math.inf)
+    brains = await _chain(spec, around, "model", _mind)
+    mind = brains.members[0].thing
+    if len(brains.members) > 1:
+        mind = Minds(brains, [one.key for one in spec.does.collect])
+    return LiveAgent(spec, ears.members[0].thing, first.tts, mind, first.speak_text, ears, voices, brains)
+
+
+async def _voice(provider: Provider, spec: AgentSpec, around: Surroundings) -> Voice:
+    tts = await _able(provider.make_tts)(spec, around)
     speaker = Speaker(spec.sounds.pronunciations, language=spec.sounds.language, can_ipa=tts.can_ipa)
-    if isinstance(tts, Prepares):
-        tts.prepare([speaker.speak(line) for line in static_lines(spec)], speed=spec.sounds.voice_speed)
-    with _making("transcriber"):
-        stt = await hearing.make_stt(spec, around)
-    with _making("model"):
-        mind = await thinking.make_mind(spec, around)
-    return LiveAgent(spec, stt, tts, mind, speaker.speak)
+    return Voice(tts, speaker.speak)
+
+
+async def _ear(provider: Provider, spec: AgentSpec, around: Surroundings) -> STT:
+    return await _able(provider.make_stt)(spec, around)
+
+
+async def _mind(provider: Provider, spec: AgentSpec, around: Surroundings) -> Mind:
+    return await _able(provider.make_mind)(spec, around)
+
+
+def _able(maker: Callable[[AgentSpec, Surroundings], Awaitable[T]] | None) -> Callable[..., Awaitable[T]]:
+    if maker is None:
+        raise ProviderError("A vendor offers what it can't make.", permanent=True)
+    return maker
+
+
+async def _chain(
+    spec: AgentSpec,
+    around: Surroundings,
+    kind: Kind,
+    make_one: Callable[[Provider, AgentSpec, Surroundings], Awaitable[T]],
+    *,
+    rest_s: float = REST_S,
+) -> Chain[T]:
+    """The main choice and its fallbacks, as far as they can be made. Raises :class:`CannotTalk` for the main one's reason where
+    none can."""
+    main, path = next((key, path) for each, key, path in _named(spec) if each == kind)
+    keys = next(keys for each, keys, _ in _fallbacks(spec) if each == kind)
+    members: list[Member[T]] = []
+    faults: dict[str, CannotTalk] = {}
+    for key in dict.fromkeys((main, *keys)):
+        try:
+            with _making(kind):
+                members.append(await _member(_naming(spec, kind, key), around, kind, key, path, make_one))
+        except CannotTalk as fault:
+            faults[key] = fault
+            logger.warning("“%s” can't be used in this call: %s", key, fault.message)
+    if not members:
+        raise faults[main]
+    return Chain(members, rest_s=rest_s, absent=faults[main].message if main in faults else "")
+
+
+async def _member(
+    spec: AgentSpec,
+    around: Surroundings,
+    kind: Kind,
+    key: str,
+    path: str,
+    make_one: Callable[[Provider, AgentSpec, Surroundings], Awaitable[T]],
+) -> Member[T]:
+    if faults := _faults_of(spec, kind, key, path):
+        raise ProviderError(" ".join(fault.message for fault in faults), permanent=True)
+    found = registry.find(key, kind, weights_dir())
+    if found is None:
+        raise ProviderError(f"There is no {kind} called “{key}” on this machine.", permanent=True)
+    provider, offer = found
+    breaker = BREAKERS.of(Vendor(kind, offer.title, provider.where(spec, around)))
+    return Member(await make_one(provider, spec, around), provider.called(spec, offer), breaker)
+
+
+def _naming(spec: AgentSpec, kind: Kind, key: str) -> AgentSpec:
+    """The same agent with ``key`` as its main choice: what a vendor's maker reads."""
+    match kind:
+        case "voice":
+            return spec.model_copy(update={"sounds": spec.sounds.model_copy(update={"voice": key})})
+        case "transcriber":
+            return spec.model_copy(update={"listens": spec.listens.model_copy(update={"transcriber": key})})
+        case "model":
+            return spec.model_copy(update={"knows": spec.knows.model_copy(update={"model": key})})
 
 
 def _part(path: str) -> Kind:

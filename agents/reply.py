@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -98,6 +98,15 @@ class LLMMind:
 
     def collected(self) -> dict[str, Value]:
         return dict(self._kept.values)
+
+    def adopt(self, known: Sequence[Collected], conversation: Conversation) -> None:
+        """Go on where another mind was: the conversation comes with each question, what it found out comes here."""
+        values, confirmed = dict(self._kept.values), set(self._kept.confirmed)
+        for each in known:
+            if each.key in self._fields:
+                values[each.key] = each.value
+                (confirmed.add if each.is_confirmed else confirmed.discard)(each.key)
+        self._kept = _Draft(values, confirmed)
 
     async def close(self) -> None:
         await self._llm.close()

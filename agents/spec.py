@@ -3,7 +3,8 @@
 The form, the REST schema, the stored draft and the live call all read these classes. A field's ``title`` is its label,
 ``description`` its help, the limits are its limits, and ``json_schema_extra`` may carry hints for the form:
 
-``widget``       textarea · slider · voice · model · transcriber · credential · fields · pronunciations · lines · language
+``widget``       textarea · slider · voice · model · transcriber · credential · fields · pronunciations · lines · language · steps · rules ·
+                 voices, models, transcribers: several in order
 ``expert``       true: shown under *Expert settings* only
 ``unit``         "ms", "s", "×": written behind the number
 ``term``         the field's own word, shown beside the plain one
@@ -20,23 +21,15 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from agents.settings import Line, Settings, hint
+from agents.turn_taking import Sensitivity, TurnTaking
 
 SPEC_VERSION = 1
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+Choice = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 FieldKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-
-
-def hint(**extra: Any) -> dict[str, Any]:
-    """Hints for the form, in the place pydantic keeps what JSON Schema has no word for."""
-    return extra
-
-
-class Settings(BaseModel):
-    """A group of knobs. Frozen: a running call can't be changed under its feet. Unknown names are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=False)
 
 
 class FirstSpeaker(StrEnum):
@@ -130,6 +123,13 @@ class Sounds(Settings):
         description="Press play to hear it.",
         json_schema_extra=hint(widget="voice"),
     )
+    voice_fallbacks: tuple[Choice, ...] = Field(
+        (),
+        max_length=3,
+        title="If the voice fails, use",
+        description="Asked in this order when the voice gives no sound; the call keeps the one that answered.",
+        json_schema_extra=hint(widget="voices", expert=True, term="fallback"),
+    )
     voice_speed: float = Field(
         1.0,
         ge=0.6,
@@ -217,6 +217,23 @@ class Knows(Settings):
         title="Longest answer",
         description="In tokens; a token is about three quarters of a word.",
         json_schema_extra=hint(expert=True, unit="tokens", unless=("model", "scripted")),
+    )
+    model_fallbacks: tuple[Choice, ...] = Field(
+        (),
+        max_length=3,
+        title="If the model fails, use",
+        description="Asked in this order when the brain gives no answer. It knows what was said and found out in the call so far. "
+        "“Scripted” needs no network, so it is always there.",
+        json_schema_extra=hint(widget="models", term="fallback"),
+    )
+    fallback_after_s: float = Field(
+        4.0,
+        ge=1.0,
+        le=8.0,
+        multiple_of=0.5,
+        title="Wait for the model at most",
+        description="Then the next one answers. Without a next one the agent waits longer.",
+        json_schema_extra=hint(widget="slider", expert=True, unit="s"),
     )
 
 
@@ -320,13 +337,7 @@ class Does(Settings):
         return fields
 
 
-class Sensitivity(StrEnum):
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-
-
-class Listens(Settings):
+class Listens(TurnTaking):
     """How the agent listens and when it takes the floor."""
 
     transcriber: str = Field(
@@ -335,6 +346,13 @@ class Listens(Settings):
         title="Transcriber",
         description="What turns the caller's speech into words.",
         json_schema_extra=hint(widget="transcriber", term="STT"),
+    )
+    transcriber_fallbacks: tuple[Choice, ...] = Field(
+        (),
+        max_length=3,
+        title="If the transcriber fails, use",
+        description="Asked in this order when the caller's words don't come; the call keeps the one that answered.",
+        json_schema_extra=hint(widget="transcribers", expert=True, term="fallback"),
     )
     endpointing_ms: int = Field(
         500,
@@ -355,8 +373,13 @@ class Listens(Settings):
     barge_in_sensitivity: Sensitivity = Field(
         Sensitivity.MEDIUM,
         title="How easily",
-        description="Low: only clear speech stops the agent. High: the first syllable does. A cough or a click should do neither.",
-        json_schema_extra=hint(when=("barge_in", True)),
+        description="How much it takes to stop the agent. Patient: two clear words. Snappy: the first sound of speech. "
+        "A cough or a click should do neither.",
+        json_schema_extra=hint(
+            widget="steps",
+            when=("barge_in", True),
+            labels={"patient": "Patient", "low": "Calm", "medium": "Balanced", "high": "Quick", "snappy": "Snappy"},
+        ),
     )
     keywords: tuple[Line, ...] = Field(
         (),

@@ -64,6 +64,11 @@ class CallOut(Schema):
         description="What the caller waited: p50_ms, p95_ms, turns.",
         examples=[{"p50_ms": 640, "p95_ms": 900, "turns": 6}],
     )
+    speculation: dict[str, Any] = Field(
+        description="Answers begun before the caller had finished, and withdrawn; tokens: of those whose model told them. "
+        "Empty while the call runs.",
+        examples=[{"withdrawn": 2, "tokens": 840}],
+    )
 
     @classmethod
     def facts(cls, call: Call) -> dict[str, Any]:
@@ -91,6 +96,7 @@ class CallOut(Schema):
             else None,
             "collected": call.collected,
             "latency": call.latency,
+            "speculation": call.speculation,
         }
 
 

@@ -60,6 +60,7 @@ def end_call(
         row.lease_until = None
         row.answered_at = row.answered_at or outcome.answered_at
         row.latency = summary([turn.latency.get("total_ms") for turn in row.turns.filter(role="agent")])
+        row.speculation = _speculation(row)
         row.duration_ms = outcome.duration_ms if outcome.duration_ms is not None else _duration_ms(row)
         row.collected = storable(outcome.collected) if outcome.collected is not None else _collected(row)
         row.save()
@@ -98,6 +99,11 @@ def summary(waits: Sequence[int | None]) -> dict[str, int]:
 
 def _percentile(ordered: Sequence[int], percent: int) -> int:
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+def _speculation(call: Call) -> dict[str, int]:
+    dropped = [event.data.get("tokens") for event in call.events.filter(kind="speculation_dropped")]
+    return {"withdrawn": len(dropped), "tokens": sum(tokens for tokens in dropped if isinstance(tokens, int))}
 
 
 def _duration_ms(call: Call) -> int:

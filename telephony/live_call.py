@@ -108,6 +108,11 @@ class LiveCall:
             asyncio.get_running_loop().call_later(FAREWELL_SECONDS, self._session.hang_up, self._reason)
 
     @property
+    def pulled_ms(self) -> int | None:
+        """How much of the agent's sound was sent so far; ``None``: it is not talking yet, or over."""
+        return None if self._session is None or self._session.end_reason else self._session.playout.pulls * 20
+
+    @property
     def is_held(self) -> bool:
         """Whether it is still this worker's: it goes on, or is being ended as it should."""
         return self._held_until is None or asyncio.get_running_loop().time() < self._held_until

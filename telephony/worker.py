@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import re
 import secrets
 import signal
 import socket
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -24,22 +24,29 @@ from django.conf import settings
 
 import egress
 from agents import live
-from monitoring.loop_lag import LoopLagMonitor
-from telephony import answer, ending, ice, warmup, worker_status
+from agents.providers.breaker import BREAKERS
+from monitoring.loop_lag import COLLECTING, LoopLagMonitor
+from telephony import answer, ending, ice, warmup, worker_room, worker_status
 from telephony.finish import worker_channel
 from telephony.journal import Database, Journal
 from telephony.live_call import FAREWELL_SECONDS, LiveCall, Offer
 from telephony.signalling import WORKERS
 from telephony.transports.webrtc import Line
+from telephony.worker_room import Limits, Room, Sample
 
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 5
-MAX_HOPS = 20
+MEASURE_SECONDS = 1.0
+MAX_HOPS = 8
+HOP_SECONDS = 0.02
+"""A full worker waits so long before it listens again, so that others get what it passed on. All hops together: well below
+200 ms, after which a caller who is turned away has waited for nothing."""
 WIND_UP_SECONDS = 12
 """For a call that was cancelled: a little more than its own steps may take together."""
 JOURNAL_SECONDS = 10.0
 """For the rows of the last calls, where the database is slow or away. Those that are late then are lost with the process."""
+AGAIN_SECONDS = 0.5
 STOP_SECONDS = 1.0
 """For each step of the way out, once the last row is written."""
 LAG_SECONDS = 5.0
@@ -59,6 +66,10 @@ class Options:
     drain_limit_s: float = field(default_factory=lambda: settings.DRAIN_LIMIT_S)
 
 
+class WorkerBroken(Exception):
+    """Something a worker does all the time broke; the message says what."""
+
+
 class CallWorker:
     """``run`` until ``drain`` (no new calls, live ones finish) or ``stop`` (goodbye now) has come to its end.
 
@@ -75,6 +86,10 @@ class CallWorker:
         self._valkey = redis.asyncio.Redis.from_url(settings.VALKEY_URL, socket_timeout=2, socket_connect_timeout=2)
         self._lag = LoopLagMonitor(window_s=LAG_SECONDS, blocked_ms=BLOCKED_MS, blocked=self._blocked)
         self._held_up: tuple[float, str] | None = None
+        self._room = Room(Limits(self._options.capacity, self._options.max_lag_ms, cores=_cores()))
+        self._beat_now = asyncio.Event()
+        self._fault = ""
+        """What of its own work broke: it is on its way out then."""
         self._when_over = when_over
         self._running: dict[uuid.UUID, Running] = {}
         self._is_draining = False
@@ -90,14 +105,15 @@ class CallWorker:
             if not await self._warm_up():
                 return
             async with self._lag:
-                background = [
-                    self._journal.run(),
-                    self._heartbeats(),
-                    self._leases(),
-                    self._listen(WORKERS, self._offered, until=self._drained),
-                    self._listen(worker_channel(self.id), self._commanded),
-                ]
-                tasks = [asyncio.create_task(work) for work in background]
+                background: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+                    "the journal": self._journal.run,
+                    "the heartbeat": self._heartbeats,
+                    "the renewal of leases": self._leases,
+                    "the measuring of load": self._measure,
+                    "listening for offers": lambda: self._listen(WORKERS, self._offered, until=self._drained),
+                    "listening for commands": lambda: self._listen(worker_channel(self.id), self._commanded),
+                }
+                tasks = [asyncio.create_task(self._keep(name, work)) for name, work in background.items()]
                 self.ready.set()
                 logger.info("Call worker %s takes up to %d calls", self.id, self._options.capacity)
                 await self._until_told()
@@ -107,6 +123,29 @@ class CallWorker:
         finally:
             self._when_over()
             await self._put_away(tasks)
+        if self._fault:
+            raise WorkerBroken(self._fault)
+
+    async def _keep(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Work that goes on for as long as the worker does. Where it breaks all the same, that is a fault of ours: the worker
+        takes no more calls, does the work anew for those it has, and leaves with an error when they are over, for whoever
+        watches it to start another."""
+        while True:
+            why = "it ended by itself"
+            try:
+                await work()
+                if self._drained.is_set():
+                    return
+            except Exception as error:
+                logger.exception("%s of this worker broke", name)
+                why = f"{type(error).__name__}: {error}"
+            self._fault = self._fault or f"{name}: {why}"
+            logger.critical(
+                "This worker takes no more calls, because of %s. It leaves when its calls are over.", self._fault
+            )
+            if not self._is_draining:
+                self.drain()
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def _put_away(self, tasks: list[asyncio.Task[None]]) -> None:
         """Each step has its limit, and none keeps the others from being taken."""
@@ -141,8 +180,7 @@ class CallWorker:
             await asyncio.wait({warming, told}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await ending.end({warming, told}, STOP_SECONDS / 2)
-        gc.collect()
-        gc.freeze()
+        warmup.settle_memory()
         return not self._drained.is_set()
 
     async def _until_told(self) -> None:
@@ -178,11 +216,29 @@ class CallWorker:
 
     @property
     def has_room(self) -> bool:
-        return (
-            not self._is_draining
-            and len(self._running) < self._options.capacity
-            and self._lag.now().p99_ms <= self._options.max_lag_ms  # a hiccup is no reason to turn anyone away
-        )
+        return not self._is_draining and not self._why_full
+
+    @property
+    def _why_full(self) -> str:
+        # The p99, not the worst: a hiccup is no reason to turn anyone away.
+        return self._room.why_full(len(self._running), self._lag.now().p99_ms)
+
+    async def _measure(self) -> None:
+        """What the calls cost, second by second; the others are told at once when there is no room any more, or again."""
+        had_room, pulled, at_s = True, dict[uuid.UUID, int](), time.monotonic()
+        while True:
+            await asyncio.sleep(MEASURE_SECONDS)
+            now_s, before, before_s = time.monotonic(), pulled, at_s
+            told = {call_id: running.call.pulled_ms for call_id, running in self._running.items()}
+            pulled, at_s = {call_id: ms for call_id, ms in told.items() if ms is not None}, now_s
+            sent = [ms - before[call_id] for call_id, ms in pulled.items() if call_id in before]
+            late = worker_room.late_ms((now_s - before_s) * 1000, sent)
+            self._room.observe(
+                Sample(now_s, len(self._running), time.thread_time(), time.process_time(), self._lag.now().p99_ms, late)
+            )
+            if self.has_room is not had_room:
+                had_room = not had_room
+                self._beat_now.set()
 
     async def _offered(self, message: dict[str, Any]) -> None:
         offer = Offer(uuid.UUID(message["call_id"]), uuid.UUID(message["organization"]), message["sdp"])
@@ -203,6 +259,8 @@ class CallWorker:
 
         task = asyncio.create_task(call.run(reply), name=f"call {offer.call_id}")
         self._running[offer.call_id] = Running(call, task)
+        if not self.has_room:
+            self._beat_now.set()
         task.add_done_callback(lambda task: self._ended(offer.call_id, task))
 
     async def _pass_on(self, message: dict[str, Any]) -> None:
@@ -214,7 +272,7 @@ class CallWorker:
                 others = await worker_status.others_with_room(self._valkey, self.id)
             if others:
                 await get_channel_layer().send(WORKERS, {**message, "hops": hops + 1})
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(HOP_SECONDS)
                 return
         await get_channel_layer().send(message["reply"], {"type": "call.refused", "reason": "busy"})
 
@@ -267,7 +325,10 @@ class CallWorker:
                 await self._beat()
             except Exception as error:
                 logger.warning("The heartbeat could not be written: %s", error)
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await self._beat_now.wait()
+            self._beat_now.clear()
 
     async def _beat(self) -> None:
         status = worker_status.WorkerStatus(
@@ -283,6 +344,8 @@ class CallWorker:
             blocked_ms=self._held_up[0] if self._held_up else 0.0,
             blocked_by=self._held_up[1] if self._held_up else "",
             call_ids=tuple(str(call_id) for call_id in self._held),
+            troubles=tuple(BREAKERS.troubles(time.monotonic())),
+            full=self._why_full,
         )
         await worker_status.write(self._valkey, status)
 
@@ -312,8 +375,18 @@ class CallWorker:
                 logger.warning("The leases could not be renewed: %s", error)
 
 
+def _cores() -> int:
+    """That this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
 def _culprit(stack: str) -> str:
     """The line that was at work when the loop was late: of ours where there is one."""
+    if stack.startswith(COLLECTING):
+        return "Python's garbage collector"
     frames = re.findall(r'File "([^"]+)", line (\d+), in (.+)', stack.rpartition("run_until_complete")[2])
     frames = [frame for frame in frames if not re.search(r"/(?:asyncio/|selectors\.py)", frame[0])]
     ours = [frame for frame in frames if "site-packages" not in frame[0] and "/lib/python" not in frame[0]]

@@ -13,6 +13,8 @@ import redis
 import redis.asyncio
 from django.conf import settings
 
+from agents.providers.breaker import Trouble
+
 logger = logging.getLogger(__name__)
 
 PREFIX = "parley:worker:"
@@ -36,10 +38,14 @@ class WorkerStatus:
     """For how long it was held up when it last was, and by which line of code."""
     blocked_by: str = ""
     call_ids: tuple[str, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+    """Vendors that this worker leaves alone just now."""
+    full: str = ""
+    """Why it takes no more just now, in words; empty: it does."""
 
     @property
     def has_room(self) -> bool:
-        return self.calls < self.capacity and not self.is_draining
+        return self.calls < self.capacity and not self.is_draining and not self.full
 
 
 @cache
@@ -77,6 +83,7 @@ def _read(text: bytes | str | None) -> WorkerStatus | None:
         body: dict[str, Any] = orjson.loads(text)
         body["started_at"] = datetime.fromisoformat(body["started_at"])
         body["call_ids"] = tuple(body["call_ids"])
+        body["troubles"] = tuple(Trouble(**each) for each in body["troubles"])
         return WorkerStatus(**body)
     except (ValueError, TypeError, KeyError):
         logger.warning("A worker's note in Valkey can't be read; is another release running?")

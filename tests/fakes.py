@@ -15,9 +15,10 @@ from typing import TypeVar
 import numpy as np
 
 from agents.conversation import Conversation
-from agents.mind import EndCall, ReplyPart, Say, Utterance, Value
+from agents.mind import EndCall, Mind, ReplyPart, Say, Utterance, Value
 from agents.spec import AgentSpec
-from agents.speech import AudioFrame, ProviderError, Transcript
+from agents.speech import STT, AudioFrame, ProviderError, Transcript
+from agents.standby import Chain, Voice
 from telephony.audio.playout import Playout
 from telephony.audio.vad import SpeechStarted, SpeechStopped, VADEdge
 from telephony.session.events import Event
@@ -193,13 +194,19 @@ class FakeSTT:
     """Knows what the caller says from the caller's script, and takes ``delay_ms`` to tell. ``is_deaf``: never tells."""
 
     def __init__(
-        self, transport: FakeTransport, *, delay_ms: int = 120, interim_every_ms: int = 0, is_deaf: bool = False
+        self,
+        transport: FakeTransport,
+        *,
+        delay_ms: int = 120,
+        interim_every_ms: int = 0,
+        is_deaf: bool = False,
+        fails_to_open: int = 0,
     ) -> None:
         self.transport = transport
         self.delay_ms = delay_ms
         self.interim_every_ms = interim_every_ms
         self.is_deaf = is_deaf
-        self.fails_to_open = 0
+        self.fails_to_open = fails_to_open
         self.opened = 0
         self.expected: list[str | None] = []
 
@@ -376,3 +383,6 @@ class Agent:
     tts: FakeTTS
     mind: FakeMind
     speak_text: Callable[[str], str] = str
+    ears: Chain[STT] | None = None
+    voices: Chain[Voice] | None = None
+    brains: Chain[Mind] | None = None

@@ -68,6 +68,14 @@ def _nothing(spec: AgentSpec) -> list[Problem]:
     return []
 
 
+def _nowhere(spec: AgentSpec, around: Surroundings) -> str:
+    return ""
+
+
+def _by_its_title(spec: AgentSpec, offer: Offer) -> str:
+    return offer.title
+
+
 def _no_keys(spec: AgentSpec) -> Mapping[str, str]:
     return {}
 
@@ -89,3 +97,8 @@ class Provider:
     """What a spec that names this vendor lacks, beyond the offer's own ``why_not``."""
     keys: Callable[[AgentSpec], Mapping[str, str]] = _no_keys
     """Credential name → the address its secret will be sent to, where the spec names this vendor."""
+    where: Callable[[AgentSpec, Surroundings], str] = _nowhere
+    """Tells apart the places this vendor is asked at: address, model, account. One that is down says nothing of the others.
+    Shown to nobody."""
+    called: Callable[[AgentSpec, Offer], str] = _by_its_title
+    """What it is called in a sentence on this organization's own pages: "The model at api.openai.com"."""

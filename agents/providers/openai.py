@@ -6,6 +6,7 @@ The protocol is chat completions as a stream: https://platform.openai.com/docs/a
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -326,6 +327,13 @@ def _offers(weights: Path) -> tuple[Offer, ...]:
 
 def _problems(spec: AgentSpec) -> list[Problem]:
     found: list[Problem] = []
+    if spec.knows.model != "openai":
+        return [
+            Problem(
+                "knows.model_fallbacks",
+                "A language model is set up where it is the brain. Choose it there, and “Scripted” as what is used if it fails.",
+            )
+        ]
     if not spec.knows.model_name.strip():
         found.append(Problem("knows.model_name", "Say which model: its name as your provider writes it."))
     if not spec.knows.base_url and not spec.knows.credential:
@@ -349,6 +357,12 @@ async def _make(spec: AgentSpec, around: Surroundings) -> Mind:
     return LLMMind(spec, OpenAILLM(endpoint, around.http_client), now=around.now)
 
 
+def _where(spec: AgentSpec, around: Surroundings) -> str:
+    knows = spec.knows
+    account = hashlib.sha256(around.secrets.get(knows.credential, "").encode()).hexdigest()[:12]
+    return f"{knows.base_url.strip() or OPENAI_URL} {knows.model_name.strip()} {account}"
+
+
 def _keys(spec: AgentSpec) -> dict[str, str]:
     return {spec.knows.credential: spec.knows.base_url.strip() or OPENAI_URL} if spec.knows.credential else {}
 
@@ -357,6 +371,8 @@ PROVIDER = Provider(
     "openai",
     _offers,
     make_mind=_make,
-    problems=lambda spec: _problems(spec) if spec.knows.model == "openai" else [],
+    problems=lambda spec: _problems(spec) if "openai" in (spec.knows.model, *spec.knows.model_fallbacks) else [],
     keys=_keys,
+    where=_where,
+    called=lambda spec, offer: f"The model at {spec.knows.base_url.strip() or 'api.openai.com'}",
 )

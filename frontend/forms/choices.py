@@ -24,3 +24,12 @@ class Choices:
     credential: tuple[Option, ...] = ()
     preview_url: str = ""
     """Where ▶ gets its sound; empty: no ▶."""
+
+    def options(self, kind: str) -> tuple[Option, ...]:
+        """All of "voice", "model" or "transcriber", without groups."""
+        match kind:
+            case "voice":
+                return tuple(option for _, options in self.voice for option in options)
+            case "model":
+                return self.model
+        return self.transcriber

@@ -13,6 +13,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
+ORDERED = {"models": "model", "voices": "voice", "transcribers": "transcriber"}
+"""Kinds that are several choices in order, and what is chosen."""
 FEW = 4
 """Up to so many choices are shown side by side, more in a list."""
 
@@ -50,7 +52,7 @@ class Knob:
     @property
     def is_group(self) -> bool:
         """Made of several controls: needs a group's name rather than a label."""
-        return self.kind in ("radios", "pronunciations", "fields")
+        return self.kind in ("radios", "pronunciations", "fields", "steps", "rules", *ORDERED)
 
     @property
     def depends(self) -> str:

@@ -145,6 +145,7 @@ def raw(call: Call, turns: Sequence[Turn], events: Sequence[CallEvent]) -> dict[
         "duration_ms",
         "collected",
         "latency",
+        "speculation",
         "worker",
         "spec",
     )

@@ -35,7 +35,8 @@ class Check:
 def checks() -> list[Check]:
     """The database, Valkey, call workers, models, background work: in the order one would look."""
     found, fault = _workers()
-    return [_database(), _valkey(), _call_workers(found, fault), _models(found, fault), _background()]
+    named = [_database(), _valkey(), _call_workers(found, fault), _models(found, fault), _background()]
+    return [*named, *_vendors(found)]
 
 
 def worst(found: list[Check]) -> State:
@@ -133,7 +134,11 @@ def _call_workers(found: list[WorkerStatus], fault: str) -> Check:
     words = _("%(running)s, with %(calls)d of %(room)d calls.") % {"running": words, "calls": calls, "room": room}
     if not any(worker.has_room for worker in found):
         return Check(
-            title, "bad", words, _("All are full or stopping: new callers are turned away. Start another call worker.")
+            title,
+            "bad",
+            words,
+            _("All are full or stopping: new callers are turned away. Start another call worker."),
+            "; ".join(f"{worker.id}: {worker.full}" for worker in found if worker.full),
         )
     lagging = [worker for worker in found if worker.loop_lag_ms > LAGGING_MS]
     if lagging:
@@ -174,6 +179,25 @@ def _models(found: list[WorkerStatus], fault: str) -> Check:
             _("They are loaded when the call worker starts; that takes some seconds."),
         )
     return Check(title, "good", _("Loaded: %s.") % ", ".join(sorted(loaded)))
+
+
+_STAGES = {"model": "language model", "voice": "voice", "transcriber": "transcriber"}
+
+
+def _vendors(found: list[WorkerStatus]) -> list[Check]:
+    """Only where one is in trouble. Whose address it is, is on the pages of that organization's calls."""
+    down = {(each.kind, each.name): each for worker in found for each in worker.troubles}
+    if not down:
+        return []
+    names = ", ".join(f"{name} ({_STAGES.get(kind, kind)})" for kind, name in sorted(down))
+    return [
+        Check(
+            _("Vendors"),
+            "warning",
+            _("Not answering, so calls don't wait for them: %s.") % names,
+            _("They are asked again every few seconds. Calls use what the agent names for this case, or apologise."),
+        )
+    ]
 
 
 def _background() -> Check:

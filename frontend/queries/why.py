@@ -95,6 +95,21 @@ def _model(facts: Facts) -> Why:
     return Why(f"Asked the language model {facts.get('model', '')}.", pairs(facts, "model"))
 
 
+def _pause(facts: Facts) -> Why:
+    ms, percent = facts.get("ms"), facts.get("pace_percent")
+    because = {
+        "complete": "the sentence was complete",
+        "open": "the sentence was not complete",
+        "unsure": "the sentence might have gone on",
+        "rule": "a rule for pauses says so",
+        "interrupted": "the agent had just been interrupted",
+    }.get(str(facts.get("because")), "")
+    pace = ""
+    if isinstance(percent, int) and percent != 100:
+        pace = f" This caller pauses {'longer' if percent > 100 else 'less'} than most ({percent} %)."
+    return Why(f"Waited for {ms} ms of silence{', because ' if because else ''}{because}.{pace}")
+
+
 def _field(facts: Facts) -> str:
     return _quoted(title(str(facts.get("field", ""))))
 
@@ -137,8 +152,18 @@ def _line(data: Facts) -> str:
     return f"Line: {rtt} ms there and back, {_read(lost)} % lost, {data.get('concealed', 0)} gaps filled"
 
 
+def _words(data: Facts) -> str:
+    return str(data.get("words", ""))
+
+
 def _text(before: str) -> Callable[[Facts], str]:
     return lambda data: f"{before} {_quoted(data['text'])}" if data.get("text") else before
+
+
+def _speculation_dropped(data: Facts) -> str:
+    tokens = data.get("tokens")
+    cost = f" ({tokens} tokens)" if isinstance(tokens, int) else ""
+    return _text("Thought ahead too early; the caller went on after")(data) + cost
 
 
 THOUGHTS: dict[str, Callable[[Facts], Why]] = {
@@ -148,16 +173,20 @@ THOUGHTS: dict[str, Callable[[Facts], Why]] = {
     "asked": _asked,
     "left_open": _left_open,
     "model": _model,
+    "pause": _pause,
 }
 
 EVENTS: dict[str, Callable[[Facts], str]] = {
     "collected": _collected,
     "barge_in": _barge_in,
     "stage_failed": _stage_failed,
+    "fallback": _words,
+    "fallback_over": _words,
+    "stage_retried": _words,
     "ended": _ended,
     "line": _line,
     "backchannel": _text("The caller agreed without taking the floor:"),
-    "speculation_dropped": _text("Thought ahead too early; the caller went on after"),
+    "speculation_dropped": _speculation_dropped,
     "reminder": _text("Asked whether the caller is still there:"),
     "filler": _text("Filled the pause while thinking"),
     "recording_started": _text("The recording began, after the consent line"),

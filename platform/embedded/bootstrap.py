@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def say(line: str) -> None:
 def main(task: str) -> int:
     os.chdir(ROOT)
     tasks: dict[str, Callable[[], int | Command | Callable[[], int]]] = {
-        "up": up, "dev": dev, "test": test, "lint": lint, "format": format_, "lock": lock, "weights": weights, "clean": clean,
+        "up": up, "dev": dev, "test": test, "lint": lint, "format": format_, "lock": lock, "weights": weights,
+        "bench": bench, "clean": clean,
     }  # fmt: skip
     if task not in tasks:
         say(f"bootstrap.py knows {', '.join(tasks)}; not {task!r}.")
@@ -150,6 +152,51 @@ def weights() -> int:
     if code:
         raise Failed("The models' weights are not complete: see above. Run it again to go on where it stopped.")
     return code
+
+
+DEMO_AGENT = "Bright Smile front desk"
+
+
+def bench() -> Callable[[], int]:
+    """docs/benchmarks.md says what the figures mean. What callers wait for needs a platform that runs."""
+    weights()
+    env = environment()
+    env.setdefault("WEIGHTS_DIR", str(data_dir() / "weights"))
+    peers = [word for python in os.environ.get("PEERS", "").split() for word in ("--peer-python", python)]
+    engine = [str(PYTHON), str(ROOT / "bench" / "engine.py"), "--rounds", "3", *peers]
+    callers = [str(PYTHON), str(ROOT / "bench" / "ear_to_ear.py"), os.environ.get("AGENT") or DEMO_AGENT]
+
+    def measure() -> int:
+        say("— the engine, with null transcriber, model and voice")
+        failed = run(engine, env)
+        if not is_up(site_url()):
+            say(f"Nothing answers at {site_url()}: run make up in another terminal to measure what callers wait for.")
+            return failed
+        say("— ear to ear")
+        return run(callers, env) or failed
+
+    return measure
+
+
+def data_dir() -> Path:
+    return Path(os.environ.get("PARLEY_DATA_DIR") or ROOT / ".local")
+
+
+def site_url() -> str:
+    """Where `make up` said the pages are."""
+    try:
+        port = json.loads((data_dir() / "embedded.json").read_text())["web_port"]
+    except (OSError, ValueError, KeyError):
+        port = 8000
+    return os.environ.get("SITE_URL") or f"http://127.0.0.1:{port}"
+
+
+def is_up(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=3) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except (OSError, ValueError):
+        return False
 
 
 def clean() -> int:

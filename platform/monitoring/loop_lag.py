@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -22,6 +23,12 @@ LAG = Histogram(
     "parley_loop_lag_seconds", "How late the event loop woke up",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5),
 )  # fmt: skip
+COLLECTION = Histogram(
+    "parley_gc_pause_seconds", "How long Python's garbage collector held everything up",
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1),
+)  # fmt: skip
+COLLECTING = "The garbage collector is at work.\n"
+"""What the stack of a stall begins with when it is not the code in it that takes so long."""
 WORST = Gauge("parley_loop_lag_worst_seconds", "The longest the event loop was late within the window")
 
 
@@ -50,6 +57,7 @@ class LoopLagMonitor:
         self._late: deque[float] = deque(maxlen=max(1, int(window_s / self._tick)))
         self._last = time.monotonic()
         self._stop = threading.Event()
+        self._collecting_since: float | None = None
 
     async def __aenter__(self) -> Self:
         self._last = time.monotonic()
@@ -57,11 +65,13 @@ class LoopLagMonitor:
         self._ticking = asyncio.create_task(self._run(), name="loop-lag")
         self._watchdog = threading.Thread(target=self._watch, name="loop-watchdog", daemon=True)
         self._watchdog.start()
+        gc.callbacks.append(self._collector_works)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        gc.callbacks.remove(self._collector_works)
         self._stop.set()
         self._ticking.cancel()
         try:
@@ -102,7 +112,16 @@ class LoopLagMonitor:
             frame = sys._current_frames().get(self._loop_thread)
             if frame is not None:
                 told_about = last
-                self._blocked(stalled * 1000, "".join(traceback.format_stack(frame)))
+                stack = "".join(traceback.format_stack(frame))
+                self._blocked(stalled * 1000, stack if self._collecting_since is None else COLLECTING + stack)
+
+    def _collector_works(self, phase: str, info: Mapping[str, int]) -> None:
+        """Python calls this before and after each collection, in the thread whose allocation was one too many."""
+        if phase == "start":
+            self._collecting_since = time.monotonic()
+        elif self._collecting_since is not None:
+            COLLECTION.observe(time.monotonic() - self._collecting_since)
+            self._collecting_since = None
 
 
 def _log_stack(stalled_ms: float, stack: str) -> None:

@@ -1,4 +1,5 @@
-"""Sound for packets that never came: the last pitch period again, dying away, and a soft way back. Pure.
+"""Sound for packets that never came, on lines whose codec makes up none itself (G.711): the last pitch period again, dying away,
+and a soft way back. Pure.
 
 In the manner of ITU-T G.711 Appendix I, by correlation: a vowel goes on for a moment, noise stays noise, and after 60 ms there is
 silence, because what is made up longer than that sounds like a robot and is transcribed as words.

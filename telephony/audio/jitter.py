@@ -191,6 +191,15 @@ class JitterBuffer:
         self.counts.played += 1
         return following.packet
 
+    def is_behind(self, now_ms: float) -> bool:
+        """After a ``pop``: the packet behind the one it gave is due already, so leaving that one out would shorten the delay."""
+        following = None if self._next is None else self._waiting.get(self._next)
+        return following is not None and self._due_ms(following.at_ticks) <= now_ms
+
+    def skipped(self) -> None:
+        """The packet that ``pop`` gave was left out."""
+        self.counts.shed += 1
+
     def _at_gap(self, first: int, until_ms: float) -> Lost | None:
         """Packets are missing before ``first``. Those whose moment is over are forgotten."""
         assert self._next is not None

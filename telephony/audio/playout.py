@@ -121,6 +121,8 @@ class Playout:
         self._newest = 0
         self._held: _Reply | None = None
         self._playing: _Reply | None = None
+        self._finished: Finished | None = None
+        """The last one that was heard to its end: the event may not have been asked for yet."""
         self._recent: deque[int] = deque(maxlen=128)
         """Samples played of the current generation after each of the last pulls, oldest first."""
         self._tail: bytes = b""
@@ -212,10 +214,10 @@ class Playout:
         if self._held is not None and self._held.generation == generation:
             self._held = None
             return Heard("", 0, False)
+        heard = self.heard(generation)
         reply = self._playing
         if reply is None or reply.generation != generation:
-            return Heard("", 0, False)
-        heard = self.heard(generation)
+            return heard
         if not self.is_paused:
             self._tail = self._fading_tail(reply)
         self._playing = None
@@ -241,7 +243,9 @@ class Playout:
         return 0 if reply is None else reply.played * 1000 // PLAYOUT_RATE_HZ
 
     def heard(self, generation: int) -> Heard:
-        """What of the generation being played has reached the caller by now."""
+        """What of the generation being played, or over and not replaced yet, has reached the caller by now."""
+        if self._finished is not None and self._finished.generation == generation:
+            return self._finished.heard
         reply = self._playing
         if reply is None or reply.generation != generation:
             return Heard("", 0, False)
@@ -251,6 +255,8 @@ class Playout:
 
     def events(self) -> list[PlayoutEvent]:
         """What happened since this was last asked, in order."""
+        if not self._events:
+            return []
         events = list(self._events)
         self._events.clear()
         return events
@@ -302,7 +308,8 @@ class Playout:
             return
         reply.waits += 1
         if reply.waits > self._delay_pulls():
-            self._events.append(Finished(reply.generation, _heard(reply, reply.pushed)))
+            self._finished = Finished(reply.generation, _heard(reply, reply.pushed))
+            self._events.append(self._finished)
             self._playing = None
             self.is_paused = False
 

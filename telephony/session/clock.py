@@ -11,7 +11,8 @@ class CallClock:
     def __init__(self) -> None:
         self.now_ms = 0
         self._deadlines: set[_Deadline] = set()
-        self._ticked = asyncio.Event()
+        self._ticked: asyncio.Event | None = None
+        """Only while somebody waits: fifty times a second nobody does."""
 
     def tick(self, now_ms: int) -> None:
         """A frame is over. Wakes whoever waits for time."""
@@ -19,10 +20,13 @@ class CallClock:
         if self._deadlines:
             for deadline in [each for each in self._deadlines if each.at_ms <= now_ms]:
                 deadline.expire()
-        self._ticked.set()
-        self._ticked = asyncio.Event()
+        if self._ticked is not None:
+            self._ticked.set()
+            self._ticked = None
 
     async def next_tick(self) -> None:
+        if self._ticked is None:
+            self._ticked = asyncio.Event()
         await self._ticked.wait()
 
     def timeout(self, after_ms: int) -> _Deadline:

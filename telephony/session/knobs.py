@@ -4,9 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.spec import AgentSpec, FirstSpeaker, Sensitivity
+from agents.patterns import Pattern
+from agents.spec import AgentSpec, FirstSpeaker
+from agents.turn_taking import Sensitivity, SpellingPatience
+from telephony.session.words import NO_OWN_WORDS, OwnWords
 
-_YIELD_MS = {Sensitivity.LOW: 600, Sensitivity.MEDIUM: 350, Sensitivity.HIGH: 200}
+_YIELD_MS = {
+    Sensitivity.PATIENT: 900,
+    Sensitivity.LOW: 600,
+    Sensitivity.MEDIUM: 350,
+    Sensitivity.HIGH: 200,
+    Sensitivity.SNAPPY: 120,
+}
+_FEWEST_WORDS = {Sensitivity.PATIENT: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRule:
+    """After words in which ``pattern`` is, the agent's or the caller's, so much silence is needed."""
+
+    is_agents: bool
+    pattern: Pattern
+    ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +36,18 @@ class TurnSettings:
     agent_speaks_first: bool = True
     has_consent_line: bool = False
     endpointing_ms: int = 500
+    learns_pauses: bool = True
+    """The needed silence follows the caller's own pauses (``pauses.Pace``)."""
+    rules: tuple[PauseRule, ...] = ()
+    spelling: SpellingPatience = SpellingPatience.AUTO
     barge_in: bool = True
+    own_words: OwnWords = NO_OWN_WORDS
     yield_ms: int = 350
     """Speech this long takes the floor, if it is words."""
+    fewest_words: int = 0
+    """Fewer are no words, but a nod."""
+    backoff_ms: int = 0
+    """After it was interrupted, the agent says nothing for so long."""
     reminder_after_ms: int = 8_000
     reminders: tuple[str, ...] = ()
     hang_up_after_silence_ms: int = 30_000
@@ -46,8 +74,17 @@ class TurnSettings:
             agent_speaks_first=spec.says.first_speaker is FirstSpeaker.AGENT,
             has_consent_line=spec.privacy.record and bool(spec.privacy.consent_line.strip()),
             endpointing_ms=spec.listens.endpointing_ms,
+            learns_pauses=spec.listens.learn_pauses,
             barge_in=spec.listens.barge_in,
-            yield_ms=_YIELD_MS[spec.listens.barge_in_sensitivity],
+            own_words=OwnWords.of(spec.listens.backchannel_words, spec.listens.stop_words),
+            yield_ms=spec.listens.interrupt_after_ms or _YIELD_MS[spec.listens.barge_in_sensitivity],
+            fewest_words=spec.listens.interrupt_words or _FEWEST_WORDS.get(spec.listens.barge_in_sensitivity, 0),
+            backoff_ms=spec.listens.backoff_ms,
+            rules=tuple(
+                PauseRule(rule.side == "agent", Pattern(rule.pattern), rule.timeout_ms)
+                for rule in spec.listens.endpointing_rules
+            ),
+            spelling=spec.listens.spelling_patience,
             reminder_after_ms=spec.limits.reminder_after_s * 1000,
             reminders=spec.limits.reminders,
             hang_up_after_silence_ms=spec.limits.hang_up_after_silence_s * 1000,

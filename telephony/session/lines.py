@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,9 +15,15 @@ class Lines:
     """Said before hanging up for a fault of ours."""
     no_answer: str
     """Said where the mind has nothing to say to what it heard: silence would leave the caller waiting."""
+    still: str
+    """Said when the wait goes on after ``filler``."""
 
     def all(self) -> tuple[str, ...]:
-        return (self.filler, self.no_answer, self.apology, self.breakdown)
+        return (self.filler, self.still, self.no_answer, self.apology, self.breakdown)
+
+    def fillers(self) -> Iterator[str]:
+        """For one wait, however long: never the same twice in a row."""
+        return cycle((self.filler, self.still))
 
 
 _LINES: dict[str, Lines] = {
@@ -24,42 +32,49 @@ _LINES: dict[str, Lines] = {
         "I'm sorry, something went wrong on my side. Could you say that again?",
         "I'm sorry, I have a technical problem. Please call again later.",
         "I'm sorry, I have no answer to that. Could you say it another way?",
+        "It takes a little longer, please stay on the line.",
     ),
     "de": Lines(
         "Einen Moment.",
         "Entschuldigung, bei mir ist etwas schiefgegangen. Können Sie das bitte wiederholen?",
         "Entschuldigung, ich habe ein technisches Problem. Bitte rufen Sie später noch einmal an.",
         "Entschuldigung, darauf habe ich keine Antwort. Können Sie es anders sagen?",
+        "Es dauert noch etwas, bitte bleiben Sie dran.",
     ),
     "es": Lines(
         "Un momento.",
         "Lo siento, algo ha fallado. ¿Puede repetirlo, por favor?",
         "Lo siento, tengo un problema técnico. Por favor, llame más tarde.",
         "Lo siento, no tengo respuesta a eso. ¿Puede decirlo de otra manera?",
+        "Tarda un poco más, por favor no cuelgue.",
     ),
     "fr": Lines(
         "Un instant.",
         "Excusez-moi, j'ai eu un problème. Pouvez-vous répéter, s'il vous plaît ?",
         "Excusez-moi, j'ai un problème technique. Merci de rappeler plus tard.",
         "Excusez-moi, je n'ai pas de réponse à cela. Pouvez-vous le dire autrement ?",
+        "Cela prend un peu plus de temps, ne quittez pas.",
     ),
     "it": Lines(
         "Un momento.",
         "Mi scusi, qualcosa non ha funzionato. Può ripetere, per favore?",
         "Mi scusi, ho un problema tecnico. La prego di richiamare più tardi.",
         "Mi scusi, non ho una risposta. Può dirlo in un altro modo?",
+        "Ci vuole ancora un po', resti in linea per favore.",
     ),
     "nl": Lines(
         "Een moment.",
         "Sorry, er ging iets mis. Kunt u dat herhalen?",
         "Sorry, ik heb een technisch probleem. Belt u later alstublieft nog eens.",
         "Sorry, daar heb ik geen antwoord op. Kunt u het anders zeggen?",
+        "Het duurt iets langer, blijf alstublieft aan de lijn.",
     ),
     "pt": Lines(
         "Um momento.",
         "Desculpe, algo deu errado. Pode repetir, por favor?",
         "Desculpe, estou com um problema técnico. Por favor, ligue mais tarde.",
         "Desculpe, não tenho resposta para isso. Pode dizer de outra forma?",
+        "Vai demorar um pouco mais, por favor aguarde na linha.",
     ),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 from agents.speech import AudioFrame
@@ -33,6 +33,16 @@ class VAD(Protocol):
     """``telephony.audio.vad.VAD`` or a script."""
 
     def push(self, frame: AudioFrame) -> Sequence[VADEdge]: ...
+
+
+@runtime_checkable
+class HearsLater(Protocol):
+    """A VAD whose ``push`` returns at once and finds nothing: it tells each edge when it is known, on the loop."""
+
+    def listen(self, tell: Callable[[VADEdge], None]) -> None: ...
+
+    def settled_ms(self, now_ms: int) -> int:
+        """Up to when it is known who spoke: ``now_ms``, unless it has fallen behind. Nobody's silence is counted beyond."""
 
 
 class Listener(Protocol):

@@ -1,26 +1,29 @@
 """One thing the agent says: from the mind's parts to sound in the playout, under one generation number.
 
 Thinking and speaking run side by side: while a phrase is being voiced the next is being thought of. A stage that gives nothing in
-time, or fails, is tried once more as long as nothing of it was heard; then the reply is broken, and ``failed`` says where.
+time, or fails, is tried once more as long as nothing of it was heard, and then the next vendor in order (``agents.standby``); with
+none left the reply is broken, and ``failed`` says where.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.mind import Collected, EndCall, ReplyPart, Say, Thought, Utterance
+from agents.mind import Collected, EndCall, Mind, ReplyPart, Say, Thought, Utterance
 from agents.speech import ProviderError
+from agents.standby import Minds, Round, Tell, Voice, brains_of, voices_of
 from telephony.audio.playout import PLAYOUT_RATE_HZ, Playout
 from telephony.audio.resample import Resampler
 from telephony.session.clock import CallClock
 from telephony.session.events import Latency
 from telephony.session.latency import Marks
+from telephony.session.pauses import Pause
 from telephony.session.signals import Line, Stage
 from telephony.session.streams import closing
 
@@ -45,8 +48,12 @@ class Deadlines:
     model_first_ms: int = 8_000
     model_next_ms: int = 6_000
     tts_first_ms: int = 5_000
+    tts_backed_ms: int = 2_000
+    """Where another voice could speak instead."""
     tts_next_ms: int = 3_000
     filler_ms: int = 3_000
+    fill_again_ms: int = 2_500
+    """Silence after a filler that wants another."""
     held_ahead_ms: int = 2_000
     """How much is voiced of an answer that may yet be withdrawn."""
     ahead_ms: int = 8_000
@@ -77,6 +84,8 @@ class Reply:
     thoughts: list[Thought] = field(default_factory=list)
     hang_up: str = ""
     marks: Marks = field(default_factory=Marks)
+    pause: Pause | None = None
+    """The silence after which it was let out, and why so much."""
     is_released: bool = False
     is_committed: bool = False
     has_started: bool = False
@@ -92,6 +101,17 @@ class Reply:
     is_complete: bool = False
 
     @property
+    def tokens(self) -> int | None:
+        """What it cost, where a model has said so; ``None``: none has, or it was stopped before."""
+        told = [
+            count
+            for thought in self.thoughts
+            for name in ("prompt_tokens", "reply_tokens")
+            if isinstance(count := thought.data.get(name), int)
+        ]
+        return sum(told) if told else None
+
+    @property
     def intended(self) -> str:
         """All it set out to say, as far as is known."""
         return " ".join((*self.phrases, *self.texts[len(self.phrases) - len(self.fillers) :]))
@@ -103,11 +123,15 @@ class Speaker:
     def __init__(
         self, agent: LiveAgent, playout: Playout, clock: CallClock, deadlines: Deadlines, no_answer: str = ""
     ) -> None:
+        self.tell: Tell = lambda kind, data: None
+        """What went wrong and how it was mended, for the call's page."""
         self._agent = agent
         self._playout = playout
         self._clock = clock
         self._deadlines = deadlines
         self._no_answer = no_answer
+        self._brains = brains_of(agent)
+        self._voices = voices_of(agent)
 
     async def run(self, reply: Reply) -> None:
         """Until all is in the playout, or it is broken. Cancelling leaves the playout to whoever cancelled."""
@@ -121,42 +145,81 @@ class Speaker:
         reply.is_complete = True
         self._playout.finish(reply.generation, is_broken=reply.failed is not None)
 
-    async def fill(self, reply: Reply, text: str) -> None:
-        """Say this before it, if it still has no sound of its own when this one is ready: whoever it is that is slow."""
-        resampler = Resampler(self._agent.tts.rate_hz, PLAYOUT_RATE_HZ)
+    async def fill(self, reply: Reply, texts: Iterable[str]) -> None:
+        """Say these before it, one after each stretch of silence, for as long as it has no sound of its own, whoever is slow."""
+        for text in texts:
+            if not await self._fill_with(reply, text):
+                return
+            while self._playout.ahead_ms(reply.generation) > 0:
+                await self._clock.next_tick()
+            again_ms = self._clock.now_ms + self._deadlines.fill_again_ms
+            while self._clock.now_ms < again_ms:
+                await self._clock.next_tick()
+
+    async def _fill_with(self, reply: Reply, text: str) -> bool:
+        voice = next((each.thing for each in self._voices.candidates()), None)
+        if voice is None or reply.has_sound or reply.is_complete:
+            return False
+        resampler = Resampler(voice.tts.rate_hz, PLAYOUT_RATE_HZ)
+        speech = self._sound(voice, text, trim=True, first_ms=self._deadlines.filler_ms)
         try:
-            async with self._clock.timeout(self._deadlines.filler_ms), closing(self._sound(text, trim=True)) as pieces:
+            async with self._clock.timeout(self._deadlines.filler_ms), closing(speech) as pieces:
                 sound = [resampler.push(pcm) async for pcm in pieces]
         except (ProviderError, TimeoutError):
-            return  # the voice is what is slow
+            return False  # the voice is what is slow
         except Exception:
             logger.exception("The voice broke.")
-            return
-        if not reply.has_sound and not reply.is_complete:
-            reply.fillers.add(len(reply.phrases))
-            self._begin_phrase(reply, text)
-            self._playout.push(reply.generation, b"".join(sound) + resampler.flush())
-            self._playout.end_phrase(reply.generation)
+            return False
+        if reply.has_sound or reply.is_complete:
+            return False
+        reply.fillers.add(len(reply.phrases))
+        self._begin_phrase(reply, text)
+        self._playout.push(reply.generation, b"".join(sound) + resampler.flush())
+        self._playout.end_phrase(reply.generation)
+        return True
 
     # ---- the mind
 
     async def _think(self, reply: Reply) -> None:
-        for attempt in (1, 2):
-            try:
-                await self._read(reply)
-                break
-            except (ProviderError, TimeoutError) as error:
-                is_permanent = isinstance(error, ProviderError) and error.permanent
-                if reply.texts or attempt == 2 or is_permanent:
-                    raise _Broken("model", str(error) or "It gave no answer in time.") from error
-                reply.waiting.clear()
-                reply.thoughts.clear()
-            except Exception as error:
-                logger.exception("The mind broke.")
-                raise _Broken("model", f"{type(error).__name__}: {error}") from error
+        try:
+            if reply.utterance is None:
+                await self._read(reply, self._deadlines.model_first_ms)  # words of our own: nobody is asked
+            else:
+                await self._ask(reply)
+        except _Broken:
+            raise
+        except (ProviderError, TimeoutError) as error:
+            raise _Broken("model", str(error) or "It gave no answer in time.") from error
+        except Exception as error:
+            logger.exception("The mind broke.")
+            raise _Broken("model", f"{type(error).__name__}: {error}") from error
         if reply.utterance is not None and not reply.texts and not reply.hang_up and self._no_answer:
             await self._say(reply, self._no_answer)
         await reply.queue.put(None)
+
+    async def _ask(self, reply: Reply) -> None:
+        """The brains in their order, until one has begun to answer."""
+        asking = Round(self._brains, "model", self.tell)
+        try:
+            while (brain := asking.next(self._clock.now_ms)) is not None:
+                if isinstance(self._agent.mind, Minds):
+                    self._agent.mind.turn_to(brain.thing)
+                first_ms = self._deadlines.model_first_ms
+                if not asking.is_last:
+                    first_ms = min(first_ms, round(self._agent.spec.knows.fallback_after_s * 1000))
+                try:
+                    await self._read(reply, first_ms, asking)
+                    return
+                except (ProviderError, TimeoutError) as error:
+                    words = str(error) or _too_late(brain.title, "answer", first_ms, has_begun=bool(reply.texts))
+                    asking.failed(words, self._clock.now_ms, is_permanent=_is_permanent(error))
+                    if reply.texts:
+                        raise _Broken("model", words) from error
+                    reply.waiting.clear()
+                    reply.thoughts.clear()
+        finally:
+            asking.close()
+        raise _Broken("model", asking.why)
 
     async def _say(self, reply: Reply, text: str) -> None:
         reply.texts.append(text)
@@ -164,16 +227,20 @@ class Speaker:
             reply.marks.text_ms = self._clock.now_ms
         await reply.queue.put(text)
 
-    async def _read(self, reply: Reply) -> None:
+    async def _read(self, reply: Reply, first_ms: int, asking: Round[Mind] | None = None) -> None:
+        """All parts. Where another could answer instead, the first words may keep us waiting for ``first_ms``, step by step."""
         is_first = True
         async with closing(reply.parts()) as parts:
             while True:
-                wait_ms = self._deadlines.model_first_ms if is_first else self._deadlines.model_next_ms
+                is_backed = asking is not None and not asking.is_last and not reply.texts
+                wait_ms = first_ms if is_first or is_backed else self._deadlines.model_next_ms
                 try:
                     async with self._clock.timeout(wait_ms):
                         part = await anext(parts)
                 except StopAsyncIteration:
                     return
+                if is_first and asking is not None:
+                    asking.answered()
                 is_first = False
                 match part:
                     case Say(text):
@@ -193,26 +260,37 @@ class Speaker:
             await self._voice(reply, text)
 
     async def _voice(self, reply: Reply, text: str) -> None:
-        resampler = Resampler(self._agent.tts.rate_hz, PLAYOUT_RATE_HZ)
+        """With the first voice that gives a sound. One that breaks off in the middle of its words has broken the reply."""
+        asking = Round(self._voices, "tts", self.tell)
         has_sound = False
-        for attempt in (1, 2):
-            try:
-                async with closing(self._sound(text, trim=not reply.has_sound)) as pieces:
-                    async for pcm in pieces:
-                        if not has_sound:
-                            has_sound = reply.has_sound = True
-                            self._begin_phrase(reply, text)
-                            if reply.marks.sound_ms is None:
-                                reply.marks.sound_ms = self._clock.now_ms
-                        await self._push(reply, resampler.push(pcm))
-                break
-            except (ProviderError, TimeoutError) as error:
-                is_permanent = isinstance(error, ProviderError) and error.permanent
-                if has_sound or attempt == 2 or is_permanent:
-                    raise _Broken("tts", str(error) or "It gave no sound in time.") from error
-            except Exception as error:
-                logger.exception("The voice broke.")
-                raise _Broken("tts", f"{type(error).__name__}: {error}") from error
+        try:
+            while (voice := asking.next(self._clock.now_ms)) is not None:
+                resampler = Resampler(voice.thing.tts.rate_hz, PLAYOUT_RATE_HZ)
+                first_ms = self._deadlines.tts_first_ms if asking.is_last else self._deadlines.tts_backed_ms
+                try:
+                    sound = self._sound(voice.thing, text, trim=not reply.has_sound, first_ms=first_ms)
+                    async with closing(sound) as pieces:
+                        async for pcm in pieces:
+                            if not has_sound:
+                                has_sound = reply.has_sound = True
+                                asking.answered()
+                                self._begin_phrase(reply, text)
+                                if reply.marks.sound_ms is None:
+                                    reply.marks.sound_ms = self._clock.now_ms
+                            await self._push(reply, resampler.push(pcm))
+                    break
+                except (ProviderError, TimeoutError) as error:
+                    words = str(error) or _too_late(voice.title, "sound", first_ms, has_begun=has_sound)
+                    asking.failed(words, self._clock.now_ms, is_permanent=_is_permanent(error))
+                    if has_sound:
+                        raise _Broken("tts", words) from error
+                except Exception as error:
+                    logger.exception("The voice broke.")
+                    raise _Broken("tts", f"{type(error).__name__}: {error}") from error
+            else:
+                raise _Broken("tts", asking.why)
+        finally:
+            asking.close()
         if not has_sound:  # words without a sound, "…": said all the same
             self._begin_phrase(reply, text)
         await self._push(reply, resampler.flush())
@@ -222,15 +300,15 @@ class Speaker:
         reply.phrases.append(text)
         self._playout.phrase(reply.generation, text)
 
-    async def _sound(self, text: str, *, trim: bool) -> AsyncIterator[bytes]:
+    async def _sound(self, voice: Voice, text: str, *, trim: bool, first_ms: int) -> AsyncIterator[bytes]:
         """The voice's sound in short pieces, without the silence before the first word if ``trim``."""
-        tts = self._agent.tts
+        tts = voice.tts
         piece_bytes = tts.rate_hz * _PIECE_MS // 1000 * 2
-        speech = tts.speak(self._agent.speak_text(text), speed=self._agent.spec.sounds.voice_speed)
+        speech = tts.speak(voice.speak_text(text), speed=self._agent.spec.sounds.voice_speed)
         is_first = True
         async with closing(speech) as pieces:
             while True:
-                wait_ms = self._deadlines.tts_first_ms if is_first else self._deadlines.tts_next_ms
+                wait_ms = first_ms if is_first else self._deadlines.tts_next_ms
                 try:
                     async with self._clock.timeout(wait_ms):
                         pcm = await anext(pieces)
@@ -259,6 +337,19 @@ def without_silence(pcm: bytes, rate_hz: int, *, keep_ms: int = 10) -> bytes:
     if not len(loud):
         return b""
     return pcm[max(0, int(loud[0]) - rate_hz * keep_ms // 1000) * 2 :]
+
+
+def _is_permanent(error: Exception) -> bool:
+    return isinstance(error, ProviderError) and error.permanent
+
+
+def _too_late(title: str, what: str, after_ms: int, *, has_begun: bool) -> str:
+    """In words for the call's page, where the vendor had none."""
+    if not title:
+        return f"It gave no {what} in time."
+    if has_begun:
+        return f"{title} stopped in the middle."
+    return f"{title} didn't answer within {after_ms / 1000:g} s."
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

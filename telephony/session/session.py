@@ -19,9 +19,11 @@ from agents.conversation import Conversation
 from agents.mind import Collected, Utterance
 from agents.spec import BackgroundSound
 from agents.speech import AudioFrame, Transcript
+from agents.standby import ears_of
 from telephony.audio import ambience
 from telephony.audio.level import level
-from telephony.audio.playout import Finished, PhraseStarted, Playout, PlayoutEvent
+from telephony.audio.playout import Finished, Heard, PhraseStarted, Playout, PlayoutEvent
+from telephony.audio.vad import VADEdge
 from telephony.session import readiness, signals
 from telephony.session.clock import CallClock
 from telephony.session.ear import Ear, EarBroken
@@ -39,10 +41,10 @@ from telephony.session.knobs import TurnSettings
 from telephony.session.latency import breakdown
 from telephony.session.lines import lines_for
 from telephony.session.log import TurnLog
-from telephony.session.ports import VAD, Listener, Tap, Transport
+from telephony.session.ports import VAD, HearsLater, Listener, Tap, Transport
 from telephony.session.reply import Deadlines, Parts, Reply, Speaker
 from telephony.session.signals import Action, Line, Signal
-from telephony.session.streams import closing
+from telephony.session.streams import close_all, closing
 from telephony.session.turns import Agent, Caller, TurnTaker
 from telephony.session.words import AskedFor, cleaned
 
@@ -54,7 +56,6 @@ logger = logging.getLogger(__name__)
 FRAME_MS = 20
 _STALLED_S = 10.0
 """No frame for so long in wall time, or no pull for so long of frames: the transport is dead and doesn't know."""
-_CLOSE_S = 5.0
 
 
 class Session:
@@ -80,12 +81,17 @@ class Session:
         )
         self._transport = transport
         self._vad = vad
+        self._later = vad if isinstance(vad, HearsLater) else None
+        if self._later is not None:
+            self._later.listen(self._on_edge)
         self._listener = listener
         self._tap = tap
         self._lines = lines_for(spec.sounds.language)
         self._turns = TurnTaker(TurnSettings.of(spec))
         self._speaker = Speaker(agent, self.playout, self.clock, deadlines or Deadlines(), self._lines.no_answer)
-        self._ear = Ear(agent.stt, language=spec.sounds.language, keywords=spec.listens.keywords)
+        self._speaker.tell = lambda kind, data: self._happened(kind, **data)
+        self._ear = Ear(ears_of(agent), self.clock, language=spec.sounds.language, keywords=spec.listens.keywords)
+        self._ear.tell = self._speaker.tell
         self._log = TurnLog(self._say_so)
         self._asked_for = AskedFor(spec.does.collect)
         self._generation = 0
@@ -165,7 +171,8 @@ class Session:
         self._ear.push(frame, begin_ms)
         for happening in self.playout.events():
             self._on_playout(happening)
-        self._tell(signals.Ticked(self.clock.now_ms))
+        now_ms = self.clock.now_ms
+        self._tell(signals.Ticked(now_ms if self._later is None else self._later.settled_ms(now_ms)))
         for edge in self._vad.push(frame):
             self._tell(edge)
         reply = self._reply
@@ -176,6 +183,11 @@ class Session:
         if begin_ms % 1000 == 0:
             self.playout.delay_ms = self._transport.outbound_delay_ms
             self._check_pulls()
+
+    def _on_edge(self, edge: VADEdge) -> None:
+        """Between two frames, from a VAD that takes its time."""
+        if self._tasks is not None and not self._end_reason:
+            self._tell(edge)
 
     async def _transcribe(self) -> None:
         try:
@@ -248,8 +260,8 @@ class Session:
             case signals.Reopen():
                 if self._reply is not None and self.playout.hold(self._reply.generation):
                     self._reply.is_released = False
-            case signals.DropUtterance(text):
-                self._drop_utterance(text)
+            case signals.DropUtterance(text, is_kept):
+                self._drop_utterance(text, is_kept)
             case signals.PausePlayout():
                 self._paused_at_ms = self.clock.now_ms
                 self.playout.pause()
@@ -267,9 +279,7 @@ class Session:
                 self._end(reason)
 
     def _speculate(self, utterance: Utterance) -> None:
-        if self._reply is not None:
-            self._happened("speculation_dropped", text=self._reply.utterance.text if self._reply.utterance else "")
-            self._stop_reply()
+        self._stop_reply()
         mind, conversation = self.agent.mind, self.conversation
         self._start_reply(lambda: mind.reply(utterance, conversation), utterance=utterance)
 
@@ -281,15 +291,20 @@ class Session:
         if reply is not None:
             marks = reply.marks
             marks.stopped_ms, marks.pause_over_ms = turn.stopped_ms, turn.pause_over_ms
+            reply.pause = turn.pause
             marks.transcript_ms, marks.committed_ms = self._transcript_ms, self.clock.now_ms
             self._release(reply)
 
-    def _drop_utterance(self, text: str) -> None:
+    def _drop_utterance(self, text: str, is_kept: bool) -> None:
         self._ear.end()
-        self._log.caller_dropped(self.clock.now_ms)
+        if is_kept and text:
+            self._log.caller_ended(self.clock.now_ms, text, self.clock.now_ms)
+            self.conversation.caller_said(text)
+        else:
+            self._log.caller_dropped(self.clock.now_ms)
         if self._reply is not None and not self._reply.is_released:
             self._stop_reply()
-        if text:
+        if text and not is_kept:
             self._happened("backchannel", text=text)
 
     def _barge_in(self, onset_ms: int) -> None:
@@ -338,7 +353,7 @@ class Session:
     def _fill(self) -> None:
         reply = self._reply
         if reply is not None and not reply.has_sound and reply.filling is None:
-            reply.filling = self._spawn(self._speaker.fill(reply, self._lines.filler))
+            reply.filling = self._spawn(self._speaker.fill(reply, self._lines.fillers()))
             self._happened("filler")
 
     def _release(self, reply: Reply) -> None:
@@ -354,10 +369,15 @@ class Session:
         for task in (reply.task, reply.filling):
             if task is not None:
                 task.cancel()
+        self._count_waste(reply)
         heard = self.playout.cut(reply.generation)
         self.playout.resume()
         if reply.has_started:
-            self._end_agent_turn(reply, heard.text, was_cut=not heard.was_whole)
+            self._end_agent_turn(reply, heard)
+
+    def _count_waste(self, reply: Reply | None) -> None:
+        if reply is not None and reply.utterance is not None and not reply.is_committed:  # nobody heard anything of it
+            self._happened("speculation_dropped", text=reply.utterance.text, tokens=reply.tokens)
 
     def _on_playout(self, happening: PlayoutEvent) -> None:
         reply = self._reply
@@ -369,7 +389,7 @@ class Session:
             case Finished(_, heard):
                 self._reply = None
                 if reply.has_started:
-                    self._end_agent_turn(reply, heard.text, was_cut=not heard.was_whole)
+                    self._end_agent_turn(reply, heard)
                 self._commit(reply)
                 if reply.failed is not None:
                     self._tell(signals.ReplyFailed(reply.failed))
@@ -394,7 +414,7 @@ class Session:
             asked_for = self._asked_for.kind(text)
             if asked_for is not None or index == 0:
                 self._ear.expect(asked_for)
-            self._tell(signals.AgentAsked(asked_for, text.rstrip().endswith("?")))
+            self._tell(signals.AgentAsked(asked_for, text.rstrip().endswith("?"), text))
         if reply.hang_up:
             self._tell(signals.AgentEnding())
 
@@ -408,21 +428,22 @@ class Session:
         self.conversation.caller_said(utterance.text)
         self._ear.end()
         self._log.caller_ended(self.clock.now_ms, utterance.text, utterance.ended_ms)
-        if reply.failed is None:
+        if reply.failed is None or reply.has_started:
             self.agent.mind.commit(utterance.revision)
             self._tell_collected(reply)
 
-    def _end_agent_turn(self, reply: Reply, heard: str, *, was_cut: bool) -> None:
+    def _end_agent_turn(self, reply: Reply, heard: Heard) -> None:
+        was_cut = not heard.was_whole or heard.text != reply.intended
         if was_cut:
-            self.conversation.cut_agent(heard, intended=reply.intended)
+            self.conversation.cut_agent(heard.text, intended=reply.intended)
         self._tell_collected(reply)
         self._log.agent_ended(
             self.clock.now_ms,
-            heard,
+            heard.text,
             reply.intended,
             was_cut=was_cut,
             latency=reply.latency,
-            thoughts=tuple(reply.thoughts),
+            thoughts=(*reply.thoughts, *(() if reply.pause is None else (reply.pause.as_thought(),))),
         )
 
     def _tell_collected(self, reply: Reply) -> None:
@@ -461,22 +482,14 @@ class Session:
 
     def _close_turns(self) -> None:
         reply, self._reply = self._reply, None
+        self._count_waste(reply)
         if reply is not None and reply.has_started:
             heard = self.playout.cut(reply.generation)
-            self._end_agent_turn(reply, heard.text, was_cut=not heard.was_whole)
+            self._end_agent_turn(reply, heard)
         self._log.close_caller(self.clock.now_ms)
 
     async def _close(self) -> None:
-        for name, work in (
-            ("transcriber", self._ear.close()),
-            ("mind", self.agent.mind.close()),
-            ("transport", self._transport.close()),
-        ):
-            try:
-                async with asyncio.timeout(_CLOSE_S):
-                    await work
-            except Exception:
-                logger.exception("The %s of the call did not close.", name)
+        await close_all(transcriber=self._ear.close(), mind=self.agent.mind.close(), transport=self._transport.close())
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         assert self._tasks is not None, "a session works while it runs"

@@ -8,6 +8,7 @@ from typing import Literal
 
 from agents.mind import Utterance
 from telephony.audio.vad import SpeechStarted, SpeechStopped
+from telephony.session.pauses import Pause
 
 Stage = Literal["stt", "model", "tts"]
 
@@ -58,6 +59,7 @@ class AgentAsked:
 
     expects: str | None = None
     is_question: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +136,12 @@ class Speculate:
 @dataclass(frozen=True, slots=True)
 class EndTurn:
     """This was the caller's turn: let the answer out. Their last sound was at ``stopped_ms``; at ``pause_over_ms`` silence alone
-    had lasted long enough."""
+    had lasted long enough, as long as ``pause`` says."""
 
     utterance: Utterance
     stopped_ms: int
     pause_over_ms: int
+    pause: Pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,8 @@ class DropUtterance:
     """It was no turn: noise, or a nod (then ``text``)."""
 
     text: str
+    is_kept: bool = False
+    """It was one, and there is no time to answer it: these words stay said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,17 @@
-"""Reading from vendors' iterators so that leaving early stops their work, there and then."""
+"""Reading from vendors' iterators so that leaving early stops their work, there and then; and putting them away."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+logger = logging.getLogger(__name__)
+
 Item = TypeVar("Item")
+CLOSE_S = 5.0
 
 
 @asynccontextmanager
@@ -18,3 +23,13 @@ async def closing(items: AsyncIterator[Item]) -> AsyncIterator[AsyncIterator[Ite
         close = getattr(items, "aclose", None)
         if close is not None:
             await close()
+
+
+async def close_all(**closings: Awaitable[None]) -> None:
+    """One after the other, each in its time; what doesn't close is logged by its name, and the next has its turn."""
+    for name, work in closings.items():
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await work
+        except Exception:
+            logger.exception("The %s of the call did not close.", name)

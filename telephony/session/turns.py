@@ -31,6 +31,7 @@ from enum import Enum, auto
 from agents.mind import Utterance
 from telephony.audio.vad import SpeechStarted, SpeechStopped
 from telephony.session.knobs import TurnSettings
+from telephony.session.pauses import Patience
 from telephony.session.signals import (
     Action,
     AgentAsked,
@@ -60,7 +61,7 @@ from telephony.session.signals import (
     Transcribed,
     Withdraw,
 )
-from telephony.session.words import Kind, cleaned, kind_of, normalised, pause_ms
+from telephony.session.words import Kind, cleaned, kind_of, may_be_nod, normalised
 
 
 class Caller(Enum):
@@ -103,12 +104,13 @@ class TurnTaker:
         """When the utterance began."""
         self._nod_ms: tuple[int, int] | None = None
         """The last nod that was passed over, from when to when: it may turn out to have been the beginning of something."""
+        self._patience = Patience(settings)
         # the agent's
         self.line: Line | None = None
         """What it prepares or says; None: an answer."""
         self._prepared_at_ms = 0
+        self._started_at_ms = self._backs_off_until_ms = 0
         self._hushed_at_ms = 0
-        self._expects: str | None = None
         self._is_question = False
         self._is_ending = False
         self._filled = False
@@ -120,6 +122,8 @@ class TurnTaker:
         """As above, but reminders don't count as company."""
         self._reminded = 0
         self._failures = 0
+        self._is_deaf = False
+        """The transcriber is gone for good: what may not be cut is said to the end, then goodbye."""
         self._actions: list[Action] = []
 
     def receive(self, signal: Signal) -> list[Action]:
@@ -139,8 +143,9 @@ class TurnTaker:
                 self._on_transcript(signal)
             case AgentStarted():
                 self._on_agent_started()
-            case AgentAsked(expects, is_question):
-                self._expects, self._is_question = expects, is_question
+            case AgentAsked(expects, is_question, text):
+                self._is_question = is_question
+                self._patience.hear_agent(text, expects, since_ms=self._started_at_ms)
             case AgentEnding():
                 self._is_ending = True
             case AgentFinished(hang_up):
@@ -150,7 +155,7 @@ class TurnTaker:
             case ReplyFailed(stage):
                 self._on_failure(stage)
             case EarLost():
-                self._say(Line.GOODBYE, hang_up="stt_failed")
+                self._is_deaf = True
         if not self.has_ended:
             self._decide()
         actions, self._actions = self._actions, []
@@ -176,6 +181,8 @@ class TurnTaker:
     def _on_speech(self, at_ms: int) -> None:
         if self.caller is Caller.SPEAKING:
             return
+        if self.caller is Caller.ANSWERED or (self.caller is Caller.PAUSED and self.agent is Agent.SILENT):
+            self._patience.went_on(at_ms - self._stopped_ms, self._text, is_known=self._covered_ms >= self._stopped_ms)
         if self.caller is Caller.ANSWERED:
             self._do(Reopen())
             self.agent = Agent.SILENT
@@ -184,6 +191,7 @@ class TurnTaker:
             self._text = self._guess = ""
             self._covered_ms, self._voiced_ms = -1, 0
             self._speculated = None
+            self._patience.begin(at_ms)
             self._do(StartUtterance(self.utterance, self._began_ms(at_ms)))
         self.caller = Caller.SPEAKING
         self._onset_ms = at_ms
@@ -220,12 +228,15 @@ class TurnTaker:
         elif transcript.until_ms >= self._covered_ms:
             self._text = self._guess = text
             self._covered_ms = transcript.until_ms
+            self._patience.hear(text)
 
     def _on_agent_started(self) -> None:
         if self.agent is not Agent.PREPARING:
             return
         self.agent = Agent.SPEAKING
+        self._started_at_ms = self.now_ms
         if self.line is None:
+            self._patience.end(self._text, self._stopped_ms, self.now_ms)
             self._close_utterance()
 
     def _on_agent_finished(self, hang_up: str) -> None:
@@ -242,7 +253,7 @@ class TurnTaker:
         self._hang_up = self._hang_up or hang_up
         if self._hang_up and (was_protected or self.caller is Caller.QUIET):
             self._end(self._hang_up)
-        elif line is Line.CONSENT and self.settings.agent_speaks_first:
+        elif line is Line.CONSENT and self.settings.agent_speaks_first and not self._is_deaf:
             self._say(Line.GREETING)
 
     def _on_dismissed(self, reason: str) -> None:
@@ -265,6 +276,8 @@ class TurnTaker:
     def _decide(self) -> None:
         if self._hit_limit():
             return
+        if self._is_deaf and not self._hang_up and not self.is_protected:
+            self._say(Line.GOODBYE, hang_up="stt_failed")
         if self.agent is Agent.SILENT:
             if self.caller is Caller.PAUSED:
                 self._endpoint()
@@ -298,12 +311,13 @@ class TurnTaker:
             self.revision += 1
             self._speculated = Utterance(self._text, self.revision, self._stopped_ms)
             self._do(Speculate(self._speculated))
-        needed_ms = pause_ms(self._text, self.settings.endpointing_ms, self.settings.language, expects=self._expects)
-        if silence_ms >= needed_ms:
+        pause = self._patience.needed(self._text)
+        over_ms = max(self._stopped_ms + pause.ms, self._backs_off_until_ms)
+        if self.now_ms >= over_ms:
             self.caller = Caller.ANSWERED
             self._prepare(None)
             self._filled, self._reminded, self._hang_up = False, 0, ""
-            self._do(EndTurn(self._speculated, self._stopped_ms, self._stopped_ms + needed_ms))
+            self._do(EndTurn(self._speculated, self._stopped_ms, over_ms, pause.until(over_ms - self._stopped_ms)))
 
     def _decide_floor(self) -> None:
         """The caller makes sounds while the agent has the floor."""
@@ -313,7 +327,15 @@ class TurnTaker:
             self.settings.language,
             in_greeting=self.line is Line.GREETING,
             in_farewell=self._is_ending or self.line is Line.GOODBYE,
+            own=self.settings.own_words,
+            fewest_words=self.settings.fewest_words,
         )
+        if (
+            kind is Kind.WORDS
+            and not is_known
+            and may_be_nod(self._guess, self.settings.language, self.settings.own_words)
+        ):
+            kind = Kind.BACKCHANNEL
         if is_known and kind in (Kind.NOTHING, Kind.BACKCHANNEL):
             if not (kind is Kind.BACKCHANNEL and self._is_question):
                 if kind is Kind.BACKCHANNEL and self._stopped_ms - self._utterance_ms <= self.settings.longest_nod_ms:
@@ -378,7 +400,7 @@ class TurnTaker:
 
     def _take_leave(self, reason: str) -> None:
         if self.caller is not Caller.QUIET:
-            self._drop()
+            self._drop(is_kept=True)
         if self.is_hushed:
             self._resume()
         self._say(Line.GOODBYE, hang_up=reason)
@@ -408,11 +430,12 @@ class TurnTaker:
 
     def _yield(self) -> None:
         self._hang_up = ""
+        self._backs_off_until_ms = self.now_ms + self.settings.backoff_ms if self.settings.backoff_ms else 0
         self._do(BargeIn(self._onset_ms))
         self._end_agent()
 
-    def _drop(self) -> None:
-        self._do(DropUtterance(self._text))
+    def _drop(self, *, is_kept: bool = False) -> None:
+        self._do(DropUtterance((self._text or self._guess) if is_kept else self._text, is_kept))
         self._close_utterance()
         if self._hang_up and self.agent is Agent.SILENT:
             self._end(self._hang_up)  # the goodbye was heard, and this was nothing

@@ -131,12 +131,42 @@ def normalised(text: str) -> str:
     return " ".join(_NOT_WORD.sub(" ", cleaned(text).lower().replace("’", "'")).split())
 
 
-def kind_of(text: str, language: str, *, in_greeting: bool = False, in_farewell: bool = False) -> Kind:
-    """What the caller meant by saying this over the agent's words. "Hello?" over a greeting and "bye" over a goodbye are nods."""
+@dataclass(frozen=True, slots=True)
+class OwnWords:
+    """What an agent's builder added to the language's lists, and what counts against them: normalised."""
+
+    nods: frozenset[str] = frozenset()
+    stops: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, nods: tuple[str, ...], stops: tuple[str, ...]) -> OwnWords:
+        return cls(*(frozenset(filter(None, map(normalised, phrases))) for phrases in (nods, stops)))
+
+
+NO_OWN_WORDS = OwnWords()
+
+
+def kind_of(
+    text: str,
+    language: str,
+    *,
+    in_greeting: bool = False,
+    in_farewell: bool = False,
+    own: OwnWords = NO_OWN_WORDS,
+    fewest_words: int = 0,
+) -> Kind:
+    """What the caller meant by saying this over the agent's words. "Hello?" over a greeting and "bye" over a goodbye are nods.
+
+    The builder's own words count before the language's. Fewer than ``fewest_words`` are a nod, unless they are a stop.
+    """
     words = normalised(text)
     if not words or not any(map(str.isalnum, words)):
         return Kind.NOTHING
     table = _table(language)
+    if any(f" {stop} " in f" {words} " for stop in own.stops):
+        return Kind.STOP
+    if own.nods and (words in own.nods or _is_made_of(words, own.nods | table.nods)):
+        return Kind.BACKCHANNEL
     if in_greeting and words in table.greetings:
         return Kind.BACKCHANNEL
     if in_farewell and _is_made_of(words, table.farewells | table.nods):
@@ -145,7 +175,13 @@ def kind_of(text: str, language: str, *, in_greeting: bool = False, in_farewell:
         return Kind.BACKCHANNEL
     if any(f" {words} ".startswith(f" {stop} ") for stop in table.stops):
         return Kind.STOP
-    return Kind.WORDS
+    return Kind.BACKCHANNEL if len(words.split()) < fewest_words else Kind.WORDS
+
+
+def may_be_nod(text: str, language: str, own: OwnWords = NO_OWN_WORDS) -> bool:
+    """Whether this, heard so far, is the beginning of a nod of several words: "I" of "I see"."""
+    words = normalised(text)
+    return bool(words) and any(nod.startswith(f"{words} ") for nod in own.nods | _table(language).nods)
 
 
 def ending_of(text: str, language: str, *, expects: str | None = None) -> Ending:

@@ -1,42 +1,47 @@
 """A browser's call: the answering end of one WebRTC connection, guarded, with our own ear and mouth.
 
 aiortc does ICE, DTLS and SRTP. Its audio path is replaced: its jitter buffer loses 24 % of the sound at 5 % network loss and
-keeps a decoder thread for each track. Packets go to ``Inbound`` instead, on the loop (about 30 µs a packet), and what is
-sent is encoded here once (mono, for voice) and handed to aiortc as ready packets.
+keeps a decoder thread for each track, its sender encodes in another. Packets go from the socket to ``Inbound`` instead and from
+``Mouth`` to the socket (``rtp``), all on the loop, at one tick of the call every 20 ms.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from aiortc.rtcrtpreceiver import StreamStatistics
-from aiortc.rtp import RtcpByePacket
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
-from av.packet import Packet
 
 from agents.speech import AudioFrame
-from telephony.audio.playout import PLAYOUT_RATE_HZ, SILENCE, Playout
+from telephony.audio.playout import Playout
 from telephony.transports import guard
-from telephony.transports.inbound import Inbound
-from telephony.transports.opus import FRAME_MS, SAMPLES, TIME_BASE, Encoder
+from telephony.transports.inbound import RATE_HZ, Inbound
+from telephony.transports.mouth import Mouth
+from telephony.transports.opus import FRAME_MS
+from telephony.transports.rtp import RtpReceiver, RtpSender
 from telephony.wire import offer
+
+__all__ = ["CONNECT_SECONDS", "Line", "LineReport", "RtpReceiver", "WebRTCTransport"]
 
 logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 15
 LOST_SECONDS = 15
 """Nothing heard from the caller's device for so long (browsers check the line every few seconds, muted or not)."""
-MAX_CATCH_UP_FRAMES = 2
 STATS_SECONDS = 5
 DEVICE_DELAY_MS = 40
 """What a browser's own jitter buffer and sound card add, as a guess."""
+TICK_GRID_S = 0.005
+"""Calls tick at common moments, so that the loop wakes up once for several of them."""
+_FORMAT = {"maxplaybackrate": RATE_HZ, "minptime": 10}
+"""What our answer asks of the caller's encoder (RFC 7587, 6.1): no more bandwidth than we listen to. Error correction isn't asked
+for, because we could not decode it, nor is DTX: what the room sounds like between words is worth having."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,86 +64,6 @@ class LineReport:
     delay_ms: int
 
 
-class PacketSink(Protocol):
-    """Takes the payloads of one audio stream as they arrive."""
-
-    def push(self, ssrc: int, sequence: int, timestamp: int, payload: bytes, arrival_ms: float) -> None: ...
-
-
-class RtpReceiver(RTCRtpReceiver):
-    """aiortc's receiver without its jitter buffer and without its thread. Its RTCP reports stay."""
-
-    sink: PacketSink
-    on_bye: Callable[[], None]
-
-    @classmethod
-    def adopt(cls, receiver: Any, sink: PacketSink, on_bye: Callable[[], None]) -> None:
-        receiver.__class__ = cls
-        receiver.sink = sink
-        receiver.on_bye = on_bye
-
-    async def receive(self, parameters: Any) -> None:
-        if self._RTCRtpReceiver__started:  # type: ignore[has-type]
-            return
-        self._opus = {codec.payloadType for codec in parameters.codecs if codec.name.lower() == "opus"}
-        self.transport._register_rtp_receiver(self, parameters)
-        self._RTCRtpReceiver__rtcp_task = asyncio.ensure_future(self._run_rtcp())
-        self._RTCRtpReceiver__started = True
-
-    async def _handle_rtp_packet(self, packet: Any, arrival_time_ms: int) -> None:
-        if packet.payload_type not in self._opus:
-            return
-        streams: dict[int, StreamStatistics] = getattr(self, "_RTCRtpReceiver__remote_streams")  # noqa: B009
-        if packet.ssrc not in streams:
-            if len(streams) >= 8:  # a peer that changes its source all the time
-                streams.clear()
-            streams[packet.ssrc] = StreamStatistics(48_000)
-        streams[packet.ssrc].add(packet)
-        now_ms = asyncio.get_running_loop().time() * 1000
-        self.sink.push(packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload, now_ms)
-
-    async def _handle_rtcp_packet(self, packet: Any) -> None:
-        await super()._handle_rtcp_packet(packet)
-        if isinstance(packet, RtcpByePacket):
-            self.on_bye()
-
-
-class _Mouth(MediaStreamTrack):
-    """Pulls 20 ms of the agent's sound every 20 ms and encodes it. Late by a frame or two: it catches up; later: it leaves
-    a gap in the RTP clock, so that the caller's buffer doesn't grow for the rest of the call."""
-
-    kind = "audio"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.pull: Callable[[], bytes] = lambda: SILENCE
-        self._encoder = Encoder(PLAYOUT_RATE_HZ)
-        self._due: float | None = None
-        self._ticks = 0
-        self.skipped = 0
-
-    async def recv(self) -> Packet[Any]:
-        if self.readyState != "live":
-            raise MediaStreamError
-        now = asyncio.get_running_loop().time()
-        if self._due is None:
-            self._due = now
-        else:
-            self._due += FRAME_MS / 1000
-            self._ticks += 1
-        late = int((now - self._due) * 1000 / FRAME_MS)
-        if late > MAX_CATCH_UP_FRAMES:
-            self._due += late * FRAME_MS / 1000
-            self._ticks += late
-            self.skipped += late
-        if self._due > now:
-            await asyncio.sleep(self._due - now)
-        packet = Packet(self._encoder.encode(self.pull()))
-        packet.pts = self._ticks * SAMPLES
-        packet.time_base = TIME_BASE
-        return packet
-
-
 class WebRTCTransport:
     """One caller's connection. ``answer`` first, then ``connected``, ``attach`` and ``frames``; ``close`` in any case.
 
@@ -150,7 +75,7 @@ class WebRTCTransport:
         self._line = line
         self._on_report = on_report
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=list(line.ice_servers)))
-        self._mouth = _Mouth()
+        self._mouth = Mouth(RtpSender.adopt(self._connection.addTransceiver("audio", direction="sendrecv").sender).push)
         self._inbound = Inbound()
         self._up = asyncio.Event()
         self._over = asyncio.Event()
@@ -170,13 +95,14 @@ class WebRTCTransport:
         """
         text = offer.checked(sdp, allow_private=self._line.allow_private)
         self._candidates = sdp.count("a=candidate:")
-        self._connection.addTrack(self._mouth)
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp=text, type="offer"))
             audio = self._audio
             if not any(codec.name.lower() == "opus" for codec in audio._codecs):
                 raise offer.BadOffer("The offer has no Opus audio.")
             audio._codecs = [codec for codec in audio._codecs if codec.name.lower() == "opus"]
+            for codec in audio._codecs:
+                codec.parameters = dict(_FORMAT)
             RtpReceiver.adopt(audio.receiver, self._inbound, self._said_bye)
             await self._connection.setLocalDescription(await self._connection.createAnswer())
         except offer.BadOffer:
@@ -226,20 +152,22 @@ class WebRTCTransport:
     # -- talking
 
     def attach(self, playout: Playout) -> None:
-        """What is sent from now on: ``playout.pull()``, every 20 ms."""
+        """What is sent from now on, as long as ``frames`` are taken: ``playout.pull()``, every 20 ms."""
         self._mouth.pull = playout.pull
 
     async def frames(self) -> AsyncIterator[AudioFrame]:
-        """The caller's sound: one frame per 20 ms of time, concealed or silent where nothing came."""
+        """The caller's sound: one frame per 20 ms of time, concealed or silent where nothing came. The agent's goes out at the
+        same tick, after what the session made of the frame."""
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        due = math.ceil(loop.time() / TICK_GRID_S) * TICK_GRID_S
         ticks = 0
         while not self._over.is_set():
             due += FRAME_MS / 1000
             now = loop.time()
             # After a stall: 0 lets the sockets be read first, and each frame is pulled as if in time.
             await asyncio.sleep(max(0.0, due - now))
-            yield AudioFrame(self._inbound.pull(due * 1000), 16_000)
+            yield AudioFrame(self._inbound.pull(due * 1000), RATE_HZ)
+            self._mouth.tick((loop.time() - due) * 1000)
             ticks += 1
             if ticks % 50 == 0:
                 self._look_after(loop.time())
@@ -311,6 +239,7 @@ class WebRTCTransport:
             if stat.type == "remote-inbound-rtp":
                 self._rtt_ms = round((stat.roundTripTime or 0) * 1000)
                 lost = stat.fractionLost * 100 / 256
+                self._mouth.line_loses(lost)
         if self._on_report is not None:
             ear = self._inbound
             self._on_report(LineReport(self._rtt_ms, round(lost, 1), ear.received, ear.concealed, ear.delay_ms))

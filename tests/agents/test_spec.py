@@ -61,6 +61,11 @@ STORED_1 = {
 }
 
 
+@pytest.mark.parametrize("word", ["low", "medium", "high"])
+def test_the_sensitivities_of_older_releases_still_load(word: str) -> None:
+    assert load({**STORED_1, "listens": {"barge_in_sensitivity": word}}).listens.barge_in_sensitivity == word
+
+
 def test_a_spec_stored_by_an_older_release_still_loads() -> None:
     spec = load(STORED_1)
     assert spec.listens.endpointing_ms == 800
@@ -73,6 +78,16 @@ def test_a_spec_stored_by_an_older_release_still_loads() -> None:
         ({"listens": {"endpointing_ms": 50}}, "listens.endpointing_ms", "Must be at least 100."),
         ({"listens": {"endpointing_ms": 9000}}, "listens.endpointing_ms", "Must be at most 3000."),
         ({"listens": {"delay": 1}}, "listens.delay", "There is no setting of this name."),
+        (
+            {"listens": {"endpointing_rules": [{"pattern": "(?=a)b"}]}},
+            "listens.endpointing_rules.0.pattern",
+            "This is not a pattern that can be searched safely: look-around, including look-ahead and look-behind, is not supported.",
+        ),
+        (
+            {"listens": {"endpointing_rules": [{"pattern": "a", "timeout_ms": -50}]}},
+            "listens.endpointing_rules.0.timeout_ms",
+            "Must be at least 0.",
+        ),
         ({"name": ""}, "name", "This can't be empty."),
         (
             {"sounds": {"pronunciations": [{"word": "Nguyen"}]}},
@@ -150,7 +165,7 @@ def test_a_diff_calls_choices_what_the_form_calls_them() -> None:
             "Name: size; Type: One of these; Question: Which?; Choices: Small, Large; Must be answered: on; Read back: on",
         ),
         ("Does → When to ask", "When the caller wants it", "In every call"),
-        ("Listens → How easily", "Medium", "Low"),
+        ("Listens → How easily", "Balanced", "Calm"),
     ]
 
 

@@ -32,3 +32,39 @@ def test_while_tests_and_linters_run_another_make_may_start(
     assert bootstrap.main(task) == 0
     assert ("pytest" in ran) == (task == "test")
     assert "mypy" in ran
+
+
+@pytest.mark.parametrize("is_up", [True, False])
+def test_what_callers_wait_for_is_measured_while_the_platform_runs(
+    is_up: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Makefile").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
+    monkeypatch.setenv("PARLEY_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("SITE_URL", raising=False)
+    monkeypatch.setenv("PEERS", "lk/python pc/python")
+    (tmp_path / "embedded.json").write_text('{"web_port": 8123}')
+    asked: list[str] = []
+
+    def answers(url: str) -> bool:
+        asked.append(url)
+        return is_up
+
+    monkeypatch.setattr(bootstrap, "is_up", answers)
+    monkeypatch.setattr(bootstrap, "weights", lambda: 0)
+    ran: list[list[str]] = []
+
+    def run(command: list[str], env: dict[str, str]) -> int:
+        ran.append(command)
+        return 0
+
+    monkeypatch.setattr(bootstrap, "run", run)
+    assert bootstrap.main("bench") == 0
+    assert [Path(command[1]).name for command in ran] == ["engine.py", "ear_to_ear.py"][: 1 + is_up]
+    assert ran[0][-4:] == ["--peer-python", "lk/python", "--peer-python", "pc/python"]
+    assert asked[0] == "http://127.0.0.1:8123"
+
+
+def test_nothing_that_does_not_answer_is_up() -> None:
+    assert not bootstrap.is_up("http://127.0.0.1:9")

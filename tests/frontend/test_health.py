@@ -11,6 +11,7 @@ import redis
 from django.core.cache import cache
 from django.utils import timezone
 
+from agents.providers.breaker import Trouble
 from frontend.queries import health
 from telephony.tasks import REAPED_AT
 from telephony.worker_status import WorkerStatus
@@ -106,3 +107,10 @@ def test_the_servers_half_is_fetched_alone(
     part = client_of(alice).get("/health/", headers={"HX-Request": "true"}).content.decode()
     assert part.lstrip().startswith('<div id="health"')
     assert "connection-test" not in part
+
+
+def test_a_vendor_that_is_left_alone_is_named_without_its_address(db: None, found: list[WorkerStatus]) -> None:
+    found[:] = [WORKER, replace(WORKER, troubles=(Trouble("model", "Language model", "open", 2),))]
+    vendors = health.checks()[-1]
+    assert vendors.state == "warning"
+    assert vendors.words == "Not answering, so calls don't wait for them: Language model (language model)."

@@ -30,6 +30,14 @@ FULL = AgentSpec.model_validate(
                 {"key": "age", "type": "number", "question": "How old?", "is_required": False, "read_back": False},
             ]
         },
+        "listens": {
+            "barge_in_sensitivity": "snappy",
+            "backchannel_words": ["lovely", "I'm with you"],
+            "endpointing_rules": [
+                {"pattern": r"policy (number|no\.?)\?", "timeout_ms": 2_000},
+                {"side": "caller", "pattern": "<b>&", "timeout_ms": 0},
+            ],
+        },
         "privacy": {"record": False},
     }
 )
@@ -116,6 +124,8 @@ def test_what_was_stored_comes_back_whole(group: str) -> None:
         ("listens", "endpointing_ms", "510", "in steps of 50 ms"),
         ("listens", "endpointing_ms", "soon", "Use a whole number from 100 to 3,000 ms."),
         ("listens", "endpointing_ms", "", "Use a whole number"),
+        ("listens", "barge_in_sensitivity", "jungle", "Choose one of these: Patient, Calm, Balanced, Quick, Snappy."),
+        ("listens", "stop_words", "ok\n!!", "Line 2: "),
         ("sounds", "voice_speed", "fast", "Use a number from 0.6 to 1.6 ×."),
         ("sounds", "background_sound", "jungle", "Choose one of these: None, Office, Café."),
         ("says", "first_message", "x" * 1_001, "Use at most 1,000 characters; this has 1,001."),

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 
-from monitoring.loop_lag import LoopLagMonitor
+from prometheus_client import REGISTRY
+
+from monitoring.loop_lag import COLLECTING, LoopLagMonitor
 
 
 def hold_the_loop(seconds: float) -> None:
@@ -28,8 +31,37 @@ async def test_a_loop_that_was_held_up_shows_how_long_and_by_whom() -> None:
     assert "hold_the_loop" in stalls[0][1]
 
 
+def collections() -> float:
+    return REGISTRY.get_sample_value("parley_gc_pause_seconds_count") or 0.0
+
+
+class SlowToGo:
+    """Garbage whose end takes long, as that of very many objects does."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+    def __del__(self) -> None:
+        hold_the_loop(0.3)
+
+
+async def test_the_garbage_collector_is_told_from_the_code_it_stopped() -> None:
+    stalls: list[tuple[float, str]] = []
+    gc.collect()
+    async with LoopLagMonitor(blocked_ms=50, blocked=lambda ms, stack: stalls.append((ms, stack))):
+        before = collections()
+        await asyncio.sleep(0.05)
+        SlowToGo()
+        gc.collect()
+        await asyncio.sleep(0.05)
+        assert collections() > before
+    assert len(stalls) == 1
+    assert stalls[0][1].startswith(COLLECTING)
+
+
 async def test_it_stops_with_its_owner() -> None:
     async with LoopLagMonitor() as lag:
         pass
     assert lag._ticking.done()
     assert not lag._watchdog.is_alive()
+    assert lag._collector_works not in gc.callbacks

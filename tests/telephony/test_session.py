@@ -42,6 +42,7 @@ from tests.fakes import (
     VirtualTime,
 )
 
+PATIENCE = "One moment. It takes a little longer, please stay on the line."
 LONG = "We are open from eight to five on every day of the week but not on Sunday."
 
 
@@ -165,6 +166,23 @@ async def test_a_hesitation_is_not_cut() -> None:
     assert story.happened("speculation_dropped")
 
 
+@pytest.mark.parametrize(
+    ("usage", "tokens"), [([Thought("model", {"prompt_tokens": 90, "reply_tokens": 10})], 100), ([], None)]
+)
+async def test_what_was_thought_for_nothing_is_counted(usage: list[Thought], tokens: int | None) -> None:
+    script = [*GREETED, Speech("I need help.", 600), Silence(460), Speech("With my tooth.", 600), UntilAgentQuiet()]
+    story = await call(script, lambda text: Answer([Say(f"Answer to {text}"), *usage]), tts={"delay_ms": 900})
+    dropped = [event.data for event in story.happened("speculation_dropped")]
+    assert dropped == [{"text": "I need help.", "tokens": tokens}]
+
+
+async def test_an_answer_that_is_heard_is_no_waste() -> None:
+    script = [*GREETED, Speech("When are you open?", 900), UntilAgentSpeaks(1_000), Speech("Stop, please.", 800)]
+    story = await call([*script, UntilAgentQuiet()], {"When are you open?": LONG})
+    assert len(story.heard.of(BargedIn)) == 1
+    assert not story.happened("speculation_dropped")
+
+
 async def test_the_transcriber_is_told_what_the_caller_was_asked_for() -> None:
     script = [*GREETED, Speech("Book me in.", 600), UntilAgentQuiet(), Speech("Four one five.", 600), UntilAgentQuiet()]
     answers = {"Book me in.": "Sure. What is your phone number?", "Four one five.": "Thank you. Anything else?"}
@@ -188,6 +206,18 @@ async def test_a_cough_before_the_answer_does_not_kill_the_answer() -> None:
     assert story.agent.mind.committed == ["Are you open?"]
     assert story.turns[-1] == ("agent", "Yes, we are.")
     assert len(story.agent.mind.asked) == 1
+
+
+async def test_who_was_cut_off_once_is_not_cut_off_again() -> None:
+    script = [*GREETED]
+    for number in ("one", "two", "three"):
+        script += [Speech(f"there is a question number {number}", 1_200), Silence(640)]
+        script += [Speech("about your prices please", 1_000), UntilAgentQuiet()]
+    story = await call(script, lambda text: Answer([Say("Yes.")], delay_ms=60))
+    second, third = (f"there is a question number {number} about your prices please" for number in ("two", "three"))
+    assert story.agent.mind.committed == ["there is a question number one", "about your prices please", second, third]
+    pauses = [thought.data for turn in story.heard.of(TurnEnded) for thought in turn.thoughts]
+    assert [pause["pace_percent"] for pause in pauses] == [100, 100, 147, 147]
 
 
 async def test_a_nod_that_was_the_beginning_of_something_is_not_lost() -> None:
@@ -236,6 +266,16 @@ async def test_a_cough_does_not_interrupt(sensitivity: str) -> None:
     assert pause[-1] <= 500, "the agent went on soon"
     words = sum(end - begin for begin, end in spans[1:])
     assert abs(words - len(LONG.split()) * 200) <= 60, "every sample was played, none twice"
+
+
+async def test_the_agents_own_words_decide_who_has_the_floor() -> None:
+    script = [*GREETED, Speech("When are you open?", 900), UntilAgentSpeaks(800), Speech("Lovely lovely.", 700)]
+    script += [Silence(1_300), Speech("Operator.", 500), UntilAgentQuiet(1_500)]
+    listens = {"backchannel_words": ["lovely"], "stop_words": ["operator"], "barge_in_sensitivity": "low"}
+    story = await call(script, {"When are you open?": LONG, "Operator.": "One moment."}, listens=listens)
+    assert [event.data["text"] for event in story.happened("backchannel")] == ["Lovely lovely."]
+    assert len(story.heard.of(BargedIn)) == 1
+    assert story.turns[-2:] == [("caller", "Operator."), ("agent", "One moment.")]
 
 
 async def test_a_barge_in_silences_the_agent_and_cuts_its_words() -> None:
@@ -373,7 +413,7 @@ async def test_never_a_reminder_while_an_answer_is_pending() -> None:
         limits={"reminder_after_s": 3},
     )
     turns = [text for role, text in story.turns if role == "agent"]
-    assert turns[:2] == ["Hello, how can I help you?", "One moment. Here it is."]
+    assert turns[:2] == ["Hello, how can I help you?", f"{PATIENCE} Here it is."]
     assert len(story.happened("filler")) == 1
 
 
@@ -426,7 +466,7 @@ async def test_fields_count_only_when_the_turn_is_certain() -> None:
     script = [*GREETED, Speech("My name is Ann and", 900), Silence(500), Speech("Bob.", 400), UntilAgentQuiet()]
     story = await call(script, answers)
     assert [event.value for event in story.heard.of(FieldCollected)] == ["Ann and Bob"]
-    assert [thought.kind for thought in story.heard.of(TurnEnded)[-1].thoughts] == ["matched"]
+    assert [thought.kind for thought in story.heard.of(TurnEnded)[-1].thoughts] == ["matched", "pause"]
 
 
 async def test_the_caller_may_speak_first() -> None:
@@ -495,7 +535,7 @@ async def test_a_model_that_hangs_is_tried_again_then_owned_up_to() -> None:
     )
     assert story.reason == "model_failed"
     said = [text for role, text in story.turns if role == "agent"]
-    assert said[1] == "One moment."
+    assert said[1] == f"{PATIENCE} {PATIENCE}"
     assert said[2].startswith("I'm sorry, something went wrong")
     assert said[-1].startswith("I'm sorry, I have a technical problem")
     assert len(story.agent.mind.asked) == 4
@@ -512,7 +552,7 @@ async def test_a_voice_that_hangs_is_filled_too() -> None:
     script = [*GREETED, Speech("Are you open?", 600), Silence(15_000)]
     story = await call(script, lambda text: "Yes.", tts={"script": {"Yes.": "hangs"}}, limits={"reminder_after_s": 60})
     said = [text for role, text in story.turns if role == "agent"]
-    assert said[1] == "One moment."
+    assert said[1] == f"{PATIENCE} One moment."
     assert said[2].startswith("I'm sorry, something went wrong")
 
 

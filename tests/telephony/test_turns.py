@@ -198,6 +198,23 @@ def test_a_cough_after_the_turn_leaves_the_answer_as_it_is() -> None:
             id="words yield after a moment",
         ),
         pytest.param(
+            [(3_000, SpeechStarted(2_940)), (3_600, SpeechStopped(3_500)), (3_700, heard("What?", 3_600, 2))],
+            {"fewest_words": 2},
+            [(3_000, "StartUtterance"), (3_000, "PausePlayout"), (3_600, "FlushTranscript"), (3_700, "Drop(What?)"), (3_700, "ResumePlayout")],
+            id="fewer words than needed don't interrupt",
+        ),
+        pytest.param(
+            [(3_000, SpeechStarted(2_940)), (3_200, guess("Stop", 3_200, 2))], {"fewest_words": 5},
+            [(3_000, "StartUtterance"), (3_000, "PausePlayout"), (3_200, "BargeIn")],
+            id="stop is always enough",
+        ),
+        pytest.param(
+            [(3_000, SpeechStarted(2_940)), (3_300, SpeechStopped(3_200)), (3_400, heard("No.", 3_300, 2))], {"backoff_ms": 1_000},
+            [(3_000, "StartUtterance"), (3_000, "PausePlayout"), (3_300, "FlushTranscript"), (3_400, "BargeIn"),
+             (3_420, "Speculate(No.)"), (4_400, "EndTurn(No.)")],
+            id="interrupted, the agent backs off",
+        ),
+        pytest.param(
             [(3_000, SpeechStarted(2_940))], {"yield_ms": 200},
             [(3_000, "StartUtterance"), (3_000, "PausePlayout"), (3_540, "BargeIn")],
             id="speech of unknown words yields",
@@ -325,6 +342,8 @@ class World:
         self.floor = "nobody"
         """What was asked for last: "reply" or "line", held or out, and whether its first sound was sent."""
         self.is_out = self.is_audible = self.is_paused = False
+        self.is_deaf = False
+        """The transcriber is gone: the goodbye takes the place of whatever is being said."""
         self.revision = 0
         self.over: str | None = None
 
@@ -341,7 +360,8 @@ class World:
                 assert not self.is_audible, "it thinks of an answer while it talks"
                 self.revision = utterance.revision
                 self.floor, self.is_out = "reply", False
-            case EndTurn(utterance, stopped_ms, pause_over_ms):
+            case EndTurn(utterance, stopped_ms, pause_over_ms, pause):
+                assert pause.ms <= max(2_500, self.turns.settings.endpointing_ms)
                 assert utterance.revision == self.revision, "the turn was not what was speculated on"
                 assert self.floor == "reply"
                 assert not self.is_out
@@ -366,7 +386,8 @@ class World:
                 assert not self.is_audible
                 self.stop()
             case SayLine(line):
-                assert not self.is_audible or self.now >= self.turns.settings.max_duration_ms, "two voices"
+                is_urgent = self.is_deaf or self.now >= self.turns.settings.max_duration_ms
+                assert not self.is_audible or is_urgent, "two voices"
                 assert not (line is Line.REMINDER and self.floor == "reply" and self.is_out), (
                     "a reminder while an answer is pending"
                 )
@@ -406,6 +427,7 @@ class World:
             case "asked" if self.is_audible:
                 self.tell(AgentAsked(["phone", "email", None][number % 3], number % 2 == 0))
             case "lost" if number > 1_900:
+                self.is_deaf = True
                 self.tell(EarLost())
         for _ in range(number // 20 if kind == "wait" else number // 100):
             self.tick()

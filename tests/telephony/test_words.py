@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.spec import CollectField, FieldType
-from telephony.session.words import AskedFor, Ending, Kind, cleaned, ending_of, kind_of, normalised, pause_ms
+from telephony.session.words import AskedFor, Ending, Kind, OwnWords, cleaned, ending_of, kind_of, normalised, pause_ms
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,35 @@ from telephony.session.words import AskedFor, Ending, Kind, cleaned, ending_of, 
 )
 def test_kinds(text: str, kind: Kind) -> None:
     assert kind_of(text, "en-US") is kind
+
+
+@pytest.mark.parametrize(
+    ("text", "nods", "stops", "kind"),
+    [
+        pytest.param("Lovely!", ["lovely"], [], Kind.BACKCHANNEL, id="an own nod"),
+        pytest.param("Okay, lovely.", ["Lovely"], [], Kind.BACKCHANNEL, id="beside the language's"),
+        pytest.param("Lovely, and on Sunday?", ["lovely"], [], Kind.WORDS, id="not with more after it"),
+        pytest.param("No.", ["no"], [], Kind.BACKCHANNEL, id="the own list counts before the language's"),
+        pytest.param("No, that's wrong", ["no"], [], Kind.STOP, id="but only where there is nothing else"),
+        pytest.param("I am with you on that", ["I am with you on that!"], [], Kind.BACKCHANNEL, id="a long one, whole"),
+        pytest.param("Operator", [], ["operator"], Kind.STOP, id="an own stop"),
+        pytest.param("please, a human being", [], ["human being"], Kind.STOP, id="anywhere in what was said"),
+        pytest.param("humanly", [], ["human"], Kind.WORDS, id="as a word of its own"),
+        pytest.param("right", [], ["Right."], Kind.STOP, id="a language's nod made a stop"),
+        pytest.param("enough", ["enough"], ["enough"], Kind.STOP, id="a word in both lists stops"),
+        pytest.param("enough", ["...", ""], ["!"], Kind.STOP, id="marks without words are none"),
+    ],
+)
+def test_an_agents_own_words(text: str, nods: list[str], stops: list[str], kind: Kind) -> None:
+    assert kind_of(text, "en-US", own=OwnWords.of(tuple(nods), tuple(stops))) is kind
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("What?", Kind.BACKCHANNEL), ("And on Sunday?", Kind.WORDS), ("Stop", Kind.STOP), ("(coughs)", Kind.NOTHING)],
+)
+def test_few_words_may_be_too_few(text: str, kind: Kind) -> None:
+    assert kind_of(text, "en-US", fewest_words=3) is kind
 
 
 def test_a_hello_is_a_nod_in_the_greeting_and_a_bye_in_the_goodbye() -> None:

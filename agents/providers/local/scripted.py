@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.conversation import Conversation
-from agents.mind import ReplyPart, Utterance, Value
+from agents.mind import Collected, ReplyPart, Utterance, Value
 from agents.scripted.dialogue import Dialogue, Script
 from agents.scripted.state import State
+from agents.scripted.taking_over import taken_over
 from agents.scripted.telling import Heard
 from agents.spec import AgentSpec
 
@@ -74,6 +75,11 @@ class ScriptedMind:
         self._pending.clear()
         if state is not None:
             self._state = state
+
+    def adopt(self, known: Sequence[Collected], conversation: Conversation) -> None:
+        """Go on where another mind was: with what it found out, and the question it put last."""
+        last = conversation.last_agent
+        self._state = taken_over(self._spec.does, self._state, known, last.text if last else "")
 
     def collected(self) -> dict[str, Value]:
         held = self._state.held

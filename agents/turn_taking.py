@@ -1,0 +1,129 @@
+"""The knobs of turn-taking for those who want to turn them: part of ``agents.spec.Listens``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, field_validator
+
+from agents import patterns
+from agents.settings import Settings, hint
+
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60, pattern=r"\w")]
+
+
+class Sensitivity(StrEnum):
+    """From the slowest to the quickest to give up the floor."""
+
+    PATIENT = "patient"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    SNAPPY = "snappy"
+
+
+class SpellingPatience(StrEnum):
+    OFF = "off"
+    AUTO = "auto"
+    LONG = "long"
+
+
+class EndpointingRule(Settings):
+    """Another pause for certain words; the first rule that fits counts, and nothing else."""
+
+    side: Literal["agent", "caller"] = Field(
+        "agent",
+        title="When",
+        description="Whose words are searched.",
+        json_schema_extra=hint(labels={"agent": "Agent asks", "caller": "Caller says"}),
+    )
+    pattern: str = Field(
+        min_length=1,
+        max_length=patterns.MAX_CHARACTERS,
+        title="Words",
+        description="A regular expression, found anywhere in what was said; upper and lower case are the same.",
+        json_schema_extra=hint(term="regex", placeholder="policy number|account"),
+    )
+    timeout_ms: int = Field(
+        1_500,
+        ge=0,
+        le=10_000,
+        multiple_of=50,
+        title="Pause",
+        description="Silence, in milliseconds, after which the caller's turn is over.",
+        json_schema_extra=hint(unit="ms"),
+    )
+
+    @field_validator("pattern")
+    @classmethod
+    def _can_be_searched(cls, pattern: str) -> str:
+        patterns.Pattern(pattern)
+        return pattern
+
+
+class TurnTaking(Settings):
+    """When the agent takes the floor, and when it gives it up."""
+
+    backchannel_words: tuple[Word, ...] = Field(
+        (),
+        max_length=50,
+        title="Words that don't interrupt",
+        description="One a line. The agent goes on when the caller says nothing else. Added to the usual ones: mm-hm, okay, yes, right …",
+        json_schema_extra=hint(
+            widget="lines", expert=True, term="backchannel", placeholder="lovely\nI'm with you", when=("barge_in", True)
+        ),
+    )
+    stop_words: tuple[Word, ...] = Field(
+        (),
+        max_length=50,
+        title="Words that interrupt at once",
+        description="One a line. The agent stops as soon as one of them is heard. Added to the usual ones: stop, wait, no, but …",
+        json_schema_extra=hint(widget="lines", expert=True, placeholder="operator", when=("barge_in", True)),
+    )
+    interrupt_words: int = Field(
+        0,
+        ge=0,
+        le=10,
+        title="Words needed to interrupt",
+        description="Fewer than these don't stop the agent, “stop” and “wait” aside. 0: as “How easily” says.",
+        json_schema_extra=hint(expert=True, unit="words", when=("barge_in", True)),
+    )
+    interrupt_after_ms: int = Field(
+        0,
+        ge=0,
+        le=2_000,
+        multiple_of=50,
+        title="Speech needed to interrupt",
+        description="How long the caller must speak to stop the agent, in milliseconds. 0: as “How easily” says.",
+        json_schema_extra=hint(widget="slider", expert=True, unit="ms", when=("barge_in", True)),
+    )
+    backoff_ms: int = Field(
+        0,
+        ge=0,
+        le=5_000,
+        multiple_of=50,
+        title="Wait after an interruption",
+        description="Once interrupted, the agent says nothing for so long, in milliseconds, even if the caller says little.",
+        json_schema_extra=hint(widget="slider", expert=True, unit="ms", term="backoff", when=("barge_in", True)),
+    )
+    spelling_patience: SpellingPatience = Field(
+        SpellingPatience.AUTO,
+        title="Patience with spelling",
+        description="When the agent has asked for a phone number, an e-mail address or a number, which people say in pieces. "
+        "Normal: twice the pause until it is whole. Long: three seconds.",
+        json_schema_extra=hint(expert=True, labels={"off": "None", "auto": "Normal", "long": "Long"}),
+    )
+    endpointing_rules: tuple[EndpointingRule, ...] = Field(
+        (),
+        max_length=12,
+        title="Pauses of their own",
+        description="Another pause after certain words. The first rule that fits counts.",
+        json_schema_extra=hint(widget="rules", expert=True, term="endpointing rules"),
+    )
+    learn_pauses: bool = Field(
+        True,
+        title="Learn how the caller pauses",
+        description="On: who thinks in the middle of sentences is given more time, who speaks in one breath is answered sooner.",
+        json_schema_extra=hint(expert=True),
+    )

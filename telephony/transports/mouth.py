@@ -1,0 +1,66 @@
+"""What the caller hears: 20 ms of the agent's sound at a time, encoded and sent. Pure but for its ``send``; time is an argument.
+
+Silence isn't sent. After 200 ms of it a packet says so ("not transmitted"), and one every 400 ms keeps saying it, as browsers do
+(libwebrtc's Opus DTX): the caller's end fills the time with quiet, and nothing is encoded, encrypted or put on the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from telephony.audio.playout import PLAYOUT_RATE_HZ, SILENCE
+from telephony.transports.opus import FRAME_MS, SAMPLES, Encoder, untransmitted
+
+MAX_CATCH_UP_FRAMES = 2
+SILENT_FRAMES = 10
+"""So many are sent, for the end of the sound to be over in the caller's decoder, before the rest isn't."""
+REMINDER_FRAMES = 20
+LOSSY_PERCENT, CLEAN_PERCENT = 3.0, 1.0
+"""Lost on the way to the caller: from the first on error correction is sent along, below the second no more."""
+
+
+class Send(Protocol):
+    """``transports.rtp.RtpSender.push``."""
+
+    def __call__(self, payload: bytes, ticks: int, *, is_first: bool = False) -> None: ...
+
+
+class Mouth:
+    """``tick`` it once every 20 ms of the call. Late by a frame or two: it catches up; later: it leaves a gap in the RTP
+    clock, so that the caller's buffer doesn't grow for the rest of the call."""
+
+    def __init__(self, send: Send) -> None:
+        self.pull: Callable[[], bytes] = lambda: SILENCE
+        self.skipped = 0
+        self.is_lossy = False
+        self._send = send
+        self._encoder = Encoder(PLAYOUT_RATE_HZ)
+        self._is_for_lossy = False
+        self._ticks = -1
+        self._silent = 0
+        self._last = b""
+
+    def line_loses(self, percent: float) -> None:
+        """What the caller's end reported lately. The encoder changes at the next pause, or at once where the line is bad."""
+        if percent >= LOSSY_PERCENT:
+            self.is_lossy = True
+        elif percent < CLEAN_PERCENT:
+            self.is_lossy = False
+
+    def tick(self, late_ms: float) -> None:
+        self._ticks += 1
+        if late_ms > MAX_CATCH_UP_FRAMES * FRAME_MS:
+            self.skipped += 1
+            return
+        pcm = self.pull()
+        if self.is_lossy != self._is_for_lossy and (self.is_lossy or pcm == SILENCE):
+            self._encoder, self._is_for_lossy = Encoder(PLAYOUT_RATE_HZ, is_lossy=self.is_lossy), self.is_lossy
+        was_silent = self._silent > SILENT_FRAMES or not self._last
+        self._silent = self._silent + 1 if pcm == SILENCE else 0
+        if self._silent > SILENT_FRAMES:
+            if (self._silent - SILENT_FRAMES - 1) % REMINDER_FRAMES == 0:
+                self._send(untransmitted(self._last), self._ticks * SAMPLES)
+            return
+        self._last = self._encoder.encode(pcm)
+        self._send(self._last, self._ticks * SAMPLES, is_first=was_silent)

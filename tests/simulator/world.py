@@ -1,0 +1,420 @@
+"""The world around a simulated call: the caller's line, ears, a voice and a mind that do what the scenario says, and remember it.
+
+The voice's sound is cut from one long noise, a new part of it for each phrase: a few samples of what the caller heard tell which
+phrase they are of, and where in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from agents.conversation import Conversation, Said
+from agents.mind import Collected, EndCall, ReplyPart, Say, Utterance, Value
+from agents.speech import AudioFrame, ProviderError, Transcript
+from telephony.audio.playout import PLAYOUT_RATE_HZ, SILENCE, Playout
+from telephony.audio.vad import SpeechStarted, SpeechStopped, VADEdge
+from tests.simulator.loop import VirtualLoop
+from tests.simulator.scenario import (
+    GREETING,
+    EarPlan,
+    LinePlan,
+    MindPlan,
+    Scenario,
+    Sound,
+    Sounds,
+    Step,
+    UntilHeard,
+    UntilQuiet,
+    VADPlan,
+    VoicePlan,
+    Wait,
+)
+
+FRAME_MS = 20
+SILENT = AudioFrame(bytes(640), 16_000)
+VOICED = AudioFrame((np.sin(np.arange(320) / 6) * 8_000).astype("<i2").tobytes(), 16_000)
+FOR_EVER_S = 36_000.0
+SAMPLES_A_MS = PLAYOUT_RATE_HZ // 1000
+
+
+def _noise() -> bytes:
+    """A minute and a half of samples that are never zero, nor a voice's silence before its first word."""
+    dice = np.random.default_rng(1)
+    loud = dice.integers(400, 9_000, 90 * PLAYOUT_RATE_HZ, dtype=np.int16)
+    return np.where(dice.integers(0, 2, len(loud), dtype=np.int8) == 1, loud, -loud).astype("<i2").tobytes()
+
+
+NOISE = _noise()
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    text: str
+    begin_ms: int
+    end_ms: int
+    kind: Sound
+
+
+class Line:
+    """``Transport``: the caller on it follows their script and hangs up."""
+
+    def __init__(self, loop: VirtualLoop, steps: Sequence[Step], plan: LinePlan, dice: random.Random) -> None:
+        self.loop = loop
+        self.outbound_delay_ms = plan.delay_ms
+        self.frames_given = 0
+        self.pulled: list[bytes] = []
+        """What the caller got, 20 ms each."""
+        self.sounds: list[tuple[int, int, Sounds]] = []
+        """The caller's: from when, to when, what."""
+        self.words: list[Word] = []
+        self.has_hung_up = False
+        self.has_died = False
+        self.closed = 0
+        self._steps = steps
+        self._plan = plan
+        self._dice = dice
+        self._playout: Playout | None = None
+        self._heard_ms = 0
+        self._quiet_ms = 0
+
+    def attach(self, playout: Playout) -> None:
+        self._playout = playout
+
+    async def close(self) -> None:
+        self.closed += 1
+
+    @property
+    def now_ms(self) -> int:
+        return self.frames_given * FRAME_MS
+
+    async def frames(self) -> AsyncIterator[AudioFrame]:
+        plan, dice = self._plan, self._dice
+        lost = busy = 0
+        for frame in self._script():
+            if plan.dies_ms is not None and self.now_ms >= plan.dies_ms:
+                self.has_died = True
+                await asyncio.sleep(FOR_EVER_S)
+            if plan.lost and not lost and dice.random() < plan.lost:
+                lost = plan.gap_frames
+            if lost:
+                lost -= 1
+                frame = SILENT
+            if plan.stalls and not busy and dice.random() < plan.stalls:
+                busy = dice.randrange(2, 12)
+            if plan.jitters and dice.random() < 0.02:
+                self.outbound_delay_ms = max(0, plan.delay_ms + dice.randrange(-60, 80, 10))
+            self.frames_given += 1
+            self.loop.now += FRAME_MS / 1000
+            if plan.pulls_first:
+                self._pull()
+            yield frame
+            if busy:  # the loop was away: nobody else had a turn
+                busy -= 1
+            else:
+                await self.loop.settle()
+            if not plan.pulls_first:
+                self._pull()
+        self.has_hung_up = True
+
+    def _pull(self) -> None:
+        if self._playout is None:
+            return
+        pcm = self._playout.pull()
+        self.pulled.append(pcm)
+        if pcm is SILENCE:
+            self._heard_ms, self._quiet_ms = 0, self._quiet_ms + FRAME_MS
+        else:
+            self._heard_ms, self._quiet_ms = self._heard_ms + FRAME_MS, 0
+
+    def _script(self) -> Iterator[AudioFrame]:
+        for step in self._steps:
+            begin_ms = self.now_ms
+            match step:
+                case Wait(ms):
+                    for _ in range(ms // FRAME_MS):
+                        yield SILENT
+                case UntilHeard(for_ms, at_most_ms):
+                    while self._heard_ms < for_ms and self.now_ms - begin_ms < at_most_ms:
+                        yield SILENT
+                case UntilQuiet(for_ms, at_most_ms):
+                    while not self._heard_ms and self.now_ms - begin_ms < at_most_ms:
+                        yield SILENT
+                    while self._quiet_ms < for_ms and self.now_ms - begin_ms < at_most_ms:
+                        yield SILENT
+                case Sounds(kind, words, ms):
+                    ms -= ms % FRAME_MS
+                    self.sounds.append((begin_ms, begin_ms + ms, step))
+                    for index, word in enumerate(words):
+                        begin = begin_ms + ms * index // len(words)
+                        self.words.append(Word(word, begin, begin_ms + ms * (index + 1) // len(words), kind))
+                    for _ in range(ms // FRAME_MS):
+                        yield VOICED
+
+
+class Hearing:
+    """``VAD``, as late as a real one. Remembers what it told, and when."""
+
+    def __init__(self, plan: VADPlan, dice: random.Random) -> None:
+        self.edges: list[tuple[int, VADEdge]] = []
+        self._plan = plan
+        self._dice = dice
+        self._at_ms = 0
+        self._run_ms = 0
+        self._is_speech = False
+
+    def push(self, frame: AudioFrame) -> Sequence[VADEdge]:
+        self._at_ms += FRAME_MS
+        is_loud = frame is VOICED and not (self._plan.misses and self._dice.random() < self._plan.misses)
+        if is_loud is self._is_speech:
+            self._run_ms = 0
+            return ()
+        self._run_ms += FRAME_MS
+        if self._run_ms < (self._plan.stop_ms if self._is_speech else self._plan.start_ms):
+            return ()
+        self._is_speech, begun_ms, self._run_ms = is_loud, self._at_ms - self._run_ms, 0
+        edge = SpeechStarted(begun_ms) if is_loud else SpeechStopped(begun_ms)
+        self.edges.append((self._at_ms, edge))
+        return (edge,)
+
+
+# ---- the transcriber
+
+
+@dataclass(slots=True)
+class Ears:
+    """``STT``."""
+
+    line: Line
+    plan: EarPlan
+    dice: random.Random
+    told: list[tuple[int, Transcript]] = field(default_factory=list)
+    flushes: list[tuple[int, int]] = field(default_factory=list)
+    streams: list[EarStream] = field(default_factory=list)
+    failures: int = 0
+
+    async def open(self, *, language: str, keywords: tuple[str, ...]) -> EarStream:
+        await asyncio.sleep(self.plan.opens_ms / 1000)
+        if self.failures < self.plan.fails_to_open:
+            self.failures += 1
+            raise ProviderError("The transcriber is away.")
+        stream = EarStream(self)
+        self.streams.append(stream)
+        return stream
+
+
+class EarStream:
+    """``STTStream``: knows what is said from the caller's script, and tells it in its own time."""
+
+    def __init__(self, ears: Ears) -> None:
+        self.is_closed = False
+        self._ears = ears
+        self._queue: asyncio.Queue[Transcript | None] = asyncio.Queue()
+        self._utterance = 0
+        self._since_ms: int | None = None
+        self._due_s = 0.0
+        self._unasked_ms = 0
+
+    def start(self, utterance: int, at_ms: int) -> None:
+        self._utterance, self._since_ms = utterance, at_ms
+        self._unasked_ms = 0
+
+    def push(self, frame: AudioFrame, at_ms: int) -> None:
+        plan = self._ears.plan
+        if plan.dies_ms is not None and at_ms == plan.dies_ms - plan.dies_ms % FRAME_MS:
+            self._queue.put_nowait(None)
+        if self._since_ms is None:
+            return
+        if plan.interim_every_ms and at_ms % plan.interim_every_ms == 0:
+            self._tell(at_ms, is_final=False)
+        if plan.unasked:
+            self._unasked_ms = self._unasked_ms + FRAME_MS if frame is SILENT else 0
+            if self._unasked_ms == 300:
+                self._tell(at_ms, is_final=True)
+
+    def flush(self, at_ms: int) -> None:
+        self._ears.flushes.append((self._ears.line.now_ms, at_ms))
+        self._tell(at_ms, is_final=True)
+
+    def expect(self, kind: str | None) -> None: ...
+
+    def end(self) -> None:
+        self._since_ms = None
+
+    async def transcripts(self) -> AsyncIterator[Transcript]:
+        while (transcript := await self._queue.get()) is not None:
+            self._ears.told.append((self._ears.line.now_ms, transcript))
+            yield transcript
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+    def _tell(self, at_ms: int, *, is_final: bool) -> None:
+        plan, dice = self._ears.plan, self._ears.dice
+        if plan.is_deaf or self._since_ms is None or (plan.loses and dice.random() < plan.loses):
+            return
+        delay_ms = dice.choice(plan.delays_ms)
+        said = [each.text for each in self._ears.line.words if each.end_ms > self._since_ms and each.end_ms <= at_ms]
+        text = " ".join(said) if said or not plan.writes_noise else "[noise]"
+        transcript = Transcript(text, is_final, self._utterance, at_ms, 0.9, delay_ms)
+        loop = asyncio.get_running_loop()
+        for _ in range(2 if plan.doubles and dice.random() < plan.doubles else 1):
+            due_s = loop.time() + delay_ms / 1000
+            if not plan.is_unordered:
+                due_s = self._due_s = max(due_s, self._due_s)
+            loop.call_at(due_s, self._queue.put_nowait, transcript)
+            delay_ms += 100
+
+
+# ---- the voice
+
+
+@dataclass(slots=True)
+class Speech:
+    """A phrase that was asked for. Its samples are ``NOISE`` from ``begin`` on."""
+
+    serial: int
+    text: str
+    asked_ms: int
+    begin: int
+    made: int = 0
+    """Samples given out so far."""
+    is_open: bool = True
+    is_whole: bool = False
+
+
+class Voice:
+    """``TTS``, at the playout's own rate: no resampler touches its samples."""
+
+    rate_hz = PLAYOUT_RATE_HZ
+    can_ipa = False
+
+    def __init__(self, line: Line, plan: VoicePlan, dice: random.Random) -> None:
+        self.speeches: list[Speech] = []
+        self._line = line
+        self._plan = plan
+        self._dice = dice
+        self._next = 0
+
+    async def speak(self, text: str, *, speed: float) -> AsyncIterator[bytes]:
+        plan, dice = self._plan, self._dice
+        length = len(text) * plan.letter_ms * SAMPLES_A_MS
+        speech = Speech(len(self.speeches), text, self._line.now_ms, self._next)
+        self._next += length
+        assert self._next * 2 <= len(NOISE), "the call says more than there is noise for"
+        self.speeches.append(speech)
+        fate = dice.random()
+        try:
+            await asyncio.sleep(dice.choice(plan.delays_ms) / 1000)
+            if fate < plan.fails:
+                raise ProviderError("The voice is away.")
+            dies_at = length * 2 // 5 if fate < plan.fails + plan.dies else length
+            while speech.made < dies_at:
+                if speech.made:
+                    await asyncio.sleep(dice.choice(plan.piece_delays_ms) / 1000)
+                count = min(dice.choice(plan.pieces_ms) * SAMPLES_A_MS, dies_at - speech.made)
+                begin = speech.begin + speech.made
+                speech.made += count
+                yield NOISE[begin * 2 : (begin + count) * 2]
+            if dies_at < length:
+                raise ProviderError("The voice went away.")
+            if fate > 1 - plan.hangs:
+                await asyncio.sleep(FOR_EVER_S)
+            speech.is_whole = True
+        finally:
+            speech.is_open = False
+
+
+# ---- the mind
+
+
+@dataclass(slots=True)
+class Asked:
+    """A reply that the mind was asked for."""
+
+    serial: int
+    utterance: Utterance
+    at_ms: int
+    history: tuple[Said, ...]
+    parts: list[ReplyPart]
+    closed_ms: int | None = None
+
+
+class Thinker:
+    """``Mind``: says in each phrase which of its replies it is of, so that what is heard can be traced back."""
+
+    def __init__(self, line: Line, plan: MindPlan, dice: random.Random) -> None:
+        self.asked: list[Asked] = []
+        self.commits: list[tuple[int, int]] = []
+        """When, and which revision."""
+        self.closed = 0
+        self._line = line
+        self._plan = plan
+        self._dice = dice
+
+    def greet(self) -> list[ReplyPart]:
+        return [Say(GREETING)]
+
+    async def reply(self, utterance: Utterance, conversation: Conversation) -> AsyncIterator[ReplyPart]:
+        plan, dice = self._plan, self._dice
+        serial = len(self.asked)
+        asked = Asked(serial, utterance, self._line.now_ms, tuple(conversation.turns), self._parts(serial, utterance))
+        self.asked.append(asked)
+        fate = dice.random()
+        try:
+            for part in asked.parts:
+                await asyncio.sleep(dice.choice(plan.delays_ms) / 1000)
+                yield part
+                if fate < plan.fails and dice.random() < 0.5:
+                    break
+            if fate < plan.fails:
+                raise ProviderError("The model is away.")
+            if fate > 1 - plan.hangs:
+                await asyncio.sleep(FOR_EVER_S)
+        finally:
+            asked.closed_ms = self._line.now_ms
+
+    def _parts(self, serial: int, utterance: Utterance) -> list[ReplyPart]:
+        plan, dice = self._plan, self._dice
+        if dice.random() < plan.is_silent:
+            return []
+        parts: list[ReplyPart] = []
+        for part in range(dice.randint(1, plan.max_parts)):
+            ending = (
+                "is this right?" if dice.random() < plan.asks else dice.choice(("yes.", "that is how it is.", "well."))
+            )
+            parts.append(Say(f"Reply {serial} part {part} {ending}"))
+        if dice.random() < plan.collects:
+            parts.insert(dice.randrange(len(parts) + 1), Collected("revision", utterance.revision))
+        if dice.random() < plan.ends:
+            parts.append(EndCall("caller_goodbye"))
+        return parts
+
+    def commit(self, revision: int) -> None:
+        self.commits.append((self._line.now_ms, revision))
+
+    def collected(self) -> dict[str, Value]:
+        return {}
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+def world(scenario: Scenario, loop: VirtualLoop) -> tuple[Line, Hearing, Ears, Voice, Thinker]:
+    """Each with dice of its own, so that one's whims don't change the others'."""
+
+    def dice(name: str) -> random.Random:
+        return random.Random(f"{scenario.seed} {name}")
+
+    line = Line(loop, scenario.steps, scenario.line, dice("line"))
+    return (
+        line,
+        Hearing(scenario.vad, dice("vad")),
+        Ears(line, scenario.ear, dice("ear")),
+        Voice(line, scenario.voice, dice("voice")),
+        Thinker(line, scenario.mind, dice("mind")),
+    )
