@@ -103,7 +103,7 @@ def rules(*rules: tuple[str, str, int]) -> tuple[PauseRule, ...]:
         pytest.param(["Your policy number?", "Take your time."], "A B", (2_000, "rule"), id="in any phrase of it"),
         pytest.param(["Anything else?"], "yes, hold on", (5_000, "rule"), id="what the caller said"),
         pytest.param(["Your policy number?"], "hold on", (5_000, "rule"), id="the first that fits counts"),
-        pytest.param(["Anything else?"], "no thank you.", (300, "complete"), id="else as ever"),
+        pytest.param(["Anything else?"], "no, that is all.", (300, "complete"), id="else as ever"),
     ],
 )
 def test_rules_come_before_everything_else(asked: list[str], said: str, expected: tuple[int, str]) -> None:
