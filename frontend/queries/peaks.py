@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from telephony.recordings import HEADER_BYTES, RATE_HZ
+from telephony.audio.wav import HEADER_BYTES
+from telephony.recordings import RATE_HZ
 
 POINTS = 1_200
 
