@@ -35,6 +35,13 @@ def pytest_load_initial_conftests(args: list[str]) -> Generator[None]:
 
 
 @pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What `make test` found before the tests began stands far above by now."""
+    if failed := os.environ.get("PARLEY_CHECKS_FAILED"):
+        terminalreporter.section(f"not only the tests: {failed} failed, see the beginning of the output", red=True)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
     _stop()
 

@@ -91,17 +91,19 @@ def test() -> Callable[[], int]:
     def check() -> int:
         failed = check_code()
         # The tests start databases of their own; pytest's closing line is the last of the output.
-        return run([str(PYTHON), "-m", "pytest"], env) or failed
+        tested = run([str(PYTHON), "-m", "pytest"], {**env, "PARLEY_CHECKS_FAILED": ", ".join(failed)})
+        return tested or int(bool(failed))
 
     return check
 
 
 def lint() -> Callable[[], int]:
     ensure_environment("test")
-    return check_code
+    return lambda: int(bool(check_code()))
 
 
-def check_code() -> int:
+def check_code() -> list[str]:
+    """The names of the checks that found something; each has printed what."""
     python = str(PYTHON)
     # Types and import contracts read the settings but touch no database.
     env = {
@@ -112,7 +114,7 @@ def check_code() -> int:
         "VAULT_KEY": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
     }
     contracts = "from importlinter.cli import lint_imports_command; lint_imports_command()"
-    worst = 0
+    failed = []
     for title, command in (
         ("ruff format --check", [python, "-m", "ruff", "format", "--check", "."]),
         ("ruff check", [python, "-m", "ruff", "check", "."]),
@@ -120,8 +122,9 @@ def check_code() -> int:
         ("lint-imports", [python, "-c", contracts]),
     ):
         say(f"— {title}")
-        worst = run(command, env) or worst
-    return worst
+        if run(command, env):
+            failed.append(title)
+    return failed
 
 
 def format_() -> int:

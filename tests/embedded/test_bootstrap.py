@@ -34,6 +34,27 @@ def test_while_tests_and_linters_run_another_make_may_start(
     assert "mypy" in ran
 
 
+def test_a_check_that_fails_is_told_to_the_tests_and_fails_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it printed stands far above the tests' own output by then."""
+    (tmp_path / "Makefile").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
+    for step in ("ensure_environment", "build_frontend", "weights", "find_chromium"):
+        monkeypatch.setattr(bootstrap, step, lambda *_: "")
+    told: list[str | None] = []
+
+    def checks(command: list[str], env: dict[str, str]) -> int:
+        told.append(env.get("PARLEY_CHECKS_FAILED"))
+        return int(command[2] == "mypy")
+
+    monkeypatch.setattr(bootstrap, "run", checks)
+    assert bootstrap.main("test") == 1
+    assert told[-1] == "mypy"
+    assert bootstrap.main("lint") == 1
+
+
 @pytest.mark.parametrize("is_up", [True, False])
 def test_what_callers_wait_for_is_measured_while_the_platform_runs(
     is_up: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
