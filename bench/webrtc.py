@@ -5,12 +5,13 @@
 
 Both answer on loopback in a process of their own (pinned to one core, the callers to another), without models: the peer reads
 the caller's track and plays a voice; ours runs a whole session whose agent speaks that same voice all the time. The callers
-are one process for both: they send packets encoded beforehand and take times as packets arrive. Lost packets are drawn from a
-seed, in the callers, after encryption, so a seed loses the same packets of both.
+are one process for both: they send packets encoded beforehand (where some get lost with error correction, as browsers do) and take
+times as packets arrive. Lost packets are drawn from a seed, in the callers, after encryption, so a seed loses the same packets of
+both.
 
 Printed: CPU time of the answerer per frame sent (and one taken in); the wait from the offer to the first packet
-with sound; the time between packets; and of the packets sent: how many were played, how much of the time was made up where
-packets were missing, and how long the played ones lay in the buffer.
+with sound; the time between packets; and of the packets sent: how many were played (those included whose copy came with the next),
+how much of the time was made up where packets were missing, and how long the played ones lay in the buffer.
 """
 
 from __future__ import annotations
@@ -163,9 +164,10 @@ def listen_in(transport: WebRTCTransport, ear: Ear) -> None:
         return popped
 
     def pull_and_note(now_ms: float) -> bytes:
-        before = inbound.concealed
+        concealed, recovered = inbound.concealed, inbound.recovered
         pcm = pull(now_ms)
-        ear.concealed += inbound.concealed - before
+        ear.concealed += inbound.concealed - concealed
+        ear.recovered += inbound.recovered - recovered
         return pcm
 
     inbound.push, inbound._jitter.pop, inbound.pull = push_and_note, pop_and_note, pull_and_note  # type: ignore[method-assign]
@@ -365,14 +367,20 @@ def row(name: str, loss: float, rounds: list[Found]) -> str:
 async def main(options: argparse.Namespace) -> None:
     os.sched_setaffinity(0, {CORES[-1]})
     guard.install(loopback=True)
-    encoder = Encoder(RTP_RATE_HZ)
     sound = voice(20.0, RTP_RATE_HZ, 190.0).tobytes()
-    packets = [encoder.encode(sound[at : at + SAMPLES * 2]) for at in range(0, len(sound), SAMPLES * 2)]
+
+    def encoded(is_lossy: bool) -> list[bytes]:
+        encoder = Encoder(RTP_RATE_HZ, is_lossy=is_lossy)
+        return [encoder.encode(sound[at : at + SAMPLES * 2]) for at in range(0, len(sound), SAMPLES * 2)]
+
+    clean, protected = encoded(False), encoded(True)
     found: dict[tuple[str, float], list[Found]] = {}
     for turn in range(options.rounds):
         for loss in options.loss:
             for name in options.peer:
-                found.setdefault((name, loss), []).append(await measure(name, options, packets, loss, turn))
+                found.setdefault((name, loss), []).append(
+                    await measure(name, options, protected if loss else clean, loss, turn)
+                )
     versions = next(iter(found.values()))[0].versions
     print(
         f"{options.calls} calls, {options.rounds} rounds of {options.seconds:g} s, Python {sys.version.split()[0]}, ",

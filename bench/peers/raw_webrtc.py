@@ -58,6 +58,8 @@ class Ear:
     numbers: list[int] = field(default_factory=list)
     waited_ms: list[float] = field(default_factory=list)
     concealed: int = 0
+    recovered: int = 0
+    """Lost, but their copies came with the packets behind them."""
     is_marked: bool = False
 
     def came(self, number: int, timestamp: int) -> None:
@@ -71,7 +73,7 @@ class Ear:
             self.waited_ms.append((time.perf_counter() - came) * 1000)
 
     def mark(self) -> None:
-        self.is_marked, self.concealed = True, 0
+        self.is_marked, self.concealed, self.recovered = True, 0, 0
         self.numbers.clear()
         self.waited_ms.clear()
 
@@ -81,7 +83,7 @@ class Ear:
         return {
             "sent": max(numbers) - min(numbers) + 1,
             "arrived": len(set(numbers)),
-            "played": len(self.waited_ms),
+            "played": len(self.waited_ms) + self.recovered,
             "concealed": self.concealed,
             "waited_ms": [round(waited, 1) for waited in self.waited_ms],
         }

@@ -149,7 +149,8 @@ def _ended(data: Facts) -> str:
 
 def _line(data: Facts) -> str:
     lost, rtt = data.get("lost_percent"), data.get("rtt_ms")
-    return f"Line: {rtt} ms there and back, {_read(lost)} % lost, {data.get('concealed', 0)} gaps filled"
+    gaps = int(data.get("concealed") or 0) + int(data.get("recovered") or 0)
+    return f"Line: {rtt} ms there and back, {_read(lost)} % lost, {gaps} gaps filled"
 
 
 def _words(data: Facts) -> str:

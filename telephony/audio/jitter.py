@@ -35,6 +35,9 @@ class Packet:
 class Lost:
     """20 ms (one packet's worth) that won't come: conceal it."""
 
+    following: bytes = b""
+    """The packet right behind it, where that is here already: some codecs put a copy of the one before into each."""
+
 
 @dataclass(slots=True)
 class Counts:
@@ -219,7 +222,9 @@ class JitterBuffer:
             self.counts.lost += 1
             if not is_over:
                 self._is_flowing = True
-                return Lost()
+                following = self._waiting.get(self._next)
+                is_next = following is not None and following.at_ticks == self._next_ticks
+                return Lost(following.packet.payload if following is not None and is_next else b"")
         return None
 
     def _shed(self, first: int, now_ms: float) -> None:

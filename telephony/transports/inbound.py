@@ -5,19 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from telephony.audio.jitter import JitterBuffer, Lost, Packet
-from telephony.audio.resample import Resampler
-from telephony.transports.opus import RTP_RATE_HZ, Decoder
+from telephony.transports.opus import RTP_RATE_HZ, Decoder, has_fec
 
 RATE_HZ = 16_000
 FRAME_MS = 20
 FRAME_BYTES = RATE_HZ * FRAME_MS // 1000 * 2
-_PRIMED = bytes(RATE_HZ * 2 * 2 // 1000)
-"""The resampler withholds a millisecond or two: without as much silence in front, frames would come up short."""
 _MADE_UP_FRAMES = 5
 """In a row: by then libopus has let it die away. What is made up longer sounds like a robot and is transcribed as words."""
 _QUIET = 500
 """Samples below this (-36 dBFS) are a room between words: left out where that brings the caller's sound here sooner."""
-_SILENCE = bytes(RTP_RATE_HZ * FRAME_MS // 1000 * 2)
+_SILENCE = bytes(FRAME_BYTES)
 
 
 def is_quiet(pcm: bytes) -> bool:
@@ -31,12 +28,13 @@ class Inbound:
 
     def __init__(self) -> None:
         self._jitter = JitterBuffer(RTP_RATE_HZ)
-        self._decoder = Decoder()
-        self._resampler = Resampler(RTP_RATE_HZ, RATE_HZ)
-        self._pcm = bytearray(_PRIMED)
+        self._decoder = Decoder(RATE_HZ)
+        self._pcm = bytearray()
         self._made_up = 0
         self.concealed = 0
         """Frames that were made up because a packet was lost or late; silence that was never sent is not among them."""
+        self.recovered = 0
+        """Lost frames whose copy came with the packet behind them."""
         self.last_packet_ms: float | None = None
 
     @property
@@ -53,13 +51,13 @@ class Inbound:
 
     def pull(self, now_ms: float) -> bytes:
         while len(self._pcm) < FRAME_BYTES:
-            self._pcm += self._resampler.push(self._next(now_ms))
+            self._pcm += self._next(now_ms)
         frame = bytes(self._pcm[:FRAME_BYTES])
         del self._pcm[:FRAME_BYTES]
         return frame
 
     def _next(self, now_ms: float) -> bytes:
-        """20 ms or more at 48 kHz."""
+        """What comes next: 20 ms as a rule."""
         match self._jitter.pop(now_ms):
             case Packet(payload=payload):
                 pcm = self._decoder.decode(payload)
@@ -70,7 +68,11 @@ class Inbound:
                         return self._next(now_ms)
                     return pcm
                 self.concealed += 1
-            case Lost():
+            case Lost(following):
+                if has_fec(following) and (pcm := self._decoder.recover(following)):
+                    self._made_up = 0
+                    self.recovered += 1
+                    return pcm
                 self.concealed += 1
             case None:  # a pause that the caller's device doesn't send, or everything is late
                 pass

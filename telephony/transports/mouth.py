@@ -33,20 +33,18 @@ class Mouth:
     def __init__(self, send: Send) -> None:
         self.pull: Callable[[], bytes] = lambda: SILENCE
         self.skipped = 0
-        self.is_lossy = False
         self._send = send
         self._encoder = Encoder(PLAYOUT_RATE_HZ)
-        self._is_for_lossy = False
         self._ticks = -1
         self._silent = 0
         self._last = b""
 
     def line_loses(self, percent: float) -> None:
-        """What the caller's end reported lately. The encoder changes at the next pause, or at once where the line is bad."""
+        """What the caller's end reported lately."""
         if percent >= LOSSY_PERCENT:
-            self.is_lossy = True
+            self._encoder.is_lossy = True
         elif percent < CLEAN_PERCENT:
-            self.is_lossy = False
+            self._encoder.is_lossy = False
 
     def tick(self, late_ms: float) -> None:
         self._ticks += 1
@@ -54,8 +52,6 @@ class Mouth:
             self.skipped += 1
             return
         pcm = self.pull()
-        if self.is_lossy != self._is_for_lossy and (self.is_lossy or pcm == SILENCE):
-            self._encoder, self._is_for_lossy = Encoder(PLAYOUT_RATE_HZ, is_lossy=self.is_lossy), self.is_lossy
         was_silent = self._silent > SILENT_FRAMES or not self._last
         self._silent = self._silent + 1 if pcm == SILENCE else 0
         if self._silent > SILENT_FRAMES:

@@ -14,11 +14,11 @@ _T = np.arange(SAMPLES * 500) / 48_000
 _VOICE = sum(np.sin(2 * np.pi * 150 * k * _T) / k for k in range(1, 20)) * 5_000
 
 
-def packets(gate: np.ndarray | float = 1.0, room: float = 0.0) -> list[bytes]:
+def packets(gate: np.ndarray | float = 1.0, room: float = 0.0, *, is_lossy: bool = False) -> list[bytes]:
     """Ten seconds of a voice, let through by ``gate``, in a room with a hiss."""
     hiss = np.random.default_rng(2).standard_normal(len(_T)) * room
     pcm = np.asarray(_VOICE * gate + hiss, "<i2").tobytes()
-    encoder = Encoder(48_000)
+    encoder = Encoder(48_000, is_lossy=is_lossy)
     return [encoder.encode(pcm[at : at + SAMPLES * 2]) for at in range(0, len(pcm), SAMPLES * 2)]
 
 
@@ -48,6 +48,17 @@ def test_what_arrives_is_played_and_the_rest_is_made_up(loss: float, share: floa
     assert waits_ms(inbound) <= 60
     seconds = samples[16_000 : 9 * 16_000].reshape(-1, 320)
     assert np.mean(np.sqrt((seconds**2).mean(1)) > 500) > 0.99  # no holes in a voice that goes on
+
+
+@pytest.mark.parametrize(("loss", "share"), [(0.05, 0.96), (0.10, 0.94), (0.20, 0.86)])
+def test_of_what_is_lost_half_comes_with_the_next_packet(loss: float, share: float) -> None:
+    """Whoever sends it adds no copy of what hardly sounds, and two in a row are lost for good."""
+    inbound, sent = Inbound(), packets(0.55 + 0.45 * np.sin(2 * np.pi * 2.5 * _T), is_lossy=True)
+    heard(inbound, sent, loss)
+    lost = len(sent) - inbound.received
+    assert inbound.recovered + inbound.concealed == pytest.approx(lost, rel=0.1)
+    assert inbound._jitter.counts.played + inbound.recovered >= share * len(sent)
+    assert waits_ms(inbound) <= 60
 
 
 def test_what_was_made_up_dies_away_when_nothing_comes() -> None:

@@ -90,6 +90,4 @@ def test_error_correction_follows_what_the_caller_loses() -> None:
     mouth.line_loses(2.0)  # better, but not good: as before
     assert say(100) >= 50
     mouth.line_loses(0.0)
-    assert say(100) >= 50  # a phrase is not changed in its middle for that
-    spoken((SILENCE, 2), mouth=mouth)
-    assert say(100) == 0
+    assert say(100) <= 1  # what was encoded before it was told

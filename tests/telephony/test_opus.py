@@ -53,6 +53,58 @@ def test_what_is_made_up_is_close_to_what_was_lost_and_what_follows_is_whole() -
     assert np.corrcoef(*(np.frombuffer(pcm, "<i2") for pcm in after))[0, 1] > 0.95
 
 
+def test_a_lost_packet_is_had_from_its_copy_in_the_next() -> None:
+    whole, lossy, concealing = Decoder(16_000), Decoder(16_000), Decoder(16_000)
+    sent = packets(100, is_lossy=True, sound=syllables)
+    for packet in sent[:30]:
+        whole.decode(packet), lossy.decode(packet), concealing.decode(packet)
+    likeness: list[tuple[float, float]] = []
+    for at in range(30, 98, 2):
+        was = np.frombuffer(whole.decode(sent[at]), "<i2")
+        if has_fec(sent[at + 1]) and loudness(was.tobytes()) > 300:
+            had, made = lossy.recover(sent[at + 1]), concealing.conceal()
+            assert len(had) == len(was) * 2
+            likeness.append(tuple(np.corrcoef(was, np.frombuffer(pcm, "<i2"))[0, 1] for pcm in (had, made)))
+        else:
+            lossy.decode(sent[at]), concealing.decode(sent[at])
+        for decoder in (whole, lossy, concealing):
+            decoder.decode(sent[at + 1])
+    had, made = np.mean(likeness, axis=0)
+    assert len(likeness) >= 10
+    assert had > 0.9 > made
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 24_000, 48_000])
+def test_it_decodes_at_the_rate_that_is_wanted(rate_hz: int) -> None:
+    decoder = Decoder(rate_hz)
+    heard = [decoder.decode(packet) for packet in packets(20)]
+    assert {len(pcm) for pcm in heard} == {rate_hz // 50 * 2}
+    spectrum = np.abs(np.fft.rfft(np.frombuffer(b"".join(heard[5:]), "<i2")))
+    loudest_hz = np.argmax(spectrum) / len(heard[5:]) * 50
+    assert loudest_hz == pytest.approx(150, abs=5)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param(b"\x4c\x40\x00", id="stereo"),
+        pytest.param(b"\x49\x40\x00", id="two frames"),
+        pytest.param(b"\x58\x40\x00", id="60 ms"),
+        pytest.param(b"\xf8\x40\x00", id="no speech codec in it"),
+        pytest.param(b"\x48", id="not transmitted"),
+        pytest.param(b"", id="nothing"),
+    ],
+)
+def test_only_mono_packets_of_20_ms_are_asked_for_a_copy(payload: bytes) -> None:
+    assert has_fec(b"\x48\x40\x00")
+    assert not has_fec(payload)
+
+
+def test_half_a_frame_is_not_encoded() -> None:
+    with pytest.raises(ValueError, match="20 ms"):
+        Encoder(16_000).encode(bytes(320))
+
+
 def test_nothing_is_made_up_before_the_first_packet() -> None:
     assert Decoder().conceal() == b""
 

@@ -117,4 +117,4 @@ async def test_what_is_sent_when_the_line_is_down_is_lost() -> None:
 async def test_the_answer_asks_for_no_more_than_is_listened_to() -> None:
     async with a_call() as (_, transport):
         assert "maxplaybackrate=16000" in transport._connection.localDescription.sdp
-        assert "useinbandfec" not in transport._connection.localDescription.sdp
+        assert "useinbandfec=1" in transport._connection.localDescription.sdp
