@@ -82,6 +82,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def pictures(request: pytest.FixtureRequest) -> Path:
-    """Where the test may leave pictures for people to look at (git-ignored)."""
-    return ROOT / "test-results" / "screens"
+def pictures() -> Path | None:
+    """Where the test may leave pictures for people to look at: the folder ``PARLEY_PICTURES`` names. Taking them takes a while."""
+    named = os.environ.get("PARLEY_PICTURES")
+    return Path(named) if named else None

@@ -164,8 +164,9 @@ def inspect(page: Page, found: Findings, theme: str = "", only: Sequence[str] = 
     if overflow > 1:
         found.add(f"{overflow} px wider than the screen")
     if AXE.exists():
-        # Injected by the debugger, which the page's content security policy does not bind.
-        page.evaluate(AXE.read_text())
+        if not page.evaluate("'axe' in window"):
+            # Injected by the debugger, which the page's content security policy does not bind.
+            page.evaluate(AXE.read_text())
         # Without preload: it copies style sheets into a document of its own, which the policy refuses, for one rule about
         # style sheets that lock the orientation; we have none.
         wanted = {"type": "rule", "values": list(only)} if only else {"type": "tag", "values": AXE_TAGS}

@@ -1,5 +1,7 @@
 """Every page in a real Chromium, at desktop and phone width, light and dark: nothing in the console, nothing refused by the
-content security policy, nothing wider than the screen, nothing that axe finds, and no more script than a page may have."""
+content security policy, nothing wider than the screen, nothing that axe finds, and no more script than a page may have.
+
+``PARLEY_PICTURES=folder`` keeps a picture of each."""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ def beginners_link(transactional_db: None, site: str) -> str:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_pages_of_an_organization_at_work(
-    owners_link: str, site: str, browser: Browser, pictures: Path, width: str
+    owners_link: str, site: str, browser: Browser, pictures: Path | None, width: str
 ) -> None:
     state = sign_in(browser, owners_link)
     context = browser.new_context(storage_state=state)
@@ -43,7 +45,7 @@ def test_pages_of_an_organization_at_work(
 
 
 def test_pages_of_an_organization_that_has_just_begun(
-    beginners_link: str, site: str, browser: Browser, pictures: Path
+    beginners_link: str, site: str, browser: Browser, pictures: Path | None
 ) -> None:
     state = sign_in(browser, beginners_link)
     context = browser.new_context(storage_state=state)
@@ -54,6 +56,8 @@ def test_pages_of_an_organization_that_has_just_begun(
     assert not findings, told(findings)
 
 
-def test_pages_of_who_is_not_signed_in(transactional_db: None, site: str, browser: Browser, pictures: Path) -> None:
+def test_pages_of_who_is_not_signed_in(
+    transactional_db: None, site: str, browser: Browser, pictures: Path | None
+) -> None:
     findings = walk(browser, site, None, SIGNED_OUT, pictures, "out-")
     assert not findings, told(findings)
