@@ -1,7 +1,7 @@
 """REST: calls, what was said in them, their recording, and the token a web page starts one with."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from django.conf import settings
@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Path, Query, Router, Schema, Status
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from accounts.auth import allowed
 from accounts.paging import Cursor, NextCursor, PageSize, page
@@ -27,8 +27,21 @@ OfAgent = Annotated[uuid.UUID | None, Query(description="Only the calls of this 
 WithStatus = Annotated[
     Literal["queued", "in_progress", "ended"] | None, Query(description="Only the calls in this state.")
 ]
-CameSince = Annotated[datetime | None, Query(description="Only calls that came in at this moment or later.")]
-CameUntil = Annotated[datetime | None, Query(description="Only calls that came in before this moment.")]
+
+
+def _with_zone(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_with_zone)]
+CameSince = Annotated[
+    Moment | None,
+    Query(description="Only calls that came in at this moment or later. Without a time zone it is meant in UTC."),
+]
+CameUntil = Annotated[
+    Moment | None,
+    Query(description="Only calls that came in before this moment. Without a time zone it is meant in UTC."),
+]
 
 
 class EndOut(Schema):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.urls import reverse
 from accounts import keys
 from accounts.models import Organization
 from agents.publish import create_agent
+from tests.frontend.sample import agent_of, call_of
 
 pytestmark = pytest.mark.django_db
 ALL = ["agents:read", "agents:write", "calls:read", "calls:write"]
@@ -78,6 +80,18 @@ def test_a_body_of_three_megabytes_is_refused_also_with_an_idempotency_key(api: 
 )  # fmt: skip
 def test_a_query_that_is_none(api: Callable[..., Any], query: str) -> None:
     assert api("GET", query).status_code in (200, 400, 422)
+
+
+def test_a_moment_without_a_zone_is_meant_in_utc(api: Callable[..., Any], organization: Organization) -> None:
+    call = call_of(agent_of(organization))
+    moment = call.created_at.astimezone(UTC).replace(tzinfo=None)
+
+    def found(query: str) -> int:
+        return len(api("GET", f"/calls?{query}").json()["items"])
+
+    assert found(f"since={(moment - timedelta(seconds=1)).isoformat()}") == 1
+    assert found(f"since={(moment + timedelta(seconds=1)).isoformat()}") == 0
+    assert found(f"until={(moment + timedelta(seconds=1)).isoformat()}") == 1
 
 
 def test_version_numbers_beyond_the_database(api: Callable[..., Any], organization: Organization) -> None:
