@@ -16,16 +16,18 @@ from agents.mind import Mind
 from agents.pronunciation import Speaker
 from agents.providers import registry
 from agents.providers.breaker import BREAKERS, Vendor
-from agents.providers.local import embeddings, piper, weights, whisper
+from agents.providers.local import embeddings, piper, smart_turn, weights, whisper
 from agents.providers.offers import Kind, Problem, Provider, Surroundings
 from agents.spec import AgentSpec
-from agents.speech import STT, TTS, ProviderError
+from agents.speech import STT, TTS, EndOfTurn, ProviderError
 from agents.standby import REST_S, Chain, Member, Minds, Voice
+from agents.turn_taking import AcousticEndOfTurn
 
 if TYPE_CHECKING:
     import httpx2
 
 __all__ = [
+    "ABSENT",
     "CannotTalk",
     "LiveAgent",
     "Problem",
@@ -39,6 +41,9 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+ABSENT = "not here"
+"""An optional model's status: calls go on without it."""
 
 T = TypeVar("T")
 
@@ -57,6 +62,8 @@ class LiveAgent:
     """Who listens if ``stt`` fails, itself first. ``None``: nobody. A mind with others behind it is a ``standby.Minds``."""
     voices: Chain[Voice] | None = None
     brains: Chain[Mind] | None = None
+    end_of_turn: EndOfTurn | None = None
+    """Hears whether the caller sounds finished. ``None``: nobody does."""
 
 
 @runtime_checkable
@@ -71,6 +78,8 @@ class _Configured:
     weights: Path | None = None
     http_client: Callable[[], httpx2.AsyncClient] | None = None
     now: Callable[[], datetime] | None = None
+    lacks_end_of_turn: bool = False
+    """Somebody wanted it, and it isn't here."""
 
 
 _configured = _Configured()
@@ -187,7 +196,28 @@ async def make(spec: AgentSpec, secrets: Mapping[str, str]) -> LiveAgent:
     mind = brains.members[0].thing
     if len(brains.members) > 1:
         mind = Minds(brains, [one.key for one in spec.does.collect])
-    return LiveAgent(spec, ears.members[0].thing, first.tts, mind, first.speak_text, ears, voices, brains)
+    return LiveAgent(
+        spec, ears.members[0].thing, first.tts, mind, first.speak_text, ears, voices, brains, await _end_of_turn(spec)
+    )
+
+
+async def _end_of_turn(spec: AgentSpec) -> EndOfTurn | None:
+    """Where the spec wants it, its weights are here, and it knows the language. A call goes on without."""
+    file = weights_dir() / smart_turn.FILE
+    language = spec.sounds.language.split("-")[0]
+    is_wanted = spec.listens.acoustic_end_of_turn is not AcousticEndOfTurn.OFF and language in smart_turn.LANGUAGES
+    if not is_wanted:
+        return None
+    if not file.is_file():
+        _configured.lacks_end_of_turn = True
+        return None
+    model = smart_turn.shared(file)
+    try:
+        await model.ready()
+    except ProviderError as error:
+        logger.warning("%s", error.message)
+        return None
+    return model
 
 
 async def _voice(provider: Provider, spec: AgentSpec, around: Surroundings) -> Voice:
@@ -313,6 +343,7 @@ async def warm_up(spec: AgentSpec | None = None) -> None:
         await _attempt(make_tts(spec, around))
     if (folder / "minilm-l6-v2-int8" / "model.onnx").is_file() and around.embedder is not None:
         await _attempt(around.embedder.embed(["What time do you open?"]))
+    await _end_of_turn(spec)
 
 
 async def _attempt(loading: object) -> None:
@@ -323,10 +354,12 @@ async def _attempt(loading: object) -> None:
 
 
 def status() -> dict[str, str]:
-    """Model → "loaded", "loading", "not loaded" or "failed: …", for the health page. Of this process."""
-    return {**whisper.statuses(), **piper.statuses(), **embeddings.statuses()}
+    """Model → "loaded", "loading", "not loaded", ``ABSENT`` or "failed: …", for the health page. Of this process."""
+    absent = {Path(smart_turn.FILE).parent.name: ABSENT} if _configured.lacks_end_of_turn else {}
+    return {**absent, **whisper.statuses(), **piper.statuses(), **embeddings.statuses(), **smart_turn.statuses()}
 
 
 async def close() -> None:
     """Stop the models' threads; for the end of a process and of tests."""
-    await asyncio.to_thread(lambda: [module.close_shared() for module in (whisper, piper, embeddings)])
+    _configured.lacks_end_of_turn = False
+    await asyncio.to_thread(lambda: [module.close_shared() for module in (whisper, piper, embeddings, smart_turn)])

@@ -33,6 +33,8 @@ class Transcript:
     confidence: float | None = None
     took_ms: int = 0
     """How long the vendor worked on it."""
+    ends_turn: bool | None = None
+    """Of a final, where the vendor judges turns by itself: the caller's turn is over, or isn't. ``None``: it doesn't say."""
 
 
 class STTStream(Protocol):
@@ -41,7 +43,7 @@ class STTStream(Protocol):
     The session drives it with its own VAD: ``start`` at a speech onset, ``push`` every frame (also between utterances: an
     implementation keeps what pre-roll it wants), ``flush`` at a pause. After a ``flush`` a transcript with ``is_final`` and
     ``until_ms`` of that pause comes; the caller may go on all the same, then the next ``flush`` brings the whole utterance again.
-    A vendor that ends turns by itself may send finals unasked.
+    A vendor that ends turns by itself may send finals unasked, and say with ``Transcript.ends_turn`` what it thinks.
     """
 
     def start(self, utterance: int, at_ms: int) -> None: ...
@@ -60,6 +62,14 @@ class STTStream(Protocol):
 
 class STT(Protocol):
     async def open(self, *, language: str, keywords: tuple[str, ...]) -> STTStream: ...
+
+
+class EndOfTurn(Protocol):
+    """An ear for how something is said: whether the voice sounds finished. One for all calls."""
+
+    async def predict(self, pcm: bytes) -> float | None:
+        """How likely it is (0–1) that somebody has finished who said this in their turn so far: 16 kHz, mono, 16 bits; only the
+        last eight seconds count. ``None``: it can't say in time. Never blocks the event loop; may be cancelled at any await."""
 
 
 class TTS(Protocol):

@@ -29,6 +29,13 @@ class SpellingPatience(StrEnum):
     LONG = "long"
 
 
+class AcousticEndOfTurn(StrEnum):
+    OFF = "off"
+    CAREFUL = "careful"
+    """Where the words are complete, the voice makes no pause longer."""
+    FULL = "full"
+
+
 class EndpointingRule(Settings):
     """Another pause for certain words; the first rule that fits counts, and nothing else."""
 
@@ -126,4 +133,13 @@ class TurnTaking(Settings):
         title="Learn how the caller pauses",
         description="On: who thinks in the middle of sentences is given more time, who speaks in one breath is answered sooner.",
         json_schema_extra=hint(expert=True),
+    )
+    acoustic_end_of_turn: AcousticEndOfTurn = Field(
+        AcousticEndOfTurn.CAREFUL,
+        title="Listen to how it is said",
+        description="A voice that sounds finished is answered sooner, one that doesn't later. Carefully: a sentence whose words are "
+        "complete is never waited for longer. Needs the model Smart Turn on this machine; without it words and pauses decide.",
+        json_schema_extra=hint(
+            expert=True, term="acoustic end of turn", labels={"off": "No", "careful": "Carefully", "full": "Fully"}
+        ),
     )

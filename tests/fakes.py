@@ -17,7 +17,7 @@ import numpy as np
 from agents.conversation import Conversation
 from agents.mind import EndCall, Mind, ReplyPart, Say, Utterance, Value
 from agents.spec import AgentSpec
-from agents.speech import STT, AudioFrame, ProviderError, Transcript
+from agents.speech import STT, AudioFrame, EndOfTurn, ProviderError, Transcript
 from agents.standby import Chain, Voice
 from telephony.audio.playout import Playout
 from telephony.audio.vad import SpeechStarted, SpeechStopped, VADEdge
@@ -386,3 +386,4 @@ class Agent:
     ears: Chain[STT] | None = None
     voices: Chain[Voice] | None = None
     brains: Chain[Mind] | None = None
+    end_of_turn: EndOfTurn | None = None

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from agents.live import ABSENT
 from telephony.tasks import REAPED_AT
 from telephony.worker_status import WorkerStatus, workers
 
@@ -161,8 +162,10 @@ def _models(found: list[WorkerStatus], fault: str) -> Check:
         return Check(
             title, "warning", _("Unknown, because no call worker answers."), _("Start a call worker: it loads them.")
         )
-    broken = {f"{name}: {state}" for worker in found for name, state in worker.models.items() if state != "loaded"}
-    loaded = {name for worker in found for name, state in worker.models.items() if state == "loaded"}
+    known = [(name, state) for worker in found for name, state in worker.models.items()]
+    broken = {f"{name}: {state}" for name, state in known if state not in ("loaded", ABSENT)}
+    absent = sorted({name for name, state in known if state == ABSENT})
+    loaded = {name for name, state in known if state == "loaded"}
     if broken:
         return Check(
             title,
@@ -178,7 +181,10 @@ def _models(found: list[WorkerStatus], fault: str) -> Check:
             _("None is loaded yet."),
             _("They are loaded when the call worker starts; that takes some seconds."),
         )
-    return Check(title, "good", _("Loaded: %s.") % ", ".join(sorted(loaded)))
+    words = _("Loaded: %s.") % ", ".join(sorted(loaded))
+    if absent:
+        words += " " + _("Not here, and calls go on without: %s (manage.py weights fetches it).") % ", ".join(absent)
+    return Check(title, "good", words)
 
 
 _STAGES = {"model": "language model", "voice": "voice", "transcriber": "transcriber"}

@@ -103,11 +103,17 @@ def _pause(facts: Facts) -> Why:
         "unsure": "the sentence might have gone on",
         "rule": "a rule for pauses says so",
         "interrupted": "the agent had just been interrupted",
+        "finished": "the voice sounded finished",
+        "unfinished": "the voice didn't sound finished",
+        "told": "the transcriber took the turn for over",
+        "told_open": "the transcriber didn't take the turn for over",
     }.get(str(facts.get("because")), "")
+    voice = facts.get("voice_percent")
+    sound = f" It sounded {voice} % finished." if isinstance(voice, int) else ""
     pace = ""
     if isinstance(percent, int) and percent != 100:
         pace = f" This caller pauses {'longer' if percent > 100 else 'less'} than most ({percent} %)."
-    return Why(f"Waited for {ms} ms of silence{', because ' if because else ''}{because}.{pace}")
+    return Why(f"Waited for {ms} ms of silence{', because ' if because else ''}{because}.{sound}{pace}")
 
 
 def _field(facts: Facts) -> str:
@@ -184,6 +190,7 @@ EVENTS: dict[str, Callable[[Facts], str]] = {
     "fallback": _words,
     "fallback_over": _words,
     "stage_retried": _words,
+    "end_of_turn_lost": _words,
     "ended": _ended,
     "line": _line,
     "backchannel": _text("The caller agreed without taking the floor:"),

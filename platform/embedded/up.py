@@ -213,11 +213,12 @@ def _decide(folder: Path) -> Plan:
 def _fetch_weights() -> None:
     from agents.providers.local import weights
 
-    if not weights.missing():
+    wanted = weights.missing(again=False)
+    if not wanted:
         return
-    say("Fetching the models' weights (once, about 240 MB):")
+    say(f"Fetching the models' weights (once, about {weights.megabytes(weights.size_of(wanted))}):")
     try:
-        weights.fetch(lambda line: say(f"  {line}"))
+        weights.fetch(lambda line: say(f"  {line}"), again=False)
     except (weights.WrongWeights, weights.NoWeights) as error:
         raise CannotStart(f"{error}\nStart again to go on where it stopped.") from error
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agents.patterns import Pattern
 from agents.spec import AgentSpec, FirstSpeaker
-from agents.turn_taking import Sensitivity, SpellingPatience
+from agents.turn_taking import AcousticEndOfTurn, Sensitivity, SpellingPatience
 from telephony.session.words import NO_OWN_WORDS, OwnWords
 
 _YIELD_MS = {
@@ -38,6 +38,7 @@ class TurnSettings:
     endpointing_ms: int = 500
     learns_pauses: bool = True
     """The needed silence follows the caller's own pauses (``pauses.Pace``)."""
+    acoustic_end_of_turn: AcousticEndOfTurn = AcousticEndOfTurn.OFF
     rules: tuple[PauseRule, ...] = ()
     spelling: SpellingPatience = SpellingPatience.AUTO
     barge_in: bool = True
@@ -54,6 +55,8 @@ class TurnSettings:
     max_duration_ms: int = 600_000
     speculate_after_ms: int = 160
     transcript_wait_ms: int = 2_500
+    guess_wait_ms: int = 250
+    """How the voice sounded is of use for so long after it was asked."""
     sure_ms: int = 400
     """Speech this much longer than ``yield_ms`` takes the floor without known words."""
     cough_wait_ms: int = 300
@@ -75,6 +78,7 @@ class TurnSettings:
             has_consent_line=spec.privacy.record and bool(spec.privacy.consent_line.strip()),
             endpointing_ms=spec.listens.endpointing_ms,
             learns_pauses=spec.listens.learn_pauses,
+            acoustic_end_of_turn=spec.listens.acoustic_end_of_turn,
             barge_in=spec.listens.barge_in,
             own_words=OwnWords.of(spec.listens.backchannel_words, spec.listens.stop_words),
             yield_ms=spec.listens.interrupt_after_ms or _YIELD_MS[spec.listens.barge_in_sensitivity],

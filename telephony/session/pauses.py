@@ -1,5 +1,5 @@
-"""How long a caller must be silent until their turn is over: by what they said, and by how they have paused in this call so far.
-Pure.
+"""How long a caller must be silent until their turn is over: by what they said, by how they said it (``finishing``), and by how they
+have paused in this call so far. Pure.
 
     says "I'd like a" ··700 ms·· "cleaning" ─▶ went on after a pause that would have ended the turn ─▶ wait longer
     five sentences, each in one breath                                                              ─▶ wait less
@@ -13,14 +13,13 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 
-from agents.mind import Thought
 from agents.turn_taking import SpellingPatience
+from telephony.session.finishing import Finishing
 from telephony.session.knobs import TurnSettings
-from telephony.session.words import Ending, Kind, ending_of, kind_of, pause_ms
+from telephony.session.pause import LONGEST_MS, SHORTEST_MS, Pause
+from telephony.session.words import Ending, Kind, ending_of, is_thanks, kind_of, pause_ms
 
 SHORTEST_PERCENT, LONGEST_PERCENT = 70, 180
-SHORTEST_MS, LONGEST_MS = 300, 2_500
-"""Learning alone never leaves these; the builder's own pause may."""
 SPELLING_MS = 3_000
 """With long patience, in the middle of what people say in pieces."""
 _ROOM_PERCENT = 115
@@ -36,26 +35,6 @@ _FEWEST_WORDS = 4
 _MOST_PERCENT = 250
 _CUT_IN_MS = 400
 """After the first sound was sent; it takes a while to the caller's ear."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """The silence that ends a turn, and why it is that long."""
-
-    ms: int
-    plain_ms: int
-    """For a caller of whom nothing is known."""
-    because: str
-    """How the sentence ends, "complete", "unsure" or "open"; or "rule"; or "interrupted": the agent backs off."""
-    pace_percent: int = 100
-
-    def until(self, ms: int) -> Pause:
-        """It lasted so long, for another reason where that is longer."""
-        return self if ms <= self.ms else replace(self, ms=ms, because="interrupted")
-
-    def as_thought(self) -> Thought:
-        """For the call's page."""
-        return Thought("pause", {"ms": self.ms, "because": self.because, "pace_percent": self.pace_percent})
 
 
 class Pace:
@@ -116,13 +95,15 @@ class Patience:
 
     def __init__(self, settings: TurnSettings) -> None:
         self.pace = Pace()
+        self.finishing = Finishing(settings.acoustic_end_of_turn)
+        """The turn-taker tells it what is heard."""
         self._settings = settings
         self._expects: str | None = None
         """The agent asked for this last: "phone", "email" or "number"."""
         self._asked = ""
         """What the agent said last, from its first word."""
         self._asked_since_ms = -1
-        self._known: tuple[tuple[str, str | None, str, int], Pause] | None = None
+        self._known: tuple[tuple[object, ...], Pause] | None = None
         self._gaps: list[tuple[int, int, int]] = []
         """Pauses of this utterance that a sound ended: how long, what would have ended the turn, how many words were known.
         They count when more words are: after a cough there are none."""
@@ -139,6 +120,7 @@ class Patience:
     def begin(self, onset_ms: int) -> None:
         """A new utterance. Nobody replies to an answer that has hardly begun: who speaks then hadn't finished before."""
         self._gaps.clear()
+        self.finishing.begin()
         self._cut_in = None
         if self._last is not None and onset_ms - self._last.answered_ms <= _CUT_IN_MS:
             self._cut_in = onset_ms - self._last.stopped_ms, self._last.plain_ms
@@ -147,6 +129,7 @@ class Patience:
         """A sound, before anything of an answer was heard. Where the words before the pause aren't known, it can't teach to wait
         longer than for everybody."""
         pause = self.needed(text)
+        self.finishing.went_on()
         if is_known and pause.because == "rule":
             return
         plain_ms = pause.plain_ms if is_known else self._settings.endpointing_ms
@@ -167,15 +150,17 @@ class Patience:
         is_nod = kind_of(text, self._settings.language, own=self._settings.own_words) is Kind.BACKCHANNEL
         if self._cut_in is not None and not is_nod:
             self.pace.was_cut_in(*self._cut_in)
+            self.finishing.had_not_finished()
         self.pace.finished(len(text.split()))
         pause = self.needed(text)
+        self.finishing.had_finished()
         self._last = _Turn(stopped_ms, pause.plain_ms, now_ms) if pause.because != "rule" else None
 
     def needed(self, text: str) -> Pause:
         percent = self.pace.percent if self._settings.learns_pauses else 100
-        key = text, self._expects, self._asked, percent
+        key = text, self._expects, self._asked, percent, self.finishing.judged
         if self._known is None or self._known[0] != key:
-            self._known = key, self._by_rule(text) or self._by_words(text, percent)
+            self._known = key, self._by_rule(text) or self._by_voice(text, self._by_words(text, percent))
         return self._known[1]
 
     def _by_rule(self, text: str) -> Pause | None:
@@ -183,6 +168,13 @@ class Patience:
             if rule.pattern.is_in(self._asked if rule.is_agents else text):
                 return Pause(rule.ms, rule.ms, "rule")
         return None
+
+    def _by_voice(self, text: str, pause: Pause) -> Pause:
+        return self.finishing.shaped(
+            pause,
+            may_be_sooner=not is_thanks(text, self._settings.language),
+            is_in_pieces=self._expects is not None,
+        )
 
     def _by_words(self, text: str, percent: int) -> Pause:
         base_ms, language = self._settings.endpointing_ms, self._settings.language

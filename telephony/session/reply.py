@@ -23,7 +23,7 @@ from telephony.audio.resample import Resampler
 from telephony.session.clock import CallClock
 from telephony.session.events import Latency
 from telephony.session.latency import Marks
-from telephony.session.pauses import Pause
+from telephony.session.pause import Pause
 from telephony.session.signals import Line, Stage
 from telephony.session.streams import closing
 

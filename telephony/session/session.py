@@ -37,6 +37,7 @@ from telephony.session.events import (
     State,
     StateChanged,
 )
+from telephony.session.guesses import Guesser
 from telephony.session.knobs import TurnSettings
 from telephony.session.latency import breakdown
 from telephony.session.lines import lines_for
@@ -92,6 +93,8 @@ class Session:
         self._speaker.tell = lambda kind, data: self._happened(kind, **data)
         self._ear = Ear(ears_of(agent), self.clock, language=spec.sounds.language, keywords=spec.listens.keywords)
         self._ear.tell = self._speaker.tell
+        self._guesser = Guesser(agent.end_of_turn, self._spawn, self._tell)
+        self._guesser.tell_lost = lambda why: self._happened("end_of_turn_lost", words=why)
         self._log = TurnLog(self._say_so)
         self._asked_for = AskedFor(spec.does.collect)
         self._generation = 0
@@ -169,6 +172,7 @@ class Session:
         if self._tap is not None:
             self._tap.caller(frame, begin_ms)
         self._ear.push(frame, begin_ms)
+        self._guesser.push(frame, begin_ms)
         for happening in self.playout.events():
             self._on_playout(happening)
         now_ms = self.clock.now_ms
@@ -204,7 +208,11 @@ class Session:
         if transcript.is_final:
             self._transcript_ms = self.clock.now_ms
         self._log.caller_says(self.clock.now_ms, cleaned(transcript.text), transcript.confidence)
-        self._tell(signals.Transcribed(transcript.text, transcript.utterance, transcript.until_ms, transcript.is_final))
+        self._tell(
+            signals.Transcribed(
+                transcript.text, transcript.utterance, transcript.until_ms, transcript.is_final, transcript.ends_turn
+            )
+        )
 
     def _prepare(self) -> None:
         sounds = self.agent.spec.sounds
@@ -250,9 +258,12 @@ class Session:
         match action:
             case signals.StartUtterance(utterance, at_ms):
                 self._ear.start(utterance, at_ms)
+                self._guesser.start(at_ms)
                 self._log.caller_began(at_ms)
             case signals.FlushTranscript(at_ms):
                 self._ear.flush(at_ms)
+            case signals.GuessTurnEnd():
+                self._guesser.ask(action)
             case signals.Speculate(utterance):
                 self._speculate(utterance)
             case signals.EndTurn():

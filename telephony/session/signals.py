@@ -8,7 +8,7 @@ from typing import Literal
 
 from agents.mind import Utterance
 from telephony.audio.vad import SpeechStarted, SpeechStopped
-from telephony.session.pauses import Pause
+from telephony.session.pause import Pause
 
 Stage = Literal["stt", "model", "tts"]
 
@@ -46,6 +46,16 @@ class Transcribed:
     utterance: int
     until_ms: int
     is_final: bool
+    ends_turn: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEndGuessed:
+    """The answer to ``GuessTurnEnd``: how likely (0-1) it is by the caller's voice that they had finished."""
+
+    utterance: int
+    stopped_ms: int
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +109,7 @@ Signal = (
     | SpeechStarted
     | SpeechStopped
     | Transcribed
+    | TurnEndGuessed
     | AgentStarted
     | AgentAsked
     | AgentEnding
@@ -124,6 +135,14 @@ class FlushTranscript:
     """A pause: the transcriber should say what it has."""
 
     at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class GuessTurnEnd:
+    """A pause since ``stopped_ms``: somebody should listen to whether the caller sounds finished. Only the newest question counts."""
+
+    utterance: int
+    stopped_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +224,7 @@ class HangUp:
 Action = (
     StartUtterance
     | FlushTranscript
+    | GuessTurnEnd
     | Speculate
     | EndTurn
     | Reopen

@@ -10,7 +10,8 @@ QUIET ──speech──▶ SPEAKING ◀──speech── PAUSED          SILEN
 
 | the caller                          | the agent            | so                                                        |
 |-------------------------------------|----------------------|-----------------------------------------------------------|
-| pauses 160 ms                       | silent               | flush the transcript; speculate on its text               |
+| pauses 160 ms                       | silent               | flush the transcript; speculate on its text; ask how it   |
+|                                     |                      | sounded                                                   |
 | pauses long enough for the text     | silent               | ``EndTurn``: let the answer out                           |
 | goes on before the answer begins    | preparing the answer | ``Reopen``: hold it back; same utterance, next revision   |
 | makes a sound                       | speaking             | pause at once (hushed), then decide:                      |
@@ -29,6 +30,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from agents.mind import Utterance
+from agents.turn_taking import AcousticEndOfTurn
 from telephony.audio.vad import SpeechStarted, SpeechStopped
 from telephony.session.knobs import TurnSettings
 from telephony.session.pauses import Patience
@@ -46,6 +48,7 @@ from telephony.session.signals import (
     EndTurn,
     Fill,
     FlushTranscript,
+    GuessTurnEnd,
     HangUp,
     Line,
     PausePlayout,
@@ -59,6 +62,7 @@ from telephony.session.signals import (
     StartUtterance,
     Ticked,
     Transcribed,
+    TurnEndGuessed,
     Withdraw,
 )
 from telephony.session.words import Kind, cleaned, kind_of, may_be_nod, normalised
@@ -99,6 +103,8 @@ class TurnTaker:
         self._stop_known_ms = 0
         self._voiced_ms = 0
         self._flushed_ms: int | None = None
+        self._guess_asked_ms: int | None = None
+        """When it was asked how this pause sounds."""
         self._speculated: Utterance | None = None
         self._utterance_ms = 0
         """When the utterance began."""
@@ -141,6 +147,8 @@ class TurnTaker:
                 self._on_stop(at_ms)
             case Transcribed():
                 self._on_transcript(signal)
+            case TurnEndGuessed():
+                self._on_guess(signal)
             case AgentStarted():
                 self._on_agent_started()
             case AgentAsked(expects, is_question, text):
@@ -183,6 +191,7 @@ class TurnTaker:
             return
         if self.caller is Caller.ANSWERED or (self.caller is Caller.PAUSED and self.agent is Agent.SILENT):
             self._patience.went_on(at_ms - self._stopped_ms, self._text, is_known=self._covered_ms >= self._stopped_ms)
+        self._patience.finishing.speech()
         if self.caller is Caller.ANSWERED:
             self._do(Reopen())
             self.agent = Agent.SILENT
@@ -215,6 +224,8 @@ class TurnTaker:
         self.caller = Caller.PAUSED
         self._stopped_ms = max(at_ms, self._onset_ms)
         self._stop_known_ms = self.now_ms
+        self._guess_asked_ms = None
+        self._patience.finishing.silence(self._stopped_ms, self.now_ms)
         self._voiced_ms += self._stopped_ms - self._onset_ms
         if self.agent is not Agent.SILENT:
             self._flush()
@@ -229,6 +240,15 @@ class TurnTaker:
             self._text = self._guess = text
             self._covered_ms = transcript.until_ms
             self._patience.hear(text)
+            if transcript.ends_turn is not None and self.caller is not Caller.ANSWERED:
+                self._patience.finishing.tell(transcript.ends_turn, transcript.until_ms, self.now_ms)
+
+    def _on_guess(self, guess: TurnEndGuessed) -> None:
+        """One that is of another pause, or late, is of no use."""
+        if (guess.utterance, guess.stopped_ms) != (self.utterance, self._stopped_ms) or self._guess_asked_ms is None:
+            return
+        if self.caller is Caller.PAUSED and self.now_ms - self._guess_asked_ms <= self.settings.guess_wait_ms:
+            self._patience.finishing.hear(guess.probability, self.now_ms)
 
     def _on_agent_started(self) -> None:
         if self.agent is not Agent.PREPARING:
@@ -291,6 +311,7 @@ class TurnTaker:
 
     def _endpoint(self) -> None:
         silence_ms = self.now_ms - self._stopped_ms
+        self._ask_how_it_sounds(silence_ms)
         if self._covered_ms < self._stopped_ms:
             if self._flushed_ms is None:
                 if silence_ms >= self.settings.speculate_after_ms:
@@ -318,6 +339,12 @@ class TurnTaker:
             self._prepare(None)
             self._filled, self._reminded, self._hang_up = False, 0, ""
             self._do(EndTurn(self._speculated, self._stopped_ms, over_ms, pause.until(over_ms - self._stopped_ms)))
+
+    def _ask_how_it_sounds(self, silence_ms: int) -> None:
+        is_wanted = self.settings.acoustic_end_of_turn is not AcousticEndOfTurn.OFF
+        if is_wanted and self._guess_asked_ms is None and silence_ms >= self.settings.speculate_after_ms:
+            self._guess_asked_ms = self.now_ms
+            self._do(GuessTurnEnd(self.utterance, self._stopped_ms))
 
     def _decide_floor(self) -> None:
         """The caller makes sounds while the agent has the floor."""

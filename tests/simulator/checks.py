@@ -20,6 +20,7 @@ from telephony.session.events import (
     TranscriptChanged,
     TurnEnded,
 )
+from telephony.session.finishing import TOLD_MS
 from telephony.session.knobs import TurnSettings
 from telephony.session.lines import lines_for
 from tests.simulator.played import Heard, Played, played
@@ -118,6 +119,35 @@ def leaves_nothing_open(call: Call) -> Iterator[str]:
         asked.closed_ms is None for asked in record.mind.asked
     ):
         yield "a vendor still works for it"
+
+
+def waits_for_silence(call: Call) -> Iterator[str]:
+    """Whatever somebody says of the caller's turn: no answer begins while they speak, or sooner than the least silence after it."""
+    plan = call.record.scenario
+    if plan.line.stalls or plan.vad.misses or not plan.spec["listens"]["barge_in"]:
+        return
+    for turn in call.turns:
+        phrases = call.phrases_of(turn) if turn.role == "agent" else []
+        if not any(call.reply_of(each) for each in phrases):
+            continue
+        begin_ms = phrases[0].begin_ms
+        edges = [edge for at_ms, edge in call.record.hearing.edges if at_ms <= begin_ms]
+        if not edges or not isinstance(edges[-1], SpeechStopped):
+            yield f"turn {turn.turn} began at {begin_ms} ms, while the caller spoke"
+        elif begin_ms - edges[-1].at_ms < TOLD_MS:
+            yield f"turn {turn.turn} began at {begin_ms} ms, {begin_ms - edges[-1].at_ms} ms after their last sound"
+
+
+def asks_how_it_sounds_where_that_is_wanted(call: Call) -> Iterator[str]:
+    judge = call.record.judge
+    if judge is None:
+        return
+    if judge.at_work:
+        yield "somebody still listens to how it sounded"
+    if judge.heard_ms and call.record.scenario.spec["listens"]["acoustic_end_of_turn"] == "off":
+        yield "asked, and nobody wanted to know"
+    if any(not 0 < heard_ms <= 8_000 for heard_ms in judge.heard_ms):
+        yield f"{judge.heard_ms} ms were to be judged"
 
 
 def numbers_its_turns(call: Call) -> Iterator[str]:
@@ -467,6 +497,8 @@ def latency_adds_up(call: Call) -> Iterator[str]:
 CHECKS: tuple[Callable[[Call], Iterator[str]], ...] = (
     ends_once_for_a_known_reason,
     leaves_nothing_open,
+    waits_for_silence,
+    asks_how_it_sounds_where_that_is_wanted,
     numbers_its_turns,
     heard_is_what_was_said,
     history_is_what_was_heard,

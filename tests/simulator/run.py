@@ -16,7 +16,7 @@ from telephony.session.session import Session
 from tests.fakes import Agent
 from tests.simulator.loop import NothingLeftToDo, VirtualLoop
 from tests.simulator.scenario import Scenario
-from tests.simulator.world import Ears, Hearing, Line, Thinker, Voice, world
+from tests.simulator.world import Ears, Hearing, Judge, Line, Thinker, Voice, world
 
 T = TypeVar("T")
 
@@ -31,6 +31,7 @@ class Record:
     ears: Ears
     voice: Voice
     mind: Thinker
+    judge: Judge | None
     events: list[Event] = field(default_factory=list)
     history: tuple[Said, ...] = ()
     reason: str = ""
@@ -48,8 +49,7 @@ class Record:
 def simulate(scenario: Scenario) -> Record:
     """Run it, on a loop of its own."""
     loop = VirtualLoop()
-    line, hearing, ears, voice, mind = world(scenario, loop)
-    record = Record(scenario, line, hearing, ears, voice, mind)
+    record = Record(scenario, *world(scenario, loop))
     log = io.StringIO()
     handler = logging.StreamHandler(log)
     logger = logging.getLogger("telephony.session")
@@ -74,7 +74,13 @@ def simulate(scenario: Scenario) -> Record:
 
 
 async def _call(record: Record, loop: VirtualLoop) -> None:
-    agent = Agent(AgentSpec.model_validate(record.scenario.spec), record.ears, record.voice, record.mind)  # type: ignore[arg-type]
+    agent = Agent(
+        AgentSpec.model_validate(record.scenario.spec),
+        record.ears,  # type: ignore[arg-type]
+        record.voice,  # type: ignore[arg-type]
+        record.mind,  # type: ignore[arg-type]
+        end_of_turn=record.judge,
+    )
     session = Session(transport=record.line, agent=agent, vad=record.hearing, listener=record)  # type: ignore[arg-type]
     if record.scenario.outside is not None:
         at_ms, how = record.scenario.outside

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 CONSENT = "This call is recorded."
@@ -86,6 +86,8 @@ class EarPlan:
     fails_to_open: int = 0
     opens_ms: int = 0
     dies_ms: int | None = None
+    tells_turns: float | None = None
+    """Says of each final whether it takes the turn for over, and is wrong in this share; says so unasked, too."""
 
     @property
     def is_sound(self) -> bool:
@@ -99,6 +101,17 @@ class EarPlan:
             or self.dies_ms is not None
             or max(self.delays_ms) > 700
         )
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfTurnPlan:
+    """Who judges by the sound whether the caller has finished."""
+
+    delays_ms: tuple[int, ...] = (140,)
+    is_wrong: float = 0.1
+    says_nothing: float = 0.0
+    fails: float = 0.0
+    hangs: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +155,7 @@ class Scenario:
     mind: MindPlan = field(default_factory=MindPlan)
     outside: tuple[int, Literal["hang_up", "say_goodbye"]] | None = None
     """When somebody of the team ends the call, and how."""
+    end_of_turn: EndOfTurnPlan | None = None
 
 
 NODS = ("mm-hm", "okay", "yeah right", "uh huh", "I see")
@@ -162,7 +176,7 @@ def scenario(seed: int) -> Scenario:
     """The call of this seed. Half of the calls are of good vendors on a good line: there most can be asked of them."""
     dice = random.Random(seed)
     is_rough = dice.random() < 0.5
-    return Scenario(
+    drawn = Scenario(
         seed,
         tuple(_caller(dice)),
         _spec(dice),
@@ -175,6 +189,7 @@ def scenario(seed: int) -> Scenario:
         _mind(dice, is_rough),
         (dice.randrange(500, 15_000), dice.choice(("hang_up", "say_goodbye"))) if dice.random() < 0.04 else None,
     )
+    return _with_ends_of_turns(drawn, random.Random(f"{seed} ends of turns"), is_rough)
 
 
 def _caller(dice: random.Random) -> Iterator[Step]:
@@ -279,6 +294,27 @@ def _ear(dice: random.Random, is_rough: bool) -> EarPlan:
         dice.choice((0, 0, 0, 1, 3, 9)),
         dice.choice((0, 0, 200, 2_500)),
         dice.randrange(500, 10_000) if dice.random() < 0.2 else None,
+    )
+
+
+def _with_ends_of_turns(drawn: Scenario, dice: random.Random, is_rough: bool) -> Scenario:
+    """Drawn apart, so that a seed's call is otherwise what it was before there was this."""
+    listens = {**drawn.spec["listens"], "acoustic_end_of_turn": dice.choice(("off", "careful", "full"))}
+    tells_turns = dice.choice((0.0, 0.1, 0.5, 1.0)) if dice.random() < 0.25 else None
+    plan = None
+    if dice.random() < 0.6:
+        plan = EndOfTurnPlan(
+            dice.choice(((20,), (140,), (60, 140, 240), (140, 400), (300,), (900,))),
+            dice.choice((0.0, 0.1, 0.5, 1.0)),
+            dice.choice((0.0, 0.0, 0.3)),
+            dice.choice((0.0, 0.1)) if is_rough else 0.0,
+            dice.choice((0.0, 0.1)) if is_rough else 0.0,
+        )
+    return replace(
+        drawn,
+        spec={**drawn.spec, "listens": listens},
+        ear=replace(drawn.ear, tells_turns=tells_turns, unasked=drawn.ear.unasked or tells_turns is not None),
+        end_of_turn=plan,
     )
 
 

@@ -6,8 +6,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from agents.turn_taking import AcousticEndOfTurn
 from telephony.audio.vad import SpeechStarted, SpeechStopped
 from telephony.session import signals
+from telephony.session.finishing import TOLD_MS
 from telephony.session.knobs import TurnSettings
 from telephony.session.signals import Line, Signal
 from telephony.session.turns import Agent, Caller, TurnTaker
@@ -46,6 +48,7 @@ class AnyCall(RuleBasedStateMachine):
         self.revisions = 0
         self.speculated: object = None
         self.fills = 0
+        self.guesses: list[signals.GuessTurnEnd] = []
         self.ended: list[str] = []
 
     @initialize(
@@ -54,8 +57,17 @@ class AnyCall(RuleBasedStateMachine):
         barge_in=st.booleans(),
         backoff_ms=st.sampled_from((0, 600)),
         fewest_words=st.sampled_from((0, 2)),
+        acoustic=st.sampled_from(AcousticEndOfTurn),
     )
-    def answer(self, speaks_first: bool, consent: bool, barge_in: bool, backoff_ms: int, fewest_words: int) -> None:
+    def answer(
+        self,
+        speaks_first: bool,
+        consent: bool,
+        barge_in: bool,
+        backoff_ms: int,
+        fewest_words: int,
+        acoustic: AcousticEndOfTurn,
+    ) -> None:
         self.turns = TurnTaker(
             TurnSettings(
                 agent_speaks_first=speaks_first,
@@ -63,6 +75,7 @@ class AnyCall(RuleBasedStateMachine):
                 barge_in=barge_in,
                 backoff_ms=backoff_ms,
                 fewest_words=fewest_words,
+                acoustic_end_of_turn=acoustic,
                 reminders=("Are you still there?",),
                 reminder_after_ms=3_000,
                 hang_up_after_silence_ms=9_000,
@@ -86,10 +99,24 @@ class AnyCall(RuleBasedStateMachine):
         self.tell(SpeechStarted(at_ms) if self.is_voiced else SpeechStopped(at_ms))
 
     @precondition(lambda self: not self.is_deaf)
-    @rule(text=TEXTS, is_final=st.booleans(), back=st.integers(0, 2), late_ms=st.sampled_from((0, 0, 100, 3_000)))
-    def transcript(self, text: str, is_final: bool, back: int, late_ms: int) -> None:
-        """Of this utterance or an older one, asked for or not, in any order."""
-        self.tell(signals.Transcribed(text, max(0, self.utterances - back), max(0, self.now_ms - late_ms), is_final))
+    @rule(
+        text=TEXTS,
+        is_final=st.booleans(),
+        back=st.integers(0, 2),
+        late_ms=st.sampled_from((0, 0, 100, 3_000)),
+        ends_turn=st.sampled_from((None, None, True, False)),
+    )
+    def transcript(self, text: str, is_final: bool, back: int, late_ms: int, ends_turn: bool | None) -> None:
+        """Of this utterance or an older one, asked for or not, in any order; what it says of the turn may be wrong."""
+        utterance, until_ms = max(0, self.utterances - back), max(0, self.now_ms - late_ms)
+        self.tell(signals.Transcribed(text, utterance, until_ms, is_final, ends_turn))
+
+    @precondition(lambda self: self.guesses)
+    @rule(back=st.integers(0, 2), probability=st.sampled_from((0.0, 0.2, 0.5, 0.9, 1.0)))
+    def it_is_judged_how_it_sounded(self, back: int, probability: float) -> None:
+        """Of this pause or an older one, late or twice."""
+        guess = self.guesses[max(0, len(self.guesses) - 1 - back)]
+        self.tell(signals.TurnEndGuessed(guess.utterance, guess.stopped_ms, probability))
 
     @precondition(lambda self: self.reply == "released" and not self.is_paused)
     @rule(is_question=st.booleans())
@@ -140,6 +167,10 @@ class AnyCall(RuleBasedStateMachine):
                 assert utterance == self.utterances + 1
                 self.utterances = utterance
                 self.speculated = None
+            case signals.GuessTurnEnd():
+                assert self.turns.settings.acoustic_end_of_turn is not AcousticEndOfTurn.OFF
+                assert action not in self.guesses, "asked twice about one pause"
+                self.guesses.append(action)
             case signals.Speculate(utterance):
                 assert utterance.revision > self.revisions
                 assert self.reply in ("", "held"), "thinks about the next while the last is still being said"
@@ -148,6 +179,8 @@ class AnyCall(RuleBasedStateMachine):
             case signals.EndTurn():
                 assert action.utterance is self.speculated, "answers something else than the last revision"
                 assert self.reply == "held"
+                assert not self.is_voiced, "answers while the caller speaks"
+                assert action.stopped_ms + min(TOLD_MS, action.pause.ms) <= self.now_ms
                 assert action.stopped_ms <= action.pause_over_ms <= self.now_ms
                 self.reply, self.fills = "released", 0
             case signals.Reopen():

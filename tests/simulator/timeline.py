@@ -25,9 +25,9 @@ def timeline(record: Record) -> str:
     """The scenario, what happened, and what is wrong with it."""
     plan = record.scenario
     lines = [f"Call {plan.seed}"]
-    for name in ("spec", "line", "vad", "ear", "voice", "mind", "outside"):
+    for name in ("spec", "line", "vad", "ear", "voice", "mind", "end_of_turn", "outside"):
         value = getattr(plan, name)
-        lines.append(f"  {name:<8} {value if isinstance(value, dict | tuple | None) else _differences(value)}")
+        lines.append(f"  {name:<11} {value if isinstance(value, dict | tuple | None) else _differences(value)}")
     lines.append("")
     rows = sorted(_rows(record), key=lambda row: row[0])
     lines += [f"{at_ms / 1000:8.2f}  {who:<8} {what}" for at_ms, who, what in rows]
@@ -51,7 +51,10 @@ def _rows(record: Record) -> list[tuple[int, str, str]]:
         rows.append((at_ms, "ear", f"flushed at {until_ms}"))
     for at_ms, told in record.ears.told:
         kind = "final" if told.is_final else "interim"
-        rows.append((at_ms, "ear", f"{kind} of utterance {told.utterance} until {told.until_ms}: {told.text!r}"))
+        ends = {None: "", True: ", which ends the turn", False: ", which doesn't end the turn"}[told.ends_turn]
+        rows.append((at_ms, "ear", f"{kind} of utterance {told.utterance} until {told.until_ms}: {told.text!r}{ends}"))
+    if record.judge is not None:
+        rows += [(at_ms, "judge", f"it sounds finished: {likely}") for at_ms, likely in record.judge.judged]
     for asked in record.mind.asked:
         parts = " | ".join(part.text if isinstance(part, Say) else str(part) for part in asked.parts)
         about = f"revision {asked.utterance.revision} {asked.utterance.text!r}"

@@ -22,6 +22,7 @@ from tests.simulator.loop import VirtualLoop
 from tests.simulator.scenario import (
     GREETING,
     EarPlan,
+    EndOfTurnPlan,
     LinePlan,
     MindPlan,
     Scenario,
@@ -79,6 +80,7 @@ class Line:
         self._plan = plan
         self._dice = dice
         self._playout: Playout | None = None
+        self._step = 0
         self._heard_ms = 0
         self._quiet_ms = 0
 
@@ -91,6 +93,15 @@ class Line:
     @property
     def now_ms(self) -> int:
         return self.frames_given * FRAME_MS
+
+    def has_finished(self, at_ms: int) -> bool:
+        """Whether the caller, silent since that moment, says nothing for the next second: their script is known."""
+        left_ms = 1_000 - (self.now_ms - at_ms)
+        for step in self._steps[self._step + 1 :]:
+            if isinstance(step, Sounds) or left_ms <= 0:
+                return left_ms <= 0
+            left_ms = left_ms - step.ms if isinstance(step, Wait) else 0
+        return True
 
     async def frames(self) -> AsyncIterator[AudioFrame]:
         plan, dice = self._plan, self._dice
@@ -132,7 +143,8 @@ class Line:
             self._heard_ms, self._quiet_ms = self._heard_ms + FRAME_MS, 0
 
     def _script(self) -> Iterator[AudioFrame]:
-        for step in self._steps:
+        for index, step in enumerate(self._steps):
+            self._step = index
             begin_ms = self.now_ms
             match step:
                 case Wait(ms):
@@ -196,6 +208,12 @@ class Ears:
     flushes: list[tuple[int, int]] = field(default_factory=list)
     streams: list[EarStream] = field(default_factory=list)
     failures: int = 0
+    judging: random.Random = field(default_factory=random.Random)
+
+    def judge(self, at_ms: int) -> bool:
+        """Whether the caller's turn is over: rightly, mostly."""
+        is_wrong = self.judging.random() < (self.plan.tells_turns or 0.0)
+        return self.line.has_finished(at_ms) is not is_wrong
 
     async def open(self, *, language: str, keywords: tuple[str, ...]) -> EarStream:
         await asyncio.sleep(self.plan.opens_ms / 1000)
@@ -233,7 +251,7 @@ class EarStream:
             self._tell(at_ms, is_final=False)
         if plan.unasked:
             self._unasked_ms = self._unasked_ms + FRAME_MS if frame is SILENT else 0
-            if self._unasked_ms == 300:
+            if self._unasked_ms == (300 if plan.tells_turns is None else 60):
                 self._tell(at_ms, is_final=True)
 
     def flush(self, at_ms: int) -> None:
@@ -258,9 +276,10 @@ class EarStream:
         if plan.is_deaf or self._since_ms is None or (plan.loses and dice.random() < plan.loses):
             return
         delay_ms = dice.choice(plan.delays_ms)
+        ends_turn = self._ears.judge(at_ms) if is_final and plan.tells_turns is not None else None
         said = [each.text for each in self._ears.line.words if each.end_ms > self._since_ms and each.end_ms <= at_ms]
         text = " ".join(said) if said or not plan.writes_noise else "[noise]"
-        transcript = Transcript(text, is_final, self._utterance, at_ms, 0.9, delay_ms)
+        transcript = Transcript(text, is_final, self._utterance, at_ms, 0.9, delay_ms, ends_turn)
         loop = asyncio.get_running_loop()
         for _ in range(2 if plan.doubles and dice.random() < plan.doubles else 1):
             due_s = loop.time() + delay_ms / 1000
@@ -268,6 +287,36 @@ class EarStream:
                 due_s = self._due_s = max(due_s, self._due_s)
             loop.call_at(due_s, self._queue.put_nowait, transcript)
             delay_ms += 100
+
+
+@dataclass(slots=True)
+class Judge:
+    """``EndOfTurn``: knows from the caller's script whether they have finished, and is wrong now and then."""
+
+    line: Line
+    plan: EndOfTurnPlan
+    dice: random.Random
+    judged: list[tuple[int, float | None]] = field(default_factory=list)
+    """When, and how likely it was said to be."""
+    heard_ms: list[int] = field(default_factory=list)
+    at_work: int = 0
+
+    async def predict(self, pcm: bytes) -> float | None:
+        plan, dice = self.plan, self.dice
+        is_over = self.line.has_finished(self.line.now_ms) is not (dice.random() < plan.is_wrong)
+        probability = dice.uniform(0.9, 1.0) if is_over else dice.uniform(0.0, 0.2)
+        fate = dice.random()
+        self.heard_ms.append(len(pcm) // 32)
+        self.at_work += 1
+        try:
+            await asyncio.sleep((dice.choice(plan.delays_ms) if fate < 1 - plan.hangs else FOR_EVER_S * 1000) / 1000)
+            if fate < plan.fails:
+                raise ProviderError("The judge is away.")
+            answer = None if dice.random() < plan.says_nothing else probability
+            self.judged.append((self.line.now_ms, answer))
+            return answer
+        finally:
+            self.at_work -= 1
 
 
 # ---- the voice
@@ -404,7 +453,7 @@ class Thinker:
         self.closed += 1
 
 
-def world(scenario: Scenario, loop: VirtualLoop) -> tuple[Line, Hearing, Ears, Voice, Thinker]:
+def world(scenario: Scenario, loop: VirtualLoop) -> tuple[Line, Hearing, Ears, Voice, Thinker, Judge | None]:
     """Each with dice of its own, so that one's whims don't change the others'."""
 
     def dice(name: str) -> random.Random:
@@ -414,7 +463,8 @@ def world(scenario: Scenario, loop: VirtualLoop) -> tuple[Line, Hearing, Ears, V
     return (
         line,
         Hearing(scenario.vad, dice("vad")),
-        Ears(line, scenario.ear, dice("ear")),
+        Ears(line, scenario.ear, dice("ear"), judging=dice("ear that tells turns")),
         Voice(line, scenario.voice, dice("voice")),
         Thinker(line, scenario.mind, dice("mind")),
+        None if scenario.end_of_turn is None else Judge(line, scenario.end_of_turn, dice("end of turn")),
     )

@@ -27,6 +27,7 @@ class Command(BaseCommand):
             fetched = weights.fetch(lambda line: self.stdout.write(f"  {line}"))
         except (weights.WrongWeights, weights.NoWeights) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(
-            f"{len(fetched)} files fetched into {weights.folder()}." if fetched else "All weights are here."
-        )
+        if fetched:
+            self.stdout.write(f"{len(fetched)} files fetched into {weights.folder()}.")
+        absent = weights.missing()
+        self.stdout.write(f"Not here, and not needed: {', '.join(absent)}." if absent else "All weights are here.")

