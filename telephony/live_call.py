@@ -7,7 +7,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
@@ -16,13 +16,13 @@ from agents import keys, live, spec
 from agents.speech import ProviderError
 from telephony import answer, ending, live_feed, recordings, warmup
 from telephony.audio.playout import PLAYOUT_RATE_HZ
+from telephony.call_transport import MakeTransport, Reported, TakesCandidates
 from telephony.end_reasons import REASONS
 from telephony.finish import Outcome, end_call
 from telephony.journal import Database, Journal
 from telephony.models import Call, CallEvent, Recording, Turn
 from telephony.session.events import BargedIn, Ended, Event, FieldCollected, Happened, TurnEnded
 from telephony.session.session import Session
-from telephony.transports.webrtc import Line, LineReport, WebRTCTransport
 from telephony.wire.offer import BadOffer
 
 logger = logging.getLogger(__name__)
@@ -64,13 +64,15 @@ class Refused(Exception):
 class LiveCall:
     """``run`` is the whole life of it and never raises but for being cancelled. It is its session's listener, too."""
 
-    def __init__(self, offer: Offer, worker: str, line: Line, database: Database, journal: Journal) -> None:
+    def __init__(
+        self, offer: Offer, worker: str, transport: MakeTransport, database: Database, journal: Journal
+    ) -> None:
         self.id = offer.call_id
         self._offer = offer
         self._worker = worker
         self._database = database
         self._journal = journal
-        self._transport = WebRTCTransport(line, self._line_reported)
+        self._transport = transport(self._line_reported)
         self._session: Session | None = None
         self._recorder: recordings.Recorder | None = None
         self._picture = live_feed.Picture()
@@ -122,7 +124,8 @@ class LiveCall:
         self._held_until = asyncio.get_running_loop().time() + HELD_SECONDS
 
     async def add_candidate(self, candidate: str, mid: str | None, index: int | None) -> None:
-        await self._transport.add_candidate(candidate, mid, index)
+        if isinstance(self._transport, TakesCandidates):
+            await self._transport.add_candidate(candidate, mid, index)
 
     # -- its life
 
@@ -375,8 +378,8 @@ class LiveCall:
             )
         )
 
-    def _line_reported(self, report: LineReport) -> None:
-        self.receive(Happened(self._at_ms, "line", asdict(report)))
+    def _line_reported(self, report: Reported) -> None:
+        self.receive(Happened(self._at_ms, "line", dict(report)))
 
     async def _feed_out(self) -> None:
         while not self._is_over:

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import redis.asyncio
@@ -31,7 +32,7 @@ from telephony.finish import worker_channel
 from telephony.journal import Database, Journal
 from telephony.live_call import FAREWELL_SECONDS, LiveCall, Offer
 from telephony.signalling import WORKERS
-from telephony.transports.webrtc import Line
+from telephony.transports.webrtc import Line, WebRTCTransport
 from telephony.worker_room import Limits, Room, Sample
 
 logger = logging.getLogger(__name__)
@@ -252,7 +253,7 @@ class CallWorker:
             allow_private=settings.WEBRTC_PRIVATE_CANDIDATES,
             loopback=settings.WEBRTC_LOOPBACK,
         )
-        call = LiveCall(offer, self.id, line, self._database, self._journal)
+        call = LiveCall(offer, self.id, partial(WebRTCTransport, line), self._database, self._journal)
 
         async def reply(body: dict[str, Any]) -> None:
             await get_channel_layer().send(message["reply"], body)
