@@ -82,7 +82,7 @@ class PacingQueue:
         del self._coded[:FRAME_BYTES]
         self._pulls += 1
         self._least = min(self._least, self._waiting)
-        if self._pulls >= 2 * WINDOW_FRAMES:  # nobody was quiet, or nothing was slack: look at what is lately
+        if self._pulls >= WINDOW_FRAMES and self._least <= RESERVE_FRAMES:  # it was needed
             self._begin_window()
         return decode_ulaw(coded)
 

@@ -102,6 +102,7 @@ class AgentSound:
         self._owed = 0
         """Frames that were pulled ahead of their time and are made up for in silence."""
         self._plays_until_ms = 0.0
+        """When the carrier has played all that was sent; but for the way there."""
         self._cuts = 0
         self._is_cut = False
         self._unmarked = 0
@@ -146,9 +147,8 @@ class AgentSound:
             if asked.number == number:
                 heard_ms = now_ms - self._return_ms + LINE_MS - asked.sent_ms
                 self._take_delay(heard_ms)
-                left_ms = asked.due_ms - asked.sent_ms
                 # The carrier plays later than we thought, or sooner: so does all behind it.
-                self._plays_until_ms += max(-left_ms, min(now_ms - self._return_ms - asked.due_ms, 1_000.0))
+                self._plays_until_ms += max(-1_000.0, min(now_ms - asked.due_ms, 1_000.0))
 
     # ----
 
@@ -180,7 +180,7 @@ class AgentSound:
 
     def _put(self, coded: bytes, now_ms: float, orders: list[Order]) -> None:
         orders.append(Sound(coded))
-        self._plays_until_ms = max(self._plays_until_ms, now_ms + self._return_ms) + FRAME_MS
+        self._plays_until_ms = max(self._plays_until_ms, now_ms) + FRAME_MS
         self._unmarked += 1
         if self._unmarked >= MARK_FRAMES:
             self._mark(now_ms, orders)
@@ -190,7 +190,7 @@ class AgentSound:
             return
         self._unmarked = 0
         self._marks += 1
-        self._asked.append(_Asked(self._marks, now_ms, self._plays_until_ms))
+        self._asked.append(_Asked(self._marks, now_ms, self._plays_until_ms + 2 * self._return_ms))
         orders.append(Mark(self._marks))
 
     def _throw_away(self, now_ms: float, orders: list[Order]) -> None:
