@@ -43,6 +43,21 @@ MakeTransport = Callable[[OnReport], CallTransport]
 
 
 @runtime_checkable
+class MayComeBack(Protocol):
+    """A transport whose far end asks for another worker where the line to this one breaks."""
+
+    comes_back_seconds: float
+    """By then another has the call, or it is over."""
+
+
+@runtime_checkable
+class TellsDigits(Protocol):
+    """A transport whose carrier tells what the caller presses."""
+
+    on_digit: Callable[[str], None]
+
+
+@runtime_checkable
 class TakesCandidates(Protocol):
     """A transport whose far end tells its addresses bit by bit."""
 

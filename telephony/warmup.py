@@ -25,9 +25,9 @@ GC_THRESHOLDS = (10_000, 10, 20)
 _QUESTION = "What time do you open in the morning?"
 
 
-def new_vad() -> shared_vad.SharedVAD:
-    """An ear for speech, for one call. Raises ``FileNotFoundError`` where its weights are missing."""
-    return shared_vad.pool(live.weights_dir() / VAD_WEIGHTS).ear()
+def new_vad(start_ms: int = 0) -> shared_vad.SharedVAD:
+    """An ear for speech, for one call whose clock is at ``start_ms``. Raises ``FileNotFoundError`` where its weights are missing."""
+    return shared_vad.pool(live.weights_dir() / VAD_WEIGHTS).ear(start_ms=start_ms)
 
 
 def settle_memory() -> None:

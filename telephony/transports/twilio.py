@@ -25,6 +25,8 @@ REPORT_SECONDS = 5
 LEAVING_SECONDS = 1.0
 """For telling what comes after the stream, before it is closed."""
 CLOSE_SECONDS = 1.5
+COMES_BACK_SECONDS = 6.0
+"""For Twilio to ask what comes after a stream that broke, and for another worker to take the call."""
 MOST_BAD_MESSAGES = 20
 MOST_UNSENT_BYTES = 16_384
 """About a second of sound that the network doesn't take: what comes on top is dropped, not kept for later."""
@@ -45,6 +47,7 @@ class TwilioTransport:
         on_report: Callable[[Mapping[str, int | float]], None] | None = None,
     ) -> None:
         self.end_reason: str | None = None
+        self.comes_back_seconds: float = COMES_BACK_SECONDS
         self.on_digit: OnDigit = lambda digit: None
         self._socket = socket
         self._writer = wire.Writer(stream_sid)
@@ -54,6 +57,7 @@ class TwilioTransport:
         self._over = asyncio.Event()
         self._is_closed = False
         """By the other end, or by the network."""
+        self._is_ours = False
         self._bad = 0
         self._dropped = 0
         self._heard_s = asyncio.get_running_loop().time()
@@ -62,7 +66,8 @@ class TwilioTransport:
     # -- setting up
 
     async def answer(self, offer: str) -> str:
-        """It is up already."""
+        """It is up already. From here on the call is ours: when we close it, it is over."""
+        self._is_ours = True
         return ""
 
     async def connected(self) -> bool:
@@ -107,9 +112,10 @@ class TwilioTransport:
     async def close(self) -> None:
         self._end("caller_hung_up")
         if not self._is_closed:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(LEAVING_SECONDS):
-                    await self._leaving()
+            if self._is_ours and self.end_reason != "connection_lost":
+                with contextlib.suppress(Exception):
+                    async with asyncio.timeout(LEAVING_SECONDS):
+                        await self._leaving()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await self._socket.close()
