@@ -130,7 +130,9 @@ def to_a_worker(call: Call) -> str:
     }  # fmt: skip
     worker_status.client().set(_token_key(token), orjson.dumps(stream), ex=TOKEN_SECONDS)
     return twiml.document(
-        twiml.connect_stream(f"{settings.PHONE_MEDIA_URL}/twilio/{token}", public_url("twilio-next", account.pk, row.pk))
+        twiml.connect_stream(
+            f"{settings.PHONE_MEDIA_URL}/twilio/{token}", public_url("twilio-next", account.pk, row.pk)
+        )
     )
 
 

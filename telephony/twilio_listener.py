@@ -80,7 +80,9 @@ class TwilioListener:
                 logger=logging.getLogger("websockets.server.telephones"),
             )
         except OSError as error:
-            logger.error("Telephones can't ring here: port %d can't be listened on (%s)", settings.PHONE_MEDIA_PORT, error)
+            logger.error(
+                "Telephones can't ring here: port %d can't be listened on (%s)", settings.PHONE_MEDIA_PORT, error
+            )
             return
         logger.info("Telephones ring on port %s", self.port)
 

@@ -232,7 +232,9 @@ PHONE_MEDIA_URL = (
     or (f"wss://{_site.netloc}/media" if IS_HTTPS else f"ws://{_site.hostname}:{PHONE_MEDIA_PORT}/media")
 ).rstrip("/")
 if urlsplit(PHONE_MEDIA_URL).scheme not in ("ws", "wss") or not urlsplit(PHONE_MEDIA_URL).hostname:
-    raise ImproperlyConfigured(f"PHONE_MEDIA_URL={PHONE_MEDIA_URL}: use an address such as wss://voice.example.com/media.")
+    raise ImproperlyConfigured(
+        f"PHONE_MEDIA_URL={PHONE_MEDIA_URL}: use an address such as wss://voice.example.com/media."
+    )
 TWILIO_API_URL = env_str("TWILIO_API_URL", "https://api.twilio.com").rstrip("/")
 TURN_URLS = env_list("TURN_URL")
 TURN_SECRET = env_secret("TURN_SECRET", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -42,11 +43,17 @@ class Phones:
         return found
 
 
+@cache
+def _client() -> AsyncClient:
+    """One: making it looks at every static file."""
+    return AsyncClient()
+
+
 async def ask_our_pages(url: str, form: dict[str, str], headers: dict[str, str]) -> tuple[int, str]:
     from django.conf import settings
 
     assert url.startswith(settings.SITE_URL), url
-    response = await AsyncClient().post(url.removeprefix(settings.SITE_URL), form, headers=headers)
+    response = await _client().post(url.removeprefix(settings.SITE_URL), form, headers=headers)
     return response.status_code, response.content.decode()
 
 

@@ -90,7 +90,7 @@ async def test_a_stream_that_breaks_is_taken_up_again_with_all_that_was_said(
     async with worker() as running, site() as line:
         listens_at(settings, running)
         caller = line.ring()
-        await until(lambda: len(caller.heard) > 90)
+        await until(lambda: len(caller.heard) > 70)
         await asyncio.sleep(1.0)
         first = await line.call()
         broken = time.monotonic()
