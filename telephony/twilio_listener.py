@@ -24,7 +24,7 @@ from websockets.http11 import Request, Response
 from telephony import phone_calls
 from telephony.call_transport import MakeTransport
 from telephony.live_call import Offer
-from telephony.transports.twilio import TwilioTransport
+from telephony.transports.twilio import NoStart, TwilioTransport, start_of
 from telephony.wire import media_streams as wire
 
 logger = logging.getLogger(__name__)
@@ -36,10 +36,6 @@ SPARE_CONNECTIONS = 8
 
 Take = Callable[[Offer, MakeTransport], Awaitable[None]]
 """The worker talks to this caller. Returns when the call is over."""
-
-
-class Refused(Exception):
-    """The socket is no use."""
 
 
 class TwilioListener:
@@ -124,28 +120,15 @@ class TwilioListener:
         self._open += 1
         try:
             async with asyncio.timeout(START_SECONDS):
-                started = await _start_of(connection)
+                started = await start_of(connection)
             if (started.call_sid, started.account_sid) != (stream.carrier_call_id, stream.carrier_account_sid):
-                raise Refused("it brings another call than its token is for")
+                raise NoStart("it brings another call than its token is for")
             leaving = partial(phone_calls.decide_next, self._valkey, stream.call)
             await self._take(
                 Offer(stream.call, stream.organization, stream=stream.number),
                 partial(TwilioTransport, connection, started.stream_sid, leaving),
             )
-        except (Refused, wire.BadMessage, ConnectionClosed, TimeoutError) as error:
+        except (NoStart, wire.BadMessage, ConnectionClosed, TimeoutError) as error:
             logger.warning("The stream of call %s is no use: %s", stream.call, error or "nothing came")
         finally:
             self._open -= 1
-
-
-async def _start_of(connection: ServerConnection) -> wire.Started:
-    while True:
-        match wire.parse(await connection.recv(decode=False)):
-            case wire.Started() as started:
-                return started
-            case wire.Connected(protocol) if protocol != "Call":
-                raise Refused(f"it speaks {protocol}")
-            case wire.Connected() | wire.Unknown():
-                pass
-            case _:
-                raise Refused("it began in the middle")

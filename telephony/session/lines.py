@@ -21,7 +21,7 @@ class Lines:
     """Said where the line or our own process had failed, and the caller is still there."""
 
     def all(self) -> tuple[str, ...]:
-        return (self.filler, self.still, self.no_answer, self.apology, self.breakdown)
+        return (self.filler, self.still, self.no_answer, self.apology, self.breakdown, self.back)
 
     def fillers(self) -> Iterator[str]:
         """For one wait, however long: never the same twice in a row."""

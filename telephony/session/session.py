@@ -337,7 +337,7 @@ class Session:
                 self._happened("reminder", text=text)
             case Line.BACK:
                 again = "" if self._resumed is None else self._resumed.unfinished
-                parts = readiness.saying(f"{self._lines.back} {again}".strip())
+                parts = readiness.saying(self._lines.back, again)
             case Line.APOLOGY:
                 parts = readiness.saying(self._lines.apology)
             case Line.GOODBYE:

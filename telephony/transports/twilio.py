@@ -34,6 +34,24 @@ TICK_GRID_S = 0.005
 """Calls tick at common moments, so that the loop wakes up once for several of them."""
 
 
+class NoStart(Exception):
+    """What comes over the socket is not the beginning of a stream; the message says what is wrong."""
+
+
+async def start_of(connection: ServerConnection) -> wire.Started:
+    """Whose sound the socket brings: its first messages. Raises :class:`NoStart`, ``wire.BadMessage`` and ``ConnectionClosed``."""
+    while True:
+        match wire.parse(await connection.recv(decode=False)):
+            case wire.Started() as started:
+                return started
+            case wire.Connected(protocol) if protocol != "Call":
+                raise NoStart(f"it speaks {protocol}")
+            case wire.Connected() | wire.Unknown():
+                pass
+            case _:
+                raise NoStart("it began in the middle")
+
+
 class TwilioTransport:
     """``telephony.call_transport.CallTransport``. ``leaving`` is awaited before we close the stream of our own accord: then Twilio
     asks what comes next, and somebody must know. Where the stream breaks it is not: another worker goes on with the call.
