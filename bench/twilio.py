@@ -148,13 +148,15 @@ def main() -> None:
     parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
-        asyncio.run(serve(given.serve, given.seconds))
+        import uvloop  # as the call worker does
+
+        uvloop.run(serve(given.serve, given.seconds))
         return
     if given.peer:
         print(json.dumps(asyncio.run(measure(given.peer, given.pid, given.calls, given.seconds))))
         return
     port = 8391
-    words = [sys.executable, __file__, "--serve", str(port), "--seconds", str(given.seconds + 10)]
+    words = [sys.executable, __file__, "--serve", str(port), "--seconds", str(given.seconds)]
     server = subprocess.Popen(words, env={**os.environ, "WEIGHTS_DIR": str(WEIGHTS)}, cwd=Path(__file__).parent.parent)
     try:
         time.sleep(1)
