@@ -50,7 +50,7 @@ def test_twilios_client_lists_changes_and_calls(account: Account) -> None:
         client.calls.create(to="+14155550177", from_="+14155559999", url="https://a.example/")
     assert refused.value.code == 21210
     with pytest.raises(TwilioRestException) as stranger:
-        Client(SID, "wrong", http_client=Here(account.url)).incoming_phone_numbers.list()
+        Client(SID, "wrong", http_client=Here(account.url)).api.accounts(SID).fetch()
     assert stranger.value.status == 401
 
 
