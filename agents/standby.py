@@ -256,6 +256,12 @@ class Minds:
     def collected(self) -> dict[str, Value]:
         return {key: self._known[key].value if key in self._known else None for key in self._keys}
 
+    def adopt(self, known: Sequence[Collected], conversation: Conversation) -> None:
+        """What this call found out before any of these was there."""
+        self._known |= {each.key: each for each in known}
+        if isinstance(self._current, Adopts):
+            self._current.adopt(known, conversation)
+
     async def close(self) -> None:
         errors = []
         for member in self.chain.members:

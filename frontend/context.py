@@ -33,6 +33,7 @@ NAVIGATION: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         Entry(_("Home"), "frontend:home", icon="home", area=""),
         Entry(_("Agents"), "frontend:agents", icon="robot", area="/agents/"),
         Entry(_("Calls"), "frontend:calls", icon="phone", area="/calls/"),
+        Entry(_("Numbers"), "frontend:numbers", icon="device-landline-phone", area="/numbers/"),
     )),
     (_("Developers"), (
         Entry(_("API keys"), "frontend:api-keys", icon="key", area="/developers/keys/", role=Role.ADMIN),

@@ -12,6 +12,7 @@ from frontend.views import (
     health,
     home,
     keys,
+    numbers,
     organization,
     preview,
     talk,
@@ -56,6 +57,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("calls/<uuid:call_id>/hang-up/", calls.call_hang_up, name="call-hang-up"),
     path("calls/<uuid:call_id>/recording/", calls.call_recording, name="call-recording"),
     path("calls/<uuid:call_id>/outline/", calls.call_peaks, name="call-peaks"),
+    path("numbers/", numbers.numbers, name="numbers"),
+    path("numbers/connect/", numbers.connect, name="number-connect"),
+    path("numbers/accounts/<uuid:pk>/", numbers.account, name="number-account"),
+    path("numbers/accounts/<uuid:pk>/disconnect/", numbers.disconnect, name="number-account-disconnect"),
+    path("numbers/<uuid:pk>/assign/", numbers.assign, name="number-assign"),
+    path("numbers/<uuid:pk>/remove/", numbers.remove, name="number-remove"),
     path("health/", health.system_health, name="health"),
 ]
 # fmt: on

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -10,8 +11,11 @@ from pydantic import ValidationError
 
 from accounts import tenancy
 from agents import spec
+from agents.conversation import Said
+from agents.mind import Collected
 from agents.models import Agent
 from telephony.models import Call
+from telephony.session.resumed import Resumed
 from telephony.tokens import Claims
 
 LEASE = timedelta(seconds=15)
@@ -50,13 +54,40 @@ def create_web_call(claims: Claims, caller: str = "") -> Call:
         return call
 
 
-def claim(call_id: Any, organization: Any, worker: str) -> Call | None:
-    """Take a waiting call for this worker. ``None``: another has it, or it is over."""
+def claim(call_id: Any, organization: Any, worker: str, stream: int = 0) -> Call | None:
+    """Take a waiting call for this worker. ``None``: another has it, or it is over. ``stream``: of a telephone call, the one that
+    the worker holds; where it isn't the newest, it is no use."""
     with tenancy.use(organization):
-        taken = Call.objects.filter(pk=call_id, status=Call.Status.QUEUED).update(
+        taken = Call.objects.filter(pk=call_id, status=Call.Status.QUEUED, streams=stream).update(
             status=Call.Status.IN_PROGRESS, worker=worker, lease_until=timezone.now() + LEASE
         )
         return Call.objects.select_related("agent", "organization").get(pk=call_id) if taken else None
+
+
+def resumed(call: Call) -> Resumed | None:
+    """Where a claimed call was, if another worker has talked in it before."""
+    if call.answered_at is None:
+        return None
+    with tenancy.use(call.organization_id):
+        turns = list(call.turns.all())
+        found = list(call.events.filter(kind="collected").order_by("at_ms", "id").values_list("data", flat=True))
+    known = {
+        str(each["key"]): Collected(
+            str(each["key"]), each.get("value"), str(each.get("spoken", "")), bool(each.get("is_confirmed"))
+        )
+        for each in found
+    }
+    # A whole second: what happens now and then in a call is counted by its clock.
+    at_ms = math.ceil((timezone.now() - call.answered_at).total_seconds()) * 1000
+    return Resumed(
+        at_ms,
+        max((turn.index for turn in turns), default=-1) + 1,
+        tuple(
+            Said("agent" if turn.role == "agent" else "caller", turn.text, turn.intended, turn.was_cut)
+            for turn in turns
+        ),
+        tuple(known.values()),
+    )
 
 
 def renew(call_ids: list[Any], worker: str) -> set[Any]:

@@ -15,9 +15,10 @@ from accounts.auth import allowed
 from accounts.paging import Cursor, NextCursor, PageSize, page
 from accounts.problems import Problem
 from agents.models import Agent
-from telephony import finish, listen, tokens
+from telephony import finish, listen, outbound, tokens
 from telephony.end_reasons import REASONS
 from telephony.models import Call, Recording
+from telephony.numbers_api import CARRIER_FAILS, agent_of, number_of, told
 from telephony.worker_status import workers
 
 router = Router(tags=["Calls"])
@@ -60,6 +61,12 @@ class CallOut(Schema):
         description="The version it ran with. null: the call talked to the draft.", examples=[2]
     )
     channel: str = Field(description="How it came in: web or phone.", examples=["web"])
+    direction: Literal["inbound", "outbound"] = Field(description="outbound: the agent called.", examples=["inbound"])
+    from_number: str = Field(description="Of a telephone call: who called.", examples=["+14155550100"])
+    to_number: str = Field(description="Of a telephone call: who was called.", examples=["+14155550142"])
+    picked_up_by: str = Field(
+        description="Of a call that was placed and listened to: human, machine, unknown.", examples=[""]
+    )
     status: Literal["queued", "in_progress", "ended"] = Field(
         description="queued: it waits for a call worker.", examples=["ended"]
     )
@@ -92,6 +99,10 @@ class CallOut(Schema):
             "agent_name": call.agent.name,
             "version": call.version.number if call.version else None,
             "channel": call.channel,
+            "direction": call.direction,
+            "from_number": call.from_number,
+            "to_number": call.to_number,
+            "picked_up_by": call.picked_up_by,
             "status": call.status,
             "caller": call.caller,
             "created_at": call.created_at,
@@ -165,6 +176,16 @@ class RecordingOut(Schema):
     is_complete: bool = Field(description="False: it is still being recorded, or was cut short.", examples=[True])
 
 
+class CallIn(Schema):
+    agent_id: uuid.UUID = Field(description="The agent that calls, with what is published of it.")
+    number_id: uuid.UUID = Field(description="Which of your numbers it calls from.")
+    to: str = Field(description="Whom it calls, with the country.", max_length=40, examples=["+14155550177"])
+    on_machine: Literal["talk", "hang_up"] = Field(
+        "talk",
+        description="Where an answering machine picks up. hang_up: the telephone company listens first, for some seconds.",
+    )
+
+
 class TokenIn(Schema):
     agent_id: uuid.UUID = Field(description="The agent that shall answer.")
     use: Literal["published", "draft"] = Field("published", description="Which spec the call runs with.")
@@ -213,6 +234,21 @@ def list_calls(
     rows = _calls(request).filter(**{name: value for name, value in wanted.items() if value is not None})
     items, following = page(rows, cursor, limit)
     return CallPage(items=[CallOut(**CallOut.facts(call)) for call in items], next_cursor=following)
+
+
+@router.post(
+    "/calls",
+    response={201: CallOut},
+    auth=allowed("calls:write"),
+    summary="Call somebody",
+    openapi_extra=CARRIER_FAILS,
+)
+def place(request: HttpRequest, body: CallIn) -> Status[CallOut]:
+    """It rings at once. Read the call to see what becomes of it."""
+    number, agent = number_of(request, body.number_id), agent_of(request, body.agent_id)
+    with told():
+        call = outbound.dial(number, agent, body.to, on_machine=body.on_machine)
+    return Status(201, CallOut(**CallOut.facts(call)))
 
 
 @router.post(

@@ -43,5 +43,14 @@ REASONS: dict[str, EndReason] = {
     ),
     "worker_stopped": EndReason("The call worker was stopped and the call was still running at its limit", "us", True),
     "bad_offer": EndReason("The caller's device sent a connection offer that can't be used", "caller", True),
+    "line_busy": EndReason("The line was busy", "caller"),
+    "no_answer": EndReason("Nobody picked up", "caller"),
+    "not_reachable": EndReason(
+        "The number could not be reached", "line", True, "Check the number; the carrier's own words are in the details."
+    ),
+    "called_off": EndReason("The call was called off before anybody picked up", "agent"),
+    "machine_answered": EndReason("An answering machine picked up", "caller"),
+    "transferred": EndReason("The agent put the caller through to somebody else", "agent"),
+    "carrier_refused": EndReason("The telephone company refused the call", "vendor", True),
     "internal_error": EndReason("Something in Parley broke", "us", True, "The details are in the call's events."),
 }

@@ -41,10 +41,12 @@ def end_call(
     outcome: Outcome | None = None,
     *,
     only_waiting: bool = False,
+    stream: int | None = None,
 ) -> bool:
     """Make the call ended, with its duration, latency and recording. False: it was already.
 
-    ``only_waiting``: not one that a worker has taken, which is the worker's to end (then False, too).
+    ``only_waiting``: not one that a worker has taken, which is the worker's to end (then False, too). ``stream``: of a telephone
+    call, only while no other worker has gone on with it.
     """
     if reason not in REASONS:
         detail, reason = f"{reason} {detail}".strip(), "internal_error"
@@ -53,6 +55,8 @@ def end_call(
     with tenancy.use(organization), transaction.atomic():
         row = Call.objects.select_for_update().filter(pk=pk).exclude(status=Call.Status.ENDED).first()
         if row is None or (only_waiting and row.status != Call.Status.QUEUED):
+            return False
+        if stream is not None and row.streams != stream:
             return False
         row.status = Call.Status.ENDED
         row.end_reason, row.end_detail = reason, storable(detail)[:300]

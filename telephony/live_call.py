@@ -7,7 +7,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
@@ -16,13 +16,14 @@ from agents import keys, live, spec
 from agents.speech import ProviderError
 from telephony import answer, ending, live_feed, recordings, warmup
 from telephony.audio.playout import PLAYOUT_RATE_HZ
+from telephony.call_transport import MakeTransport, MayComeBack, Reported, TakesCandidates, TellsDigits
 from telephony.end_reasons import REASONS
 from telephony.finish import Outcome, end_call
 from telephony.journal import Database, Journal
 from telephony.models import Call, CallEvent, Recording, Turn
 from telephony.session.events import BargedIn, Ended, Event, FieldCollected, Happened, TurnEnded
+from telephony.session.resumed import Resumed
 from telephony.session.session import Session
-from telephony.transports.webrtc import Line, LineReport, WebRTCTransport
 from telephony.wire.offer import BadOffer
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,9 @@ Reply = Callable[[dict[str, Any]], Awaitable[None]]
 class Offer:
     call_id: uuid.UUID
     organization: uuid.UUID
-    sdp: str
+    sdp: str = ""
+    stream: int = 0
+    """Of a telephone call: see ``Call.streams``."""
 
 
 class Refused(Exception):
@@ -64,13 +67,15 @@ class Refused(Exception):
 class LiveCall:
     """``run`` is the whole life of it and never raises but for being cancelled. It is its session's listener, too."""
 
-    def __init__(self, offer: Offer, worker: str, line: Line, database: Database, journal: Journal) -> None:
+    def __init__(
+        self, offer: Offer, worker: str, transport: MakeTransport, database: Database, journal: Journal
+    ) -> None:
         self.id = offer.call_id
         self._offer = offer
         self._worker = worker
         self._database = database
         self._journal = journal
-        self._transport = WebRTCTransport(line, self._line_reported)
+        self._transport = transport(self._line_reported)
         self._session: Session | None = None
         self._recorder: recordings.Recorder | None = None
         self._picture = live_feed.Picture()
@@ -122,7 +127,8 @@ class LiveCall:
         self._held_until = asyncio.get_running_loop().time() + HELD_SECONDS
 
     async def add_candidate(self, candidate: str, mid: str | None, index: int | None) -> None:
-        await self._transport.add_candidate(candidate, mid, index)
+        if isinstance(self._transport, TakesCandidates):
+            await self._transport.add_candidate(candidate, mid, index)
 
     # -- its life
 
@@ -131,7 +137,9 @@ class LiveCall:
         reason, detail = "internal_error", ""
         feeding = asyncio.create_task(self._feed_out())
         try:
-            call = await self._database.run(answer.claim, self._offer.call_id, self._offer.organization, self._worker)
+            call = await self._database.run(
+                answer.claim, self._offer.call_id, self._offer.organization, self._worker, self._offer.stream
+            )
             if call is None:
                 # An offer may be delivered twice, and another worker talks already: the caller must not be told otherwise.
                 logger.info("Call %s is somebody else's, or over", self.id)
@@ -178,16 +186,23 @@ class LiveCall:
                     self._add_event("never_connected", self._transport.progress)
                 return self._reason or self._transport.end_reason or "never_connected"
             agent = await making
-            await self._enter(call, agent_spec)
+            resumed = await self._database.run(answer.resumed, call) if self._offer.stream > 1 else None
+            if resumed is None:
+                await self._enter(call, agent_spec)
+            else:
+                await self._enter_again(call, agent_spec, resumed)
             if self._reason is not None:
                 return self._reason
             self._session = Session(
                 transport=self._transport,
                 agent=agent,
-                vad=warmup.new_vad(),
+                vad=warmup.new_vad() if resumed is None else warmup.new_vad(resumed.at_ms),
                 listener=self,
                 tap=self._recorder,
+                resumed=resumed,
             )
+            if isinstance(self._transport, TellsDigits):
+                self._transport.on_digit = self._pressed
         finally:
             if self._session is None:
                 await self._unmake(making)
@@ -213,6 +228,18 @@ class LiveCall:
                     await self._record(call, agent_spec)
         except Exception as error:
             logger.error("That call %s was answered could not be entered: %r", self.id, error)
+
+    async def _enter_again(self, call: Call, agent_spec: spec.AgentSpec, resumed: Resumed) -> None:
+        """Another worker had it before, and was lost."""
+        self._at_ms = resumed.at_ms
+        self._collected |= {each.key: each.value for each in resumed.known if each.key in self._collected}
+        self._add_event("resumed", {"stream": self._offer.stream})
+        if agent_spec.privacy.record:
+            try:
+                async with asyncio.timeout(ENTER_SECONDS):
+                    await self._record_on(call, resumed.at_ms)
+            except Exception as error:
+                logger.error("The recording of call %s does not go on: %r", self.id, error)
 
     async def _until_over(self, session: Session) -> str:
         """Its reason to end. A part of it that doesn't let go is left behind: the call is over for all others."""
@@ -254,17 +281,33 @@ class LiveCall:
 
     async def _record(self, call: Call, agent_spec: spec.AgentSpec) -> None:
         path = recordings.path_for(call.organization_id, call.pk)
-        loop = asyncio.get_running_loop()
-
-        def failed(why: str) -> None:
-            loop.call_soon_threadsafe(self._add_event, "recording_stopped", {"why": why})
-
-        recorder = recordings.Recorder(recordings.absolute(path), PLAYOUT_RATE_HZ, failed)
+        recorder = self._new_recorder(path)
         await self._database.run(_create_recording, call, path)  # no row, no recording
         self._recorder = recorder
         self._waits_for_consent = bool(agent_spec.privacy.consent_line.strip())
         if not self._waits_for_consent:
             recorder.start(0)
+
+    async def _record_on(self, call: Call, at_ms: int) -> None:
+        """Where the worker before had begun to: not before the caller knows of it. Its file must be on this machine, or shared."""
+        path = await self._database.run(_recording_of, call)
+        if path is None:
+            return
+        full = recordings.absolute(path)
+        written = await asyncio.to_thread(recordings.repair, full)
+        if written is None:
+            self._add_event("recording_stopped", {"why": "The recording so far is not on this call worker's disk."})
+            return
+        self._recorder = self._new_recorder(path)
+        self._recorder.go_on(written, at_ms)
+
+    def _new_recorder(self, path: str) -> recordings.Recorder:
+        loop = asyncio.get_running_loop()
+
+        def failed(why: str) -> None:
+            loop.call_soon_threadsafe(self._add_event, "recording_stopped", {"why": why})
+
+        return recordings.Recorder(recordings.absolute(path), PLAYOUT_RATE_HZ, failed)
 
     async def _wind_up(
         self, call: Call | None, reason: str, detail: str, feeding: asyncio.Task[None], reply: Reply
@@ -288,6 +331,9 @@ class LiveCall:
         await ending.end({feeding}, 1)
         if call is None:
             return
+        if reason == "connection_lost" and isinstance(self._transport, MayComeBack):
+            await self._journal.settle(self.id, SETTLE_SECONDS)  # whoever goes on with it reads them
+            await asyncio.sleep(self._transport.comes_back_seconds)
         outcome = Outcome(self._at_ms, self._collected, written, call.answered_at)
         loop = asyncio.get_running_loop()
         give_up = loop.time() + END_RETRY_SECONDS
@@ -295,7 +341,9 @@ class LiveCall:
             await self._journal.settle(self.id, SETTLE_SECONDS)  # the end comes after all it counts
             try:
                 async with asyncio.timeout(WRITE_SECONDS):
-                    await self._database.run(end_call, call, call.organization_id, reason, detail, outcome)
+                    await self._database.run(
+                        end_call, call, call.organization_id, reason, detail, outcome, stream=self._offer.stream
+                    )
                 return
             except Exception as error:
                 if loop.time() > give_up:
@@ -339,6 +387,9 @@ class LiveCall:
             self._picture.add(message)
             self._tell(message)
 
+    def _pressed(self, digit: str) -> None:
+        self.receive(Happened(self._at_ms, "digits", {"digits": digit}))
+
     def _said(self, turn: TurnEnded) -> None:
         """The agent's first words are the consent line where there is one: recording begins when it was heard."""
         if self._waits_for_consent and self._recorder is not None and not turn.was_cut:
@@ -375,8 +426,8 @@ class LiveCall:
             )
         )
 
-    def _line_reported(self, report: LineReport) -> None:
-        self.receive(Happened(self._at_ms, "line", asdict(report)))
+    def _line_reported(self, report: Reported) -> None:
+        self.receive(Happened(self._at_ms, "line", dict(report)))
 
     async def _feed_out(self) -> None:
         while not self._is_over:
@@ -394,6 +445,16 @@ class LiveCall:
                     await live_feed.publish(self.id, told)
             except Exception as error:  # Valkey is away: watchers ask for the picture when it is back
                 logger.debug("The feed of call %s could not be sent: %s", self.id, error)
+
+
+def _recording_of(call: Call) -> str | None:
+    from accounts import tenancy
+
+    with tenancy.use(call.organization_id):
+        found: str | None = (
+            Recording.objects.filter(call=call, is_complete=False).values_list("path", flat=True).first()
+        )
+        return found
 
 
 def _create_recording(call: Call, path: str) -> None:

@@ -8,6 +8,52 @@ from django.db import models
 from accounts.tenancy import Owned
 
 
+class CarrierAccount(Owned):
+    """An organization's account at a telephone company. Its secret is a stored key (``accounts.credentials``)."""
+
+    class Provider(models.TextChoices):
+        TWILIO = "twilio", "Twilio"
+
+    provider = models.CharField(max_length=20, choices=Provider.choices, default=Provider.TWILIO)
+    sid = models.CharField(max_length=64)
+    """What the carrier calls it."""
+    label = models.CharField(max_length=120, blank=True)
+    credential = models.CharField(max_length=80)
+    """The stored key's name."""
+
+    class Meta:
+        ordering = ["created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "provider", "sid"], name="one_carrier_account_a_sid")
+        ]
+
+    def __str__(self) -> str:
+        return self.label or self.sid
+
+
+class PhoneNumber(Owned):
+    """A number that rings here. ``agent`` answers with what is published of it; ``None``: calls are refused."""
+
+    account = models.ForeignKey(CarrierAccount, on_delete=models.PROTECT, related_name="numbers")
+    number = models.CharField(max_length=20)
+    """E.164: +14155550142."""
+    sid = models.CharField(max_length=64)
+    """What the carrier calls it."""
+    label = models.CharField(max_length=120, blank=True)
+    agent = models.ForeignKey(
+        "agents.Agent", null=True, blank=True, on_delete=models.SET_NULL, related_name="phone_numbers"
+    )
+    before = models.JSONField(default=dict)
+    """Where the carrier led its calls before it was imported: put back when it is removed."""
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["organization", "number"], name="one_phone_number_a_number")]
+
+    def __str__(self) -> str:
+        return self.label or self.number
+
+
 class Call(Owned):
     """One call. It is claimed by a worker with a lease the worker renews; a reaper ends the calls of dead workers."""
 
@@ -20,6 +66,10 @@ class Call(Owned):
         WEB = "web", "Web"
         PHONE = "phone", "Phone"
 
+    class Direction(models.TextChoices):
+        INBOUND = "inbound", "Inbound"
+        OUTBOUND = "outbound", "Outbound"
+
     agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="calls")
     version = models.ForeignKey(
         "agents.AgentVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="calls"
@@ -28,6 +78,23 @@ class Call(Owned):
     spec = models.JSONField()
     """The spec this call ran with, whatever became of the draft."""
     channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.WEB)
+    direction = models.CharField(max_length=8, choices=Direction.choices, default=Direction.INBOUND)
+    from_number = models.CharField(max_length=64, blank=True)
+    to_number = models.CharField(max_length=64, blank=True)
+    """Of a telephone call: who called whom, E.164 where it is a number at all."""
+    phone_number = models.ForeignKey(
+        PhoneNumber, null=True, blank=True, on_delete=models.SET_NULL, related_name="calls"
+    )
+    """Ours of the two."""
+    carrier_account = models.ForeignKey(
+        CarrierAccount, null=True, blank=True, on_delete=models.SET_NULL, related_name="calls"
+    )
+    carrier_call_id = models.CharField(max_length=64, blank=True)
+    """What the carrier calls it."""
+    streams = models.PositiveSmallIntegerField(default=0)
+    """How often the carrier was led to a call worker: more than once where the one before was lost."""
+    picked_up_by = models.CharField(max_length=20, blank=True)
+    """Of a call we placed, where the carrier listened: "human", "machine", "fax" or "unknown"."""
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
     end_reason = models.CharField(max_length=40, blank=True)
     """A key of ``telephony.end_reasons.REASONS``."""
@@ -52,6 +119,13 @@ class Call(Owned):
         indexes = [
             models.Index(fields=["organization", "-created_at", "-id"], name="calls_newest"),
             models.Index(fields=["lease_until"], condition=models.Q(status="in_progress"), name="calls_leased"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["carrier_account", "carrier_call_id"],
+                condition=~models.Q(carrier_call_id=""),
+                name="one_call_a_carrier_call",
+            )
         ]
 
     def __str__(self) -> str:

@@ -96,6 +96,14 @@ class Recorder:
             self._position_ms += missing
             self._submit(self._open, missing)
 
+    def go_on(self, so_far: Written, at_ms: int) -> None:
+        """Keep what is said from this moment of the call on, in a file that another recorder began and could not end."""
+        if not self._is_on and not self._has_failed:
+            self._is_on = True
+            self._position_ms = at_ms
+            self._written = so_far.size_bytes - HEADER_BYTES
+            self._submit(self._reopen, max(0, at_ms - so_far.duration_ms))
+
     @property
     def is_on(self) -> bool:
         return self._is_on and not self._has_failed
@@ -162,7 +170,15 @@ class Recorder:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         self._file = open(self.path, "wb", buffering=0)  # noqa: SIM115 - it lives as long as the call
         _write_all(self._file, header(0))
-        remaining = silence_ms * BYTES_A_MS * 2
+        self._be_silent(silence_ms)
+
+    def _reopen(self, silence_ms: int) -> None:
+        self._file = open(self.path, "r+b", buffering=0)  # noqa: SIM115
+        self._file.seek(0, os.SEEK_END)
+        self._be_silent(silence_ms)
+
+    def _be_silent(self, ms: int) -> None:
+        remaining = ms * BYTES_A_MS * 2
         while remaining > 0:
             piece = min(remaining, 1 << 16)
             self._append(bytes(piece))

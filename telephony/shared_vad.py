@@ -159,8 +159,8 @@ class Pool:
         self.dropped = 0
         """Windows nobody listened to, for the machine is too slow."""
 
-    def ear(self, settings: VADSettings | None = None) -> SharedVAD:
-        return SharedVAD(self, settings)
+    def ear(self, settings: VADSettings | None = None, *, start_ms: int = 0) -> SharedVAD:
+        return SharedVAD(self, settings, start_ms=start_ms)
 
     def add(self, ear: SharedVAD) -> None:
         """It has a window. On the loop."""
@@ -210,8 +210,8 @@ class SharedVAD(Hysteresis):
     slot: _Slot | None = None
     """The pool's."""
 
-    def __init__(self, pool: Pool, settings: VADSettings | None = None) -> None:
-        super().__init__(settings)
+    def __init__(self, pool: Pool, settings: VADSettings | None = None, *, start_ms: int = 0) -> None:
+        super().__init__(settings, start_ms=start_ms)
         self._pool = pool
         self._pcm = b""
         self._waiting: deque[bytes] = deque()

@@ -8,6 +8,7 @@ from datetime import timedelta
 import redis
 from celery import shared_task
 from django.core.cache import cache
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts import tenancy
@@ -39,9 +40,9 @@ def reap() -> int:
             )
         )
         waiting = list(
-            Call.objects.filter(status=Call.Status.QUEUED, created_at__lt=now - QUEUED_FOR).values_list(
-                "pk", "organization_id"
-            )
+            Call.objects.filter(status=Call.Status.QUEUED, created_at__lt=now - QUEUED_FOR)
+            .filter(Q(lease_until=None) | Q(lease_until__lt=now))
+            .values_list("pk", "organization_id")
         )
     alive = _held() if lost else set()
     over = [(pk, organization, "worker_lost") for pk, organization in lost if str(pk) not in alive]

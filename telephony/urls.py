@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from telephony import listen, signalling
+from telephony import listen, signalling, twilio_webhooks
 
 urlpatterns = [
     path("rtc/offer", signalling.offer, name="rtc-offer"),
     path("rtc/ice-servers", signalling.ice_servers, name="rtc-ice-servers"),
     path("rtc/calls/<uuid:call_id>/candidates", signalling.candidates, name="rtc-candidates"),
     path("rtc/calls/<uuid:call_id>/hangup", signalling.hang_up, name="rtc-hangup"),
+    path("phone/twilio/<uuid:account_id>/voice", twilio_webhooks.voice, name="twilio-voice"),
+    path("phone/twilio/<uuid:account_id>/status", twilio_webhooks.status, name="twilio-status"),
+    path(
+        "phone/twilio/<uuid:account_id>/calls/<uuid:call_id>/answered", twilio_webhooks.answered, name="twilio-answered"
+    ),
+    path("phone/twilio/<uuid:account_id>/calls/<uuid:call_id>/next", twilio_webhooks.after, name="twilio-next"),
     path("recordings/<str:signed>/", listen.recording_by_signature, name="recording"),
 ]

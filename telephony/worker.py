@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import redis.asyncio
@@ -27,11 +28,13 @@ from agents import live
 from agents.providers.breaker import BREAKERS
 from monitoring.loop_lag import COLLECTING, LoopLagMonitor
 from telephony import answer, ending, ice, warmup, worker_room, worker_status
+from telephony.call_transport import MakeTransport
 from telephony.finish import worker_channel
 from telephony.journal import Database, Journal
-from telephony.live_call import FAREWELL_SECONDS, LiveCall, Offer
+from telephony.live_call import FAREWELL_SECONDS, LiveCall, Offer, Reply
 from telephony.signalling import WORKERS
-from telephony.transports.webrtc import Line
+from telephony.transports.webrtc import Line, WebRTCTransport
+from telephony.twilio_listener import TwilioListener
 from telephony.worker_room import Limits, Room, Sample
 
 logger = logging.getLogger(__name__)
@@ -95,6 +98,9 @@ class CallWorker:
         self._is_draining = False
         self._drained = asyncio.Event()
         self._stop_now = asyncio.Event()
+        self.telephones = TwilioListener(
+            self._valkey, self._take, has_room=lambda: self.has_room, most=self._options.capacity
+        )
         self.ready = asyncio.Event()
 
     # -- its life
@@ -114,6 +120,7 @@ class CallWorker:
                     "listening for commands": lambda: self._listen(worker_channel(self.id), self._commanded),
                 }
                 tasks = [asyncio.create_task(self._keep(name, work)) for name, work in background.items()]
+                await self.telephones.start()
                 self.ready.set()
                 logger.info("Call worker %s takes up to %d calls", self.id, self._options.capacity)
                 await self._until_told()
@@ -151,6 +158,8 @@ class CallWorker:
         """Each step has its limit, and none keeps the others from being taken."""
         await ending.end(tasks, STOP_SECONDS)
         with contextlib.suppress(Exception):
+            await self.telephones.close()
+        with contextlib.suppress(Exception):
             async with asyncio.timeout(STOP_SECONDS / 2):
                 await worker_status.forget(self._valkey, self.id)
                 await self._valkey.aclose()
@@ -185,6 +194,7 @@ class CallWorker:
 
     async def _until_told(self) -> None:
         await self._drained.wait()
+        self.telephones.leave()
         with contextlib.suppress(Exception):
             await self._beat()
         if not self._running:
@@ -252,16 +262,28 @@ class CallWorker:
             allow_private=settings.WEBRTC_PRIVATE_CANDIDATES,
             loopback=settings.WEBRTC_LOOPBACK,
         )
-        call = LiveCall(offer, self.id, line, self._database, self._journal)
 
         async def reply(body: dict[str, Any]) -> None:
             await get_channel_layer().send(message["reply"], body)
 
+        self._talk(offer, partial(WebRTCTransport, line), reply)
+
+    async def _take(self, offer: Offer, transport: MakeTransport) -> None:
+        """A telephone's stream that is up already. Returns when the call is over."""
+
+        async def reply(body: dict[str, Any]) -> None:
+            """Nobody waits for one: the carrier asks what comes next when its stream ends."""
+
+        await asyncio.wait({self._talk(offer, transport, reply)})
+
+    def _talk(self, offer: Offer, transport: MakeTransport, reply: Reply) -> asyncio.Task[None]:
+        call = LiveCall(offer, self.id, transport, self._database, self._journal)
         task = asyncio.create_task(call.run(reply), name=f"call {offer.call_id}")
         self._running[offer.call_id] = Running(call, task)
         if not self.has_room:
             self._beat_now.set()
         task.add_done_callback(lambda task: self._ended(offer.call_id, task))
+        return task
 
     async def _pass_on(self, message: dict[str, Any]) -> None:
         """Full, or leaving: to another worker that has room, else the caller is told at once."""
@@ -277,7 +299,8 @@ class CallWorker:
         await get_channel_layer().send(message["reply"], {"type": "call.refused", "reason": "busy"})
 
     def _ended(self, call_id: uuid.UUID, task: asyncio.Task[None]) -> None:
-        self._running.pop(call_id, None)
+        if (running := self._running.get(call_id)) is not None and running.task is task:
+            del self._running[call_id]
         if not task.cancelled() and task.exception() is not None:
             logger.error("Call %s left an error", call_id, exc_info=task.exception())
 

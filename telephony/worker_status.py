@@ -49,15 +49,16 @@ class WorkerStatus:
 
 
 @cache
-def _client() -> redis.Redis:
+def client() -> redis.Redis:
+    """Of this process, for what is short."""
     return redis.Redis.from_url(settings.VALKEY_URL, socket_timeout=2, socket_connect_timeout=2)
 
 
 def workers() -> list[WorkerStatus]:
     """All call workers alive now, oldest first. Raises ``redis.RedisError`` where Valkey can't be asked."""
-    client = _client()
-    names = list(client.scan_iter(match=PREFIX + "*", count=200))
-    found = [_read(text) for text in client.mget(names)] if names else []
+    valkey = client()
+    names = list(valkey.scan_iter(match=PREFIX + "*", count=200))
+    found = [_read(text) for text in valkey.mget(names)] if names else []
     return sorted((status for status in found if status is not None), key=lambda status: status.started_at)
 
 

@@ -14,7 +14,7 @@ from accounts import tenancy, vault
 from accounts.models import Credential, Organization, User
 from egress.origin import NoOrigin, origin
 
-OWN_ADDRESSES = {"openai": "https://api.openai.com/v1"}
+OWN_ADDRESSES = {"openai": "https://api.openai.com/v1", "twilio": "https://api.twilio.com"}
 """Provider → where its keys belong if nobody says otherwise."""
 
 _SHOWN = 4

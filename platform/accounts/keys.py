@@ -24,7 +24,9 @@ SCOPES = {
     "agents:read": "See agents and their versions",
     "agents:write": "Make, change and publish agents",
     "calls:read": "See calls, transcripts and recordings",
-    "calls:write": "Start calls and hang up",
+    "calls:write": "Start calls, call people and hang up",
+    "numbers:read": "See telephone numbers and who answers them",
+    "numbers:write": "Connect accounts, import and remove telephone numbers, say who answers",
 }
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM, _CHECK = 30, 6

@@ -12,6 +12,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 import agents.api
 import telephony.api
+import telephony.numbers_api
 from accounts.auth import allowed
 from accounts.paging import BadCursor
 from accounts.problems import Problem, plain
@@ -35,6 +36,7 @@ api = ParleyAPI(
 )
 api.add_router("", agents.api.router)
 api.add_router("", telephony.api.router)
+api.add_router("", telephony.numbers_api.router)
 
 
 def _invalid(errors: list[dict[str, str]]) -> HttpResponse:

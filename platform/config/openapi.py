@@ -15,6 +15,7 @@ from accounts.problems import CONTENT_TYPE
 TAGS = [
     {"name": "Agents", "description": "What an agent says, hears and does: its draft, and the versions that callers meet."},
     {"name": "Calls", "description": "Start calls from a web page, and read what was said, collected and recorded in them."},
+    {"name": "Numbers", "description": "Accounts at telephone companies, the numbers that ring here, and who answers them."},
     {"name": "Health", "description": "Whether calls can be taken now."},
 ]  # fmt: skip
 

@@ -224,6 +224,18 @@ CALL_WORKER_MAX_LAG_MS = env_int("CALL_WORKER_MAX_LAG_MS", 100)
 DRAIN_LIMIT_S = env_int("DRAIN_LIMIT_S", 60 if EMBEDDED else 3600)
 WEBRTC_PRIVATE_CANDIDATES = env_bool("WEBRTC_PRIVATE_CANDIDATES", EMBEDDED)
 WEBRTC_LOOPBACK = env_bool("WEBRTC_LOOPBACK", EMBEDDED)
+# Telephones: where carriers send a call's sound (a call worker listens there, behind the proxy), and Twilio's own address.
+PHONE_MEDIA_HOST = env_str("PHONE_MEDIA_HOST", "127.0.0.1" if EMBEDDED else "0.0.0.0")  # noqa: S104 - a container's own network
+PHONE_MEDIA_PORT = env_int("PHONE_MEDIA_PORT", 8090)
+PHONE_MEDIA_URL = (
+    env_str("PHONE_MEDIA_URL", "")
+    or (f"wss://{_site.netloc}/media" if IS_HTTPS else f"ws://{_site.hostname}:{PHONE_MEDIA_PORT}/media")
+).rstrip("/")
+if urlsplit(PHONE_MEDIA_URL).scheme not in ("ws", "wss") or not urlsplit(PHONE_MEDIA_URL).hostname:
+    raise ImproperlyConfigured(
+        f"PHONE_MEDIA_URL={PHONE_MEDIA_URL}: use an address such as wss://voice.example.com/media."
+    )
+TWILIO_API_URL = env_str("TWILIO_API_URL", "https://api.twilio.com").rstrip("/")
 TURN_URLS = env_list("TURN_URL")
 TURN_SECRET = env_secret("TURN_SECRET", "")
 TURN_TTL_S = env_int("TURN_TTL_S", 3600)

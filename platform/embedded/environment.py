@@ -106,6 +106,9 @@ def apply(plan: Plan) -> None:
     if not given("VALKEY_URL"):
         os.environ["VALKEY_URL"] = plan.valkey_url()
     os.environ["SITE_URL"] = os.environ.get("SITE_URL") or f"http://{HOST}:{plan.web_port}"
+    if not given("PHONE_MEDIA_PORT") and plan.web_port + 90 <= 65_535:
+        # One of its own: call workers share a port, and those of another installation must not get our calls.
+        os.environ["PHONE_MEDIA_PORT"] = str(plan.web_port + 90)
 
 
 def decide(folder: Path, environment: Mapping[str, str]) -> Plan:

@@ -112,6 +112,8 @@ class Playout:
         self.is_paused = False
         self.pulls = 0
         """20 ms each: the clock itself."""
+        self.cuts = 0
+        """How often something that was playing was cut: what of it lies in a buffer on the way needs throwing away."""
         self.last = SILENCE
         """What the last ``pull`` gave."""
         self.background: Samples | None = None
@@ -220,6 +222,7 @@ class Playout:
             return heard
         if not self.is_paused:
             self._tail = self._fading_tail(reply)
+        self.cuts += 1
         self._playing = None
         self.is_paused = False
         return heard

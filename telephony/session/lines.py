@@ -17,9 +17,11 @@ class Lines:
     """Said where the mind has nothing to say to what it heard: silence would leave the caller waiting."""
     still: str
     """Said when the wait goes on after ``filler``."""
+    back: str
+    """Said where the line or our own process had failed, and the caller is still there."""
 
     def all(self) -> tuple[str, ...]:
-        return (self.filler, self.still, self.no_answer, self.apology, self.breakdown)
+        return (self.filler, self.still, self.no_answer, self.apology, self.breakdown, self.back)
 
     def fillers(self) -> Iterator[str]:
         """For one wait, however long: never the same twice in a row."""
@@ -33,6 +35,7 @@ _LINES: dict[str, Lines] = {
         "I'm sorry, I have a technical problem. Please call again later.",
         "I'm sorry, I have no answer to that. Could you say it another way?",
         "It takes a little longer, please stay on the line.",
+        "I'm sorry, we were cut off for a moment. I'm back.",
     ),
     "de": Lines(
         "Einen Moment.",
@@ -40,6 +43,7 @@ _LINES: dict[str, Lines] = {
         "Entschuldigung, ich habe ein technisches Problem. Bitte rufen Sie später noch einmal an.",
         "Entschuldigung, darauf habe ich keine Antwort. Können Sie es anders sagen?",
         "Es dauert noch etwas, bitte bleiben Sie dran.",
+        "Entschuldigung, wir waren kurz unterbrochen. Ich bin wieder da.",
     ),
     "es": Lines(
         "Un momento.",
@@ -47,6 +51,7 @@ _LINES: dict[str, Lines] = {
         "Lo siento, tengo un problema técnico. Por favor, llame más tarde.",
         "Lo siento, no tengo respuesta a eso. ¿Puede decirlo de otra manera?",
         "Tarda un poco más, por favor no cuelgue.",
+        "Disculpe, se cortó por un momento. Ya estoy de vuelta.",
     ),
     "fr": Lines(
         "Un instant.",
@@ -54,6 +59,7 @@ _LINES: dict[str, Lines] = {
         "Excusez-moi, j'ai un problème technique. Merci de rappeler plus tard.",
         "Excusez-moi, je n'ai pas de réponse à cela. Pouvez-vous le dire autrement ?",
         "Cela prend un peu plus de temps, ne quittez pas.",
+        "Excusez-moi, nous avons été coupés un instant. Je suis de retour.",
     ),
     "it": Lines(
         "Un momento.",
@@ -61,6 +67,7 @@ _LINES: dict[str, Lines] = {
         "Mi scusi, ho un problema tecnico. La prego di richiamare più tardi.",
         "Mi scusi, non ho una risposta. Può dirlo in un altro modo?",
         "Ci vuole ancora un po', resti in linea per favore.",
+        "Mi scusi, siamo stati interrotti per un momento. Sono di nuovo qui.",
     ),
     "nl": Lines(
         "Een moment.",
@@ -68,6 +75,7 @@ _LINES: dict[str, Lines] = {
         "Sorry, ik heb een technisch probleem. Belt u later alstublieft nog eens.",
         "Sorry, daar heb ik geen antwoord op. Kunt u het anders zeggen?",
         "Het duurt iets langer, blijf alstublieft aan de lijn.",
+        "Sorry, de verbinding viel even weg. Ik ben er weer.",
     ),
     "pt": Lines(
         "Um momento.",
@@ -75,6 +83,7 @@ _LINES: dict[str, Lines] = {
         "Desculpe, estou com um problema técnico. Por favor, ligue mais tarde.",
         "Desculpe, não tenho resposta para isso. Pode dizer de outra forma?",
         "Vai demorar um pouco mais, por favor aguarde na linha.",
+        "Desculpe, a ligação caiu por um momento. Já estou de volta.",
     ),
 }
 

@@ -9,9 +9,10 @@ from telephony.session.events import Event, Latency, TranscriptChanged, TurnEnde
 
 
 class TurnLog:
-    def __init__(self, tell: Callable[[Event], None]) -> None:
+    def __init__(self, tell: Callable[[Event], None], first: int = 0) -> None:
+        """``first``: the number of the first turn."""
         self._tell = tell
-        self._turns = 0
+        self._turns = first
         self._caller: int | None = None
         self._caller_text = ""
         self._caller_began_ms = 0

@@ -25,12 +25,13 @@ def speak_ahead(agent: LiveAgent, lines: Lines) -> None:
     agent.tts.prepare([agent.speak_text(line) for line in (*lines.all(), *likely)], speed=agent.spec.sounds.voice_speed)
 
 
-def saying(text: str) -> Parts:
+def saying(*phrases: str) -> Parts:
     """A reply of these words; of none where there are none."""
 
     async def parts() -> AsyncIterator[ReplyPart]:
-        if text.strip():
-            yield Say(text)
+        for phrase in phrases:
+            if phrase.strip():
+                yield Say(phrase)
 
     return parts
 

@@ -44,6 +44,7 @@ from telephony.session.lines import lines_for
 from telephony.session.log import TurnLog
 from telephony.session.ports import VAD, HearsLater, Listener, Tap, Transport
 from telephony.session.reply import Deadlines, Parts, Reply, Speaker
+from telephony.session.resumed import Resumed
 from telephony.session.signals import Action, Line, Signal
 from telephony.session.streams import close_all, closing
 from telephony.session.turns import Agent, Caller, TurnTaker
@@ -71,11 +72,16 @@ class Session:
         listener: Listener,
         tap: Tap | None = None,
         deadlines: Deadlines | None = None,
+        resumed: Resumed | None = None,
     ) -> None:
         spec = agent.spec
         self.agent = agent
-        self.conversation = Conversation()
+        self._resumed = resumed
+        self.conversation = Conversation() if resumed is None else resumed.conversation()
         self.clock = CallClock()
+        if resumed is not None:
+            self.clock.now_ms = resumed.at_ms
+            resumed.tell(agent.mind, self.conversation)
         self.playout = Playout(
             delay_ms=transport.outbound_delay_ms,
             on_pull=None if tap is None else tap.agent,
@@ -95,7 +101,7 @@ class Session:
         self._ear.tell = self._speaker.tell
         self._guesser = Guesser(agent.end_of_turn, self._spawn, self._tell)
         self._guesser.tell_lost = lambda why: self._happened("end_of_turn_lost", words=why)
-        self._log = TurnLog(self._say_so)
+        self._log = TurnLog(self._say_so, 0 if resumed is None else resumed.next_turn)
         self._asked_for = AskedFor(spec.does.collect)
         self._generation = 0
         self._reply: Reply | None = None
@@ -105,7 +111,7 @@ class Session:
         self._is_telling = False
         self._state: State = "listening"
         self._paused_at_ms = 0
-        self._pulls_seen = (0, 0)
+        self._pulls_seen = (0, self.clock.now_ms)
         self._tasks: asyncio.TaskGroup | None = None
         self._children: set[asyncio.Task[None]] = set()
         self._over: asyncio.Future[str] | None = None
@@ -124,7 +130,7 @@ class Session:
                 self._spawn(self._watch())
                 self._prepare()
                 try:
-                    self._tell(signals.Answered())
+                    self._tell(signals.Answered() if self._resumed is None else signals.CameBack(self._resumed.at_ms))
                     await self._over
                 finally:
                     for child in self._children:
@@ -340,6 +346,9 @@ class Session:
             case Line.REMINDER:
                 parts = readiness.saying(text)
                 self._happened("reminder", text=text)
+            case Line.BACK:
+                again = "" if self._resumed is None else self._resumed.unfinished
+                parts = readiness.saying(self._lines.back, again)
             case Line.APOLOGY:
                 parts = readiness.saying(self._lines.apology)
             case Line.GOODBYE:

@@ -21,6 +21,8 @@ class Line(StrEnum):
     REMINDER = "reminder"
     APOLOGY = "apology"
     GOODBYE = "goodbye"
+    BACK = "back"
+    """After the line or our own process had failed, to a caller who is still there."""
 
 
 # ---- told
@@ -29,6 +31,13 @@ class Line(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Answered:
     """The call begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameBack:
+    """The call goes on here, where another session was. ``at_ms``: the call's clock."""
+
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +114,7 @@ class EarLost:
 
 Signal = (
     Answered
+    | CameBack
     | Ticked
     | SpeechStarted
     | SpeechStopped

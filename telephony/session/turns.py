@@ -42,6 +42,7 @@ from telephony.session.signals import (
     AgentStarted,
     Answered,
     BargeIn,
+    CameBack,
     Dismissed,
     DropUtterance,
     EarLost,
@@ -141,6 +142,8 @@ class TurnTaker:
                 self.now_ms = max(self.now_ms, at_ms)
             case Answered():
                 self._open_call()
+            case CameBack(at_ms):
+                self._come_back(at_ms)
             case SpeechStarted(at_ms):
                 self._on_speech(at_ms)
             case SpeechStopped(at_ms):
@@ -185,6 +188,10 @@ class TurnTaker:
             self._say(Line.CONSENT)
         elif self.settings.agent_speaks_first:
             self._say(Line.GREETING)
+
+    def _come_back(self, at_ms: int) -> None:
+        self.now_ms = self._quiet_since_ms = self._alone_since_ms = at_ms
+        self._say(Line.BACK)
 
     def _on_speech(self, at_ms: int) -> None:
         if self.caller is Caller.SPEAKING:

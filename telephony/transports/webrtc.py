@@ -11,8 +11,8 @@ import asyncio
 import logging
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
@@ -71,7 +71,7 @@ class WebRTCTransport:
     ``end_reason`` says why the frames ended: "caller_hung_up", "connection_lost" or "never_connected".
     """
 
-    def __init__(self, line: Line, on_report: Callable[[LineReport], None] | None = None) -> None:
+    def __init__(self, line: Line, on_report: Callable[[Mapping[str, int | float]], None] | None = None) -> None:
         guard.install(loopback=line.loopback)
         self._line = line
         self._on_report = on_report
@@ -243,13 +243,12 @@ class WebRTCTransport:
                 self._mouth.line_loses(lost)
         if self._on_report is not None:
             ear = self._inbound
-            self._on_report(
-                LineReport(
-                    rtt_ms=self._rtt_ms,
-                    lost_percent=round(lost, 1),
-                    received=ear.received,
-                    concealed=ear.concealed,
-                    recovered=ear.recovered,
-                    delay_ms=ear.delay_ms,
-                )
+            report = LineReport(
+                rtt_ms=self._rtt_ms,
+                lost_percent=round(lost, 1),
+                received=ear.received,
+                concealed=ear.concealed,
+                recovered=ear.recovered,
+                delay_ms=ear.delay_ms,
             )
+            self._on_report(asdict(report))

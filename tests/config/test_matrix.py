@@ -20,12 +20,12 @@ from accounts.models import Organization, User
 from agents.models import Agent
 from agents.publish import create_agent, publish
 from config.api import api
-from telephony.models import Call, CallEvent, Turn
+from telephony.models import Call, CallEvent, CarrierAccount, PhoneNumber, Turn
 
 pytestmark = pytest.mark.django_db
 
-ALL = ["agents:read", "agents:write", "calls:read", "calls:write"]
-READ = ["agents:read", "calls:read"]
+ALL = ["agents:read", "agents:write", "calls:read", "calls:write", "numbers:read", "numbers:write"]
+READ = ["agents:read", "calls:read", "numbers:read"]
 
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/api/v1/agents"): {"name": "By matrix"},
@@ -36,12 +36,22 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/api/v1/agents/{agent_id}/versions/{number}/restore"): {},
     ("post", "/api/v1/calls/{call_id}/hang-up"): {},
     ("post", "/api/v1/calls/web-token"): {"agent_id": "…", "use": "published"},
+    ("post", "/api/v1/calls"): {"agent_id": "…", "number_id": "…", "to": "911"},
+    ("post", "/api/v1/carrier-accounts"): {"account_sid": "none", "auth_token": "none"},
+    ("post", "/api/v1/numbers"): {"account_id": "…", "number_sid": "PN1"},
+    ("patch", "/api/v1/numbers/{number_id}"): {"label": "Front desk"},
 }
 # What the owner gets where the row of the trial is not in the state the operation needs.
 OWNER_MAY_GET = {
     ("delete", "/api/v1/agents/{agent_id}"): 409,  # it has a call
     ("post", "/api/v1/calls/{call_id}/hang-up"): 409,  # it is over
     ("get", "/api/v1/calls/{call_id}/recording"): 404,  # it was not recorded
+    ("post", "/api/v1/calls"): 409,  # that is nobody's number
+    ("post", "/api/v1/carrier-accounts"): 409,  # that is no account SID
+    ("get", "/api/v1/carrier-accounts/{account_id}/numbers"): 409,  # its token is gone
+    ("delete", "/api/v1/carrier-accounts/{account_id}"): 409,  # a number of it is imported
+    ("post", "/api/v1/numbers"): 409,  # no carrier reaches 127.0.0.1
+    ("delete", "/api/v1/numbers/{number_id}"): 409,  # its account's token is gone
 }
 
 
@@ -56,6 +66,7 @@ class Scene:
     organization: Organization
     agent: Agent
     call: Call
+    number: PhoneNumber
     bearers: dict[str, str]
 
     def request(self, client: Client, method: str, path: str, bearer: str | None) -> Any:
@@ -63,14 +74,16 @@ class Scene:
             path.replace("{agent_id}", str(self.agent.pk))
             .replace("{call_id}", str(self.call.pk))
             .replace("{number}", "1")
+            .replace("{number_id}", str(self.number.pk))
+            .replace("{account_id}", str(self.number.account_id))
         )
         if path.endswith("/versions/{number}/changes"):
             url += "?since=1"
         body = BODIES.get((method, path))
         if body is None and method not in ("get", "delete"):
             pytest.fail(f"Put a body for {method} {path} into BODIES.")
-        if body and "agent_id" in body:
-            body = {**body, "agent_id": str(self.agent.pk)}
+        ids = {"agent_id": self.agent.pk, "number_id": self.number.pk, "account_id": self.number.account_id}
+        body = {name: str(ids[name]) if value == "…" else value for name, value in body.items()} if body else body
         headers = {"Authorization": f"Bearer {bearer}"} if bearer is not None else {}
         send = getattr(client, method)
         return (
@@ -95,6 +108,10 @@ def scene(organization: Organization, alice: User, charlie: User) -> Scene:
         )
         Turn.objects.create(organization=organization, call=call, index=0, role="caller", text="Hello", started_ms=0)
         CallEvent.objects.create(organization=organization, call=call, at_ms=0, kind="answered")
+        account = CarrierAccount.objects.create(organization=organization, sid="AC1", credential="none")
+        number = PhoneNumber.objects.create(
+            organization=organization, account=account, number="+14155550142", sid="PN1"
+        )
     with tenancy.system("the stranger's organization"):
         theirs = charlie.memberships.get().organization
 
@@ -108,6 +125,7 @@ def scene(organization: Organization, alice: User, charlie: User) -> Scene:
         organization,
         agent,
         call,
+        number,
         {
             "owner": key(organization, ALL),
             "reader": key(organization, READ),
@@ -133,13 +151,16 @@ def test_every_operation_as_everybody(client: Client, scene: Scene, method: str,
         if who != "owner"
     }
     answers["no one"] = scene.request(client, method, path, None).status_code
-    names_a_row = "{" in path or (method, path) == ("post", "/api/v1/calls/web-token")
-    theirs = 404 if names_a_row else (201 if is_write(method) else 200)
+    names_a_row = "{" in path or "…" in BODIES.get((method, path), {}).values()
+    theirs = 404 if names_a_row else OWNER_MAY_GET.get((method, path), 201 if is_write(method) else 200)
     in_calls = path.startswith("/api/v1/calls") or path == "/api/v1/health"
-    assert answers.pop("calls only" if in_calls else "agents only") not in (401, 403)
+    if path.startswith(("/api/v1/numbers", "/api/v1/carrier-accounts")):
+        assert answers.pop("agents only") == 403
+    else:
+        assert answers.pop("calls only" if in_calls else "agents only") not in (401, 403)
     assert answers == {
         "reader": 403 if is_write(method) else OWNER_MAY_GET.get((method, path), 200),
-        "agents only" if in_calls else "calls only": 403,
+        **{who: 403 for who in ("agents only", "calls only") if who in answers},
         "stranger": theirs,
         "expired": 401,
         "revoked": 401,

@@ -22,7 +22,7 @@ from accounts.models import Membership, Organization, Role, User
 from agents.publish import create_agent, publish
 from telephony import listen, tokens
 from telephony.answer import CannotCall, create_web_call
-from telephony.models import Call, Recording
+from telephony.models import Call, CarrierAccount, PhoneNumber, Recording
 from telephony.recordings import absolute, header, path_for
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +85,16 @@ EXPECTED: dict[str, dict[str, tuple[int, ...]]] = {
     "frontend:call-recording": {"get": MEMBERS},
     "frontend:call-peaks": {"get": MEMBERS},
     "frontend:health": {"get": EVERYBODY_IN},
+    "frontend:numbers": {"get": EVERYBODY_IN},
+    "frontend:number-connect": {"post": (422, 403, 403, 422, 302)},  # no account SID
+    "frontend:number-account": {"get": (200, 403, 403, 404, 302), "post": (302, 403, 403, 404, 302)},
+    "frontend:number-account-disconnect": {"post": ADMINS_DONE},
+    "frontend:number-assign": {"post": EDITORS_DONE},
+    "frontend:number-remove": {"post": ADMINS_DONE},
+    "twilio-voice": {"post": (403,) * 5},  # the signature is the authority, and there is none
+    "twilio-status": {"post": (403,) * 5},
+    "twilio-answered": {"post": (403,) * 5},
+    "twilio-next": {"post": (403,) * 5},
 }
 
 
@@ -129,10 +139,15 @@ def scene(organization: Organization, alice: User, bob: User, victor: User, char
         inviter = Membership.objects.select_related("organization", "user").get(user=alice)
         invitation, link = invitations.invite(inviter, "new@example.com", "viewer")
         credential = credentials.store(organization, "k", "openai", "sk-0123456789abcdef", alice)
+        account = CarrierAccount.objects.create(organization=organization, sid="AC1", credential="none")
+        number = PhoneNumber.objects.create(
+            organization=organization, account=account, number="+14155550142", sid="PN1"
+        )
         key, _ = keys.issue(organization, "k", ["agents:read"], None, alice)
     ids = {
         "agent": agent.pk, "call": call.pk, "member": member.pk, "invitation": invitation.pk, "credential": credential.pk,
-        "api-key": key.pk, "organization": organization.pk,
+        "api-key": key.pk, "organization": organization.pk, "number-account": account.pk, "number": number.pk,
+        "account": account.pk,
     }  # fmt: skip
     people = {"owner": alice, "editor": bob, "viewer": victor, "stranger": charlie, "nobody": None}
     return SimpleNamespace(
@@ -144,7 +159,7 @@ def address(scene: Any, name: str) -> str:
     """The route's own address in Alice's organization: each id is of the thing that the route's name begins with."""
     given: dict[str, Any] = {}
     for argument in ROUTES[name].pattern.converters:
-        if argument in ("pk", "agent_id", "call_id"):
+        if argument in ("pk", "agent_id", "call_id", "account_id"):
             given[argument] = scene.ids[thing(name, argument)]
         elif argument == "number":
             given[argument] = 1
@@ -168,7 +183,9 @@ def thing(name: str, argument: str) -> str:
     last = name.rpartition(":")[2]
     known = {"switch-organization": "organization"}
     return known.get(last) or next(
-        word for word in ("api-key", "agent", "member", "invitation", "credential") if last.startswith(word)
+        word
+        for word in ("api-key", "number-account", "number", "agent", "member", "invitation", "credential")
+        if last.startswith(word)
     )
 
 
@@ -247,7 +264,8 @@ def test_nobody_is_taken_out_by_a_team_mate(scene: Any, client_of: Clients) -> N
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, methods in EXPECTED.items() if "post" in methods and not name.startswith("rtc-")]
+    "name",
+    [name for name, methods in EXPECTED.items() if "post" in methods and not name.startswith(("rtc-", "twilio-"))],
 )
 def test_no_post_goes_without_its_csrf_token(scene: Any, name: str) -> None:
     client = Client(enforce_csrf_checks=True)

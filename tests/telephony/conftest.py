@@ -49,7 +49,7 @@ def agent(transactional_db: None, organization: Any) -> Any:
 
 @pytest.fixture
 def worker(
-    layer: Any, monkeypatch: pytest.MonkeyPatch
+    layer: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., contextlib.AbstractAsyncContextManager[CallWorker]]:
     """``async with worker(capacity=2) as it``: a call worker in this process, whose agents need no models."""
     import asyncio
@@ -60,6 +60,7 @@ def worker(
     async def nothing() -> None: ...
 
     monkeypatch.setattr(warmup, "warm_up", nothing)
+    settings.PHONE_MEDIA_PORT = 0
 
     @contextlib.asynccontextmanager
     async def start(**options: Any) -> AsyncIterator[CallWorker]:

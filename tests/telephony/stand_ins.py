@@ -71,5 +71,7 @@ async def make(spec: AgentSpec, secrets: Mapping[str, str]) -> LiveAgent:
 
 
 class SilentVAD:
+    def __init__(self, start_ms: int = 0) -> None: ...
+
     def push(self, frame: AudioFrame) -> list[Any]:
         return []

@@ -59,7 +59,7 @@ def environment(settings: Any) -> Iterator[dict[str, str]]:
 def _forget_connections() -> None:
     """What this process keeps of a Valkey database: the next test has another."""
     channel_layers.backends.clear()
-    worker_status._client.cache_clear()
+    worker_status.client.cache_clear()
 
 
 @asynccontextmanager

@@ -1,0 +1,173 @@
+"""Telephone numbers: connect an account, import its numbers, say who answers, give them back."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.auth import require
+from accounts.models import Role
+from agents.models import Agent
+from frontend.views.shared import may
+from telephony import phone_numbers
+from telephony.carriers import CarrierError
+from telephony.models import CarrierAccount, PhoneNumber
+from telephony.phone_numbers import CannotDo
+
+REFUSALS = (CannotDo, CarrierError)
+
+
+class ConnectForm(forms.Form):
+    account_sid = forms.CharField(
+        label=gettext_lazy("Account SID"),
+        max_length=64,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "placeholder": "AC…"}),
+        help_text=gettext_lazy("In Twilio's console, under Account info."),
+    )
+    auth_token = forms.CharField(
+        label=gettext_lazy("Auth token"),
+        max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text=gettext_lazy("Below the account SID. Kept encrypted; nobody can read it here again."),
+    )
+
+
+@require(Role.VIEWER)
+@require_GET
+def numbers(request: Any) -> HttpResponse:
+    return _page(request, ConnectForm())
+
+
+@require(Role.ADMIN)
+@require_POST
+@sensitive_post_parameters("auth_token")
+def connect(request: Any) -> HttpResponse:
+    form = ConnectForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form, 422)
+    given = form.cleaned_data
+    try:
+        account = phone_numbers.connect(request.organization, request.user, given["account_sid"], given["auth_token"])
+    except REFUSALS as error:
+        form.add_error(None, str(error))
+        return _page(request, form, 422)
+    messages.success(request, _("Connected. Choose the numbers that shall ring here."))
+    return redirect("frontend:number-account", account.pk)
+
+
+@require(Role.ADMIN)
+@require_http_methods(["GET", "POST"])
+def account(request: Any, pk: UUID) -> HttpResponse:
+    """The numbers of an account at its carrier. POST: import one."""
+    found = _account(request, pk)
+    if request.method == "POST":
+        try:
+            number = phone_numbers.import_number(found, request.POST.get("sid", ""))
+        except REFUSALS as error:
+            messages.error(request, str(error))
+            return redirect("frontend:number-account", pk)
+        messages.success(request, _("%s rings here now. Choose who answers.") % number.number)
+        return redirect("frontend:numbers")
+    problem, offered = "", []
+    try:
+        offered = phone_numbers.available(found)
+    except REFUSALS as error:
+        problem = str(error)
+    context = {"account": found, "offered": offered, "problem": problem, "is_public": phone_numbers.is_public()}
+    return render(request, "frontend/numbers/account.html", context)
+
+
+@require(Role.ADMIN)
+@require_POST
+def disconnect(request: Any, pk: UUID) -> HttpResponse:
+    found = _account(request, pk)
+    try:
+        phone_numbers.disconnect(found)
+    except CannotDo as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("The account is forgotten, and its token with it."))
+    return redirect("frontend:numbers")
+
+
+@require(Role.EDITOR)
+@require_POST
+def assign(request: Any, pk: UUID) -> HttpResponse:
+    number, wanted = _number(request, pk), request.POST.get("agent", "")
+    agent = None
+    if wanted:
+        agent = next((each for each in _agents(request) if str(each.pk) == wanted), None)
+        if agent is None:
+            messages.error(request, _("Choose one of the agents."))
+            return redirect("frontend:numbers")
+    phone_numbers.assign(number, agent)
+    if agent is None:
+        messages.success(request, _("Calls to %s are refused until you choose an agent.") % number.number)
+    else:
+        messages.success(request, _("%(agent)s answers %(number)s.") % {"agent": agent.name, "number": number.number})
+    return redirect("frontend:numbers")
+
+
+@require(Role.ADMIN)
+@require_POST
+def remove(request: Any, pk: UUID) -> HttpResponse:
+    """With ``anyway`` also where the carrier doesn't let us put things back."""
+    number = _number(request, pk)
+    try:
+        was_put_back = phone_numbers.remove(number)
+    except REFUSALS as error:
+        if not request.POST.get("anyway"):
+            messages.error(request, _("%(why)s The number was kept.") % {"why": error})
+            return redirect("frontend:numbers")
+        phone_numbers.forget(number)
+        was_put_back = False
+    if was_put_back:
+        messages.success(request, _("%s is removed; its calls go where they went before.") % number.number)
+    else:
+        messages.success(request, _("%s is removed. Look in Twilio's console where its calls go now.") % number.number)
+    return redirect("frontend:numbers")
+
+
+def _account(request: Any, pk: UUID) -> CarrierAccount:
+    rows = CarrierAccount.objects.owned_by(request.organization).select_related("organization")
+    found: CarrierAccount = get_object_or_404(rows, pk=pk)
+    return found
+
+
+def _number(request: Any, pk: UUID) -> PhoneNumber:
+    rows = PhoneNumber.objects.owned_by(request.organization).select_related(
+        "account", "account__organization", "agent"
+    )
+    found: PhoneNumber = get_object_or_404(rows, pk=pk)
+    return found
+
+
+def _agents(request: Any) -> list[Agent]:
+    return list(Agent.objects.owned_by(request.organization).filter(archived_at=None).order_by("name"))
+
+
+def _page(request: Any, form: ConnectForm, status: int = 200) -> HttpResponse:
+    rows = PhoneNumber.objects.owned_by(request.organization).select_related("account", "agent", "agent__published")
+    context = {
+        "rows": list(rows),
+        "accounts": list(CarrierAccount.objects.owned_by(request.organization)),
+        "agents": _agents(request),
+        "form": form,
+        "can_assign": may(request, Role.EDITOR),
+        "can_manage": may(request, Role.ADMIN),
+        "is_public": phone_numbers.is_public(),
+        "site_url": settings.SITE_URL,
+    }
+    response = render(request, "frontend/numbers/list.html", context, status=status)
+    response["Cache-Control"] = "no-store"
+    return response

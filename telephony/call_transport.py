@@ -1,0 +1,64 @@
+"""What a live call needs of a caller's line beyond what its session does: how it comes up, and why it is over.
+
+A transport says what kind of line it is; ``live_call.LiveCall`` knows none. Whoever takes the call makes it: the worker for a
+browser, the listener for a carrier's socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from telephony.session.ports import Transport
+
+Reported = Mapping[str, int | float]
+"""How the line is, in figures; each kind of transport has its own."""
+OnReport = Callable[[Reported], None]
+
+
+class CallTransport(Transport, Protocol):
+    """One caller's line, from the moment somebody wants to talk."""
+
+    end_reason: str | None
+    """Why its frames ended, a key of ``telephony.end_reasons.REASONS``; ``None``: they haven't."""
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """How far it has come, for whoever asks why it never came up."""
+
+    async def answer(self, offer: str) -> str:
+        """What the far end offered in, our answer out; empty where there is nothing to agree on.
+
+        Raises :class:`telephony.wire.offer.BadOffer`.
+        """
+
+    async def connected(self) -> bool:
+        """Wait until sound can flow. False: it never will (``end_reason`` says so)."""
+
+    def hang_up(self) -> None:
+        """The caller asked to end it, or nobody is there to talk to them."""
+
+
+MakeTransport = Callable[[OnReport], CallTransport]
+
+
+@runtime_checkable
+class MayComeBack(Protocol):
+    """A transport whose far end asks for another worker where the line to this one breaks."""
+
+    comes_back_seconds: float
+    """By then another has the call, or it is over."""
+
+
+@runtime_checkable
+class TellsDigits(Protocol):
+    """A transport whose carrier tells what the caller presses."""
+
+    on_digit: Callable[[str], None]
+
+
+@runtime_checkable
+class TakesCandidates(Protocol):
+    """A transport whose far end tells its addresses bit by bit."""
+
+    async def add_candidate(self, candidate: str, mid: str | None, index: int | None) -> None: ...

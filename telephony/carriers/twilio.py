@@ -1,0 +1,149 @@
+"""Twilio's REST API, as much of it as telephones need: https://www.twilio.com/docs/voice/api."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from django.conf import settings
+
+import egress
+from telephony.carriers import CarrierError, CarrierNumber
+
+SECONDS = 10.0
+MOST_PAGES = 20
+ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}")
+_LEADS = (
+    "voice_url",
+    "voice_method",
+    "voice_application_sid",
+    "trunk_sid",
+    "status_callback",
+    "status_callback_method",
+)
+"""What of a number says where its calls go."""
+_BAD_LOGIN = "Twilio doesn't know this account SID with this auth token. Copy both again from Twilio's console."
+
+
+class Twilio:
+    """One account. Every method opens a connection of its own, through ``egress``, and raises :class:`CarrierError`."""
+
+    def __init__(self, sid: str, token: str) -> None:
+        self.sid = sid
+        self._token = token
+
+    async def name(self) -> str:
+        """What the account is called. Raises where it is closed or suspended."""
+        found = await self._ask("GET", f"/2010-04-01/Accounts/{self.sid}.json")
+        if found.get("status") != "active":
+            raise CarrierError(f"This Twilio account is {found.get('status')}: no calls can be made with it.")
+        return str(found.get("friendly_name") or self.sid)
+
+    async def numbers(self) -> list[CarrierNumber]:
+        """All that the account has, by number."""
+        found: list[CarrierNumber] = []
+        path = f"{self._account}/IncomingPhoneNumbers.json?PageSize=1000"
+        for _ in range(MOST_PAGES):
+            page = await self._ask("GET", path)
+            found += [_number(each) for each in page.get("incoming_phone_numbers") or []]
+            path = str(page.get("next_page_uri") or "")
+            if not path.startswith("/"):
+                break
+        return sorted(found, key=lambda each: each.number)
+
+    async def lead(self, number_sid: str, voice_url: str, status_url: str) -> dict[str, str]:
+        """Let calls of this number come to ``voice_url``. Returns what to give :meth:`put_back`."""
+        number = await self._ask("GET", f"{self._account}/IncomingPhoneNumbers/{number_sid}.json")
+        before = {name: str(number.get(name) or "") for name in _LEADS}
+        await self._change(number_sid, {
+            "VoiceUrl": voice_url, "VoiceMethod": "POST", "StatusCallback": status_url, "StatusCallbackMethod": "POST",
+            "VoiceApplicationSid": "", "TrunkSid": "",  # either would take the call before its address is asked
+        })  # fmt: skip
+        return before
+
+    async def put_back(self, number_sid: str, before: Mapping[str, str], only_if: str) -> bool:
+        """As it was. False: somebody has led its calls elsewhere than ``only_if`` meanwhile, and it is left alone, or the account
+        doesn't have it any more."""
+        try:
+            number = await self._ask("GET", f"{self._account}/IncomingPhoneNumbers/{number_sid}.json")
+        except CarrierError as error:
+            if error.status == 404:
+                return False
+            raise
+        if number.get("voice_url") != only_if:
+            return False
+        await self._change(
+            number_sid, {_camel(name): before.get(name, "") for name in _LEADS if before.get(name) or "sid" not in name}
+        )
+        return True
+
+    async def call(
+        self, to: str, from_: str, url: str, status_url: str, *, detect_machine: bool, ring_seconds: int
+    ) -> str:
+        """Ring ``to``. When somebody picks up, ``url`` is asked what to do. Returns the call's id."""
+        form = {
+            "To": to, "From": from_, "Url": url, "Method": "POST", "StatusCallback": status_url, "StatusCallbackMethod": "POST",
+            "StatusCallbackEvent": "completed", "Timeout": str(ring_seconds),
+        }  # fmt: skip
+        if detect_machine:
+            form["MachineDetection"] = "Enable"
+        made = await self._ask("POST", f"{self._account}/Calls.json", form)
+        return str(made["sid"])
+
+    async def hang_up(self, call_sid: str) -> None:
+        await self._ask("POST", f"{self._account}/Calls/{call_sid}.json", {"Status": "completed"})
+
+    async def send_text(self, to: str, from_: str, text: str) -> str:
+        """An SMS. Returns the message's id."""
+        sent = await self._ask("POST", f"{self._account}/Messages.json", {"To": to, "From": from_, "Body": text})
+        return str(sent["sid"])
+
+    @property
+    def _account(self) -> str:
+        return f"/2010-04-01/Accounts/{self.sid}"
+
+    async def _change(self, number_sid: str, form: Mapping[str, str]) -> None:
+        await self._ask("POST", f"{self._account}/IncomingPhoneNumbers/{number_sid}.json", form)
+
+    async def _ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> dict[str, Any]:
+        login = httpx.BasicAuth(self.sid, self._token)
+        try:
+            async with egress.client(base_url=settings.TWILIO_API_URL, auth=login, timeout=SECONDS) as client:
+                answer = await client.request(method, path, data=form)
+        except egress.EgressRefused as error:
+            raise CarrierError(f"Twilio can't be reached from here: {error}") from error
+        except httpx.HTTPError as error:
+            raise CarrierError("Twilio can't be reached just now. Try again in a moment.") from error
+        try:
+            body = answer.json() if answer.content else {}
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise CarrierError(f"Twilio answered with something that is no JSON (status {answer.status_code}).")
+        if answer.is_success:
+            return body
+        if answer.status_code in (401, 403) and body.get("code") in (None, 20003, 20404):
+            raise CarrierError(_BAD_LOGIN, code=20003, status=answer.status_code)
+        code = body.get("code") if isinstance(body.get("code"), int) else 0
+        raise CarrierError(
+            f"Twilio says: {body.get('message') or answer.reason_phrase}", code=code or 0, status=answer.status_code
+        )
+
+
+def _number(each: Mapping[str, Any]) -> CarrierNumber:
+    able = each.get("capabilities") or {}
+    leads_to = each.get("trunk_sid") or each.get("voice_application_sid") or each.get("voice_url") or ""
+    return CarrierNumber(
+        sid=str(each["sid"]),
+        number=str(each["phone_number"]),
+        label=str(each.get("friendly_name") or ""),
+        can_call=bool(able.get("voice", True)),
+        can_text=bool(able.get("sms", False)),
+        leads_to=str(leads_to),
+    )
+
+
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))

@@ -1,0 +1,205 @@
+"""Use cases of telephone calls: one rings, its sound is led to a call worker, the worker is lost and another goes on, it ends.
+
+What the carrier tells may come twice (it repeats what wasn't answered in time), and whoever has seen a request can send it again:
+everything here is fine to do twice. A call is known by the carrier's id of it; a stream's token works once, for a minute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+import redis
+import redis.asyncio
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from pydantic import ValidationError
+
+from accounts import tenancy
+from agents import spec
+from agents.models import Agent
+from telephony import worker_status
+from telephony.finish import command, end_call
+from telephony.models import Call, CarrierAccount, PhoneNumber
+from telephony.phone_numbers import public_url
+from telephony.wire import twiml
+
+TOKEN_SECONDS = 60
+NEXT_SECONDS = 3600
+MOST_STREAMS = 20
+WAITS = timedelta(seconds=60)
+"""For a worker, from the moment the carrier was told to lead the call to one."""
+_TOKENS, _NEXT = "parley:stream:", "parley:next:"
+
+ENDED = {
+    "completed": "caller_hung_up",
+    "busy": "line_busy",
+    "no-answer": "no_answer",
+    "failed": "not_reachable",
+    "canceled": "called_off",
+}
+"""Twilio's CallStatus → a key of ``telephony.end_reasons.REASONS``."""
+GOODBYE = twiml.document(twiml.hang_up())
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What a stream's token stands for."""
+
+    call: uuid.UUID
+    organization: uuid.UUID
+    number: int
+    """Which stream of the call it is: ``Call.streams``."""
+    carrier_call_id: str
+    carrier_account_sid: str
+
+
+def ring(account: CarrierAccount, form: Mapping[str, str]) -> str:
+    """Somebody calls one of our numbers: what the carrier shall do, as TwiML."""
+    to, sid = form.get("To", ""), form.get("CallSid", "")
+    with tenancy.use(account.organization_id):
+        number = (
+            PhoneNumber.objects.select_related("agent", "agent__published").filter(account=account, number=to).first()
+        )
+        agent = None if number is None else number.agent
+        if number is None or agent is None or agent.archived_at is not None or agent.published is None or not sid:
+            return twiml.document(twiml.reject())
+        call = _the_call(account, sid) or _create(account, number, agent, form)
+    if call is None or call.status == Call.Status.ENDED:
+        return twiml.document(twiml.reject(busy=True))
+    if not _has_room():
+        end_call(call, call.organization_id, "busy", only_waiting=True)
+        return twiml.document(twiml.reject(busy=True))
+    return to_a_worker(call)
+
+
+def _the_call(account: CarrierAccount, sid: str) -> Call | None:
+    found: Call | None = Call.objects.filter(carrier_account=account, carrier_call_id=sid).first()
+    return found
+
+
+def _create(account: CarrierAccount, number: PhoneNumber, agent: Agent, form: Mapping[str, str]) -> Call | None:
+    """Its row, with the spec it runs with. ``None``: what is published can't be read any more."""
+    sid, version = form["CallSid"], agent.published
+    try:
+        frozen = spec.load(version.spec if version else {})
+    except ValidationError:
+        return None
+    try:
+        with transaction.atomic():
+            call: Call = Call.objects.create(
+                organization_id=account.organization_id,
+                agent=agent,
+                version=version,
+                spec=frozen.model_dump(mode="json"),
+                channel=Call.Channel.PHONE,
+                direction=Call.Direction.INBOUND,
+                caller=form.get("From", "")[:120],
+                from_number=form.get("From", "")[:64],
+                to_number=number.number,
+                phone_number=number,
+                carrier_account=account,
+                carrier_call_id=sid[:64],
+            )
+            return call
+    except IntegrityError:  # the carrier asked twice at the same time
+        return _the_call(account, sid)
+
+
+def to_a_worker(call: Call) -> str:
+    """TwiML that joins the call's sound to a call worker, whichever takes it."""
+    with tenancy.use(call.organization_id), transaction.atomic():
+        row = Call.objects.select_for_update(of=("self",)).select_related("carrier_account").get(pk=call.pk)
+        if row.status == Call.Status.ENDED or row.streams >= MOST_STREAMS or row.carrier_account is None:
+            return GOODBYE
+        row.streams += 1
+        row.status, row.worker, row.lease_until = Call.Status.QUEUED, "", timezone.now() + WAITS
+        row.save(update_fields=["streams", "status", "worker", "lease_until"])
+        account = row.carrier_account
+    token = secrets.token_urlsafe(24)
+    stream = {
+        "call": str(row.pk), "organization": str(row.organization_id), "number": row.streams,
+        "carrier_call_id": row.carrier_call_id, "carrier_account_sid": account.sid,
+    }  # fmt: skip
+    worker_status.client().set(_token_key(token), orjson.dumps(stream), ex=TOKEN_SECONDS)
+    return twiml.document(
+        twiml.connect_stream(
+            f"{settings.PHONE_MEDIA_URL}/twilio/{token}", public_url("twilio-next", account.pk, row.pk)
+        )
+    )
+
+
+async def use_up(valkey: redis.asyncio.Redis, token: str) -> Stream | None:
+    """What the token stands for, once. ``None``: it is none, is too old or was used. Raises ``redis.RedisError``."""
+    if not 20 <= len(token) <= 64:
+        return None
+    text = await valkey.getdel(_token_key(token))
+    if text is None:
+        return None
+    body: dict[str, Any] = orjson.loads(text)
+    return Stream(
+        uuid.UUID(body["call"]), uuid.UUID(body["organization"]), int(body["number"]), body["carrier_call_id"],
+        body["carrier_account_sid"],
+    )  # fmt: skip
+
+
+async def decide_next(valkey: redis.asyncio.Redis, call: uuid.UUID, document: str = GOODBYE) -> None:
+    """The worker leaves the call of its own accord: what the carrier shall do then. Where nobody decided, the worker was lost."""
+    await valkey.set(f"{_NEXT}{call}", document, ex=NEXT_SECONDS)
+
+
+def next_step(call: Call, form: Mapping[str, str]) -> str:
+    """The stream is over and the carrier asks what comes now: what the worker decided, or another worker."""
+    if form.get("CallStatus") in ENDED:
+        over(call, form)
+        return GOODBYE
+    try:
+        decided = worker_status.client().get(f"{_NEXT}{call.pk}")
+    except redis.RedisError:
+        decided = None
+    if decided is not None:
+        return decided if isinstance(decided, str) else decided.decode()
+    if call.status == Call.Status.ENDED:
+        return GOODBYE
+    if not _has_room():
+        end_call(call, call.organization_id, "worker_lost" if call.answered_at else "busy")
+        return GOODBYE
+    return to_a_worker(call)
+
+
+def over(call: Call, form: Mapping[str, str]) -> None:
+    """The carrier says that the call is over, or never came about."""
+    reason = ENDED.get(form.get("CallStatus", ""))
+    if reason is None or call.status == Call.Status.ENDED:
+        return
+    if call.direction == Call.Direction.INBOUND:
+        reason = "caller_hung_up"
+    detail = form.get("SipResponseCode", "")
+    if end_call(call, call.organization_id, reason, f"SIP {detail}" if detail else "", only_waiting=True):
+        return
+    command(call, "hang_up", reason="caller_hung_up")
+
+
+def rings_until(seconds: int) -> datetime:
+    """Until when a call that we place may wait for somebody to pick up, before it is taken for lost."""
+    return timezone.now() + timedelta(seconds=seconds) + WAITS
+
+
+def _has_room() -> bool:
+    """Where Valkey can't be asked, the call is tried all the same."""
+    try:
+        return any(worker.has_room for worker in worker_status.workers())
+    except redis.RedisError:
+        return True
+
+
+def _token_key(token: str) -> str:
+    """Who can read Valkey's keys can't use them."""
+    return _TOKENS + hashlib.sha256(token.encode()).hexdigest()

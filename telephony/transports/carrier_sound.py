@@ -1,0 +1,216 @@
+"""A telephone's sound over a socket of its carrier: the two directions, 20 ms at a time. Pure; time is an argument.
+
+The agent's sound is sent a little ahead of time, so that a hiccup here isn't heard there: three frames as a phrase begins, and no
+frames for as long when it is over. What lies ahead is known from what was sent; what the carrier tells of its playback corrects it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from telephony.audio import g711
+from telephony.audio.conceal import Concealer
+from telephony.audio.fir import Divider, Doubler
+from telephony.audio.pacing import PacingQueue
+from telephony.audio.playout import FRAME_SAMPLES, PLAYOUT_RATE_HZ, SILENCE, Playout
+
+RATE_HZ = 16_000
+"""Of the frames for the session."""
+FRAME_MS = 20
+LEAD_FRAMES = 3
+MOST_AHEAD_MS = 200
+SILENT_FRAMES = 10
+"""So many are sent; the rest isn't: a carrier that is sent nothing plays nothing."""
+MARK_FRAMES = 10
+MARK_LATE_MS = 2_000
+"""A mark that hasn't come back so long after it should have is forgotten: nothing waits for it."""
+LINE_MS = 60
+"""From the carrier's playback to the ear, as a guess."""
+START_DELAY_MS = 120
+MAX_DELAY_MS = 2_500
+_QUIET_ULAW = bytes([g711.SILENCE_ULAW]) * 160
+
+
+class CallerSound:
+    """``push`` what came, ``pull`` one 16 kHz frame whenever it is time."""
+
+    def __init__(self) -> None:
+        self.queue = PacingQueue()
+        self.concealed = 0
+        self._concealer = Concealer(g711.RATE_HZ)
+        self._doubler = Doubler()
+
+    def push(self, coded: bytes) -> None:
+        self.queue.push(coded)
+
+    def pull(self) -> bytes:
+        samples = self.queue.pull()
+        if samples is None:
+            self.concealed += 1
+            pcm = self._concealer.conceal(FRAME_MS)
+        else:
+            pcm = self._concealer.push(samples.tobytes())
+        return self._doubler.push(np.frombuffer(pcm, np.int16)).tobytes()
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Send these μ-law bytes."""
+
+    coded: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Ask to be told when all sound so far was played."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Have all that was sent and not played yet thrown away."""
+
+
+Order = Sound | Mark | Clear
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    number: int
+    sent_ms: float
+    due_ms: float
+    """When it should be back, by what was sent."""
+
+
+class AgentSound:
+    """``tick`` it once every 20 ms of the call and carry out the orders; tell it of marks that come back."""
+
+    def __init__(self) -> None:
+        self.playout: Playout | None = None
+        self.skipped = 0
+        """Frames left out because the loop came too late for them."""
+        self.delay_ms = START_DELAY_MS
+        """From ``pull`` to the caller's ear, as far as is known."""
+        self._divider = Divider(PLAYOUT_RATE_HZ // g711.RATE_HZ, FRAME_SAMPLES)
+        self._is_flowing = False
+        self._silent = 0
+        self._owed = 0
+        """Frames that were pulled ahead of their time and are made up for in silence."""
+        self._plays_until_ms = 0.0
+        """When the carrier has played all that was sent; but for the way there."""
+        self._cuts = 0
+        self._is_cut = False
+        self._unmarked = 0
+        self._marks = 0
+        self._asked: deque[_Asked] = deque(maxlen=64)
+        self._return_ms = 0.0
+        """How long a mark takes on its way back."""
+
+    def ahead_ms(self, now_ms: float) -> float:
+        """What was sent and is not played yet."""
+        return max(0.0, self._plays_until_ms - now_ms)
+
+    def round_trip(self, rtt_ms: float) -> None:
+        """Of the network, lately."""
+        self._return_ms = rtt_ms / 2
+
+    def tick(self, now_ms: float, late_ms: float) -> list[Order]:
+        """``late_ms``: how much later than its moment the tick comes."""
+        playout = self.playout
+        if playout is None:
+            return []
+        orders: list[Order] = []
+        self._forget_late_marks(now_ms)
+        if playout.cuts != self._cuts:
+            self._cuts = playout.cuts
+            self._throw_away(now_ms, orders)
+        elif playout.is_paused and self.ahead_ms(now_ms) > MOST_AHEAD_MS:
+            self._throw_away(now_ms, orders)  # the caller shall not be talked over for that long
+        if late_ms > (LEAD_FRAMES + 1) * FRAME_MS or self.ahead_ms(now_ms) >= MOST_AHEAD_MS:
+            self.skipped += 1
+            return orders
+        if self._owed and not self._is_flowing:
+            self._owed -= 1
+            return orders
+        self._send_next(playout, now_ms, orders)
+        return orders
+
+    def marked(self, number: int, now_ms: float) -> None:
+        """This mark came back. One that was cleared, or never sent, tells nothing."""
+        while self._asked and self._asked[0].number <= number:
+            asked = self._asked.popleft()
+            if asked.number == number:
+                heard_ms = now_ms - self._return_ms + LINE_MS - asked.sent_ms
+                self._take_delay(heard_ms)
+                # The carrier plays later than we thought, or sooner: so does all behind it.
+                self._plays_until_ms += max(-1_000.0, min(now_ms - asked.due_ms, 1_000.0))
+
+    # ----
+
+    def _send_next(self, playout: Playout, now_ms: float, orders: list[Order]) -> None:
+        pcm = playout.pull()
+        if self._is_cut:  # a fade-out of what the carrier has thrown away already
+            self._is_cut = False
+            return
+        if pcm == SILENCE:
+            self._silent += 1
+            if not self._is_flowing:
+                return
+            if self._silent > SILENT_FRAMES:
+                self._is_flowing = False
+                self._mark(now_ms, orders)
+                return
+            self._put(_QUIET_ULAW, now_ms, orders)
+            return
+        self._silent = 0
+        self._put(self._coded(pcm), now_ms, orders)
+        if not self._is_flowing:
+            self._is_flowing = True
+            for _ in range(LEAD_FRAMES - self._owed):
+                self._owed += 1
+                self._put(self._coded(playout.pull()), now_ms, orders)
+
+    def _coded(self, pcm: bytes) -> bytes:
+        return g711.encode_ulaw(self._divider.push(np.frombuffer(pcm, np.int16)))
+
+    def _put(self, coded: bytes, now_ms: float, orders: list[Order]) -> None:
+        orders.append(Sound(coded))
+        self._plays_until_ms = max(self._plays_until_ms, now_ms) + FRAME_MS
+        self._unmarked += 1
+        if self._unmarked >= MARK_FRAMES:
+            self._mark(now_ms, orders)
+
+    def _mark(self, now_ms: float, orders: list[Order]) -> None:
+        if not self._unmarked:
+            return
+        self._unmarked = 0
+        self._marks += 1
+        self._asked.append(_Asked(self._marks, now_ms, self._plays_until_ms + 2 * self._return_ms))
+        orders.append(Mark(self._marks))
+
+    def _throw_away(self, now_ms: float, orders: list[Order]) -> None:
+        if self._is_flowing or self.ahead_ms(now_ms) > 0:
+            orders.append(Clear())
+            self._is_cut = True
+        self._asked.clear()
+        self._is_flowing, self._unmarked, self._owed = False, 0, 0
+        self._plays_until_ms = 0.0
+
+    def _forget_late_marks(self, now_ms: float) -> None:
+        while self._asked and now_ms > self._asked[0].due_ms + MARK_LATE_MS:
+            self._asked.popleft()
+
+    def _take_delay(self, heard_ms: float) -> None:
+        """Quickly up, slowly down: rather a word too few taken for heard."""
+        share = 0.7 if heard_ms > self.delay_ms else 0.2
+        self.delay_ms = round(min(MAX_DELAY_MS, max(0.0, self.delay_ms + (heard_ms - self.delay_ms) * share)))
+        if self.playout is not None:
+            self.playout.delay_ms = self.delay_ms
+
+
+OnDigit = Callable[[str], None]

@@ -1,0 +1,217 @@
+"""A telephone call over Twilio's Media Streams: one WebSocket, whose first messages the listener has read already."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from agents.speech import AudioFrame
+from telephony.audio.playout import Playout
+from telephony.transports.carrier_sound import FRAME_MS, RATE_HZ, AgentSound, CallerSound, Clear, Mark, OnDigit, Sound
+from telephony.wire import media_streams as wire
+
+logger = logging.getLogger(__name__)
+
+LOST_SECONDS = 10
+"""Twilio sends the caller's sound all the time, silence as well."""
+REPORT_SECONDS = 5
+LEAVING_SECONDS = 1.0
+"""For telling what comes after the stream, before it is closed."""
+CLOSE_SECONDS = 1.5
+COMES_BACK_SECONDS = 6.0
+"""For Twilio to ask what comes after a stream that broke, and for another worker to take the call."""
+MOST_BAD_MESSAGES = 20
+MOST_UNSENT_BYTES = 16_384
+"""About a second of sound that the network doesn't take: what comes on top is dropped, not kept for later."""
+TICK_GRID_S = 0.005
+"""Calls tick at common moments, so that the loop wakes up once for several of them."""
+
+
+class NoStart(Exception):
+    """What comes over the socket is not the beginning of a stream; the message says what is wrong."""
+
+
+async def start_of(connection: ServerConnection) -> wire.Started:
+    """Whose sound the socket brings: its first messages. Raises :class:`NoStart`, ``wire.BadMessage`` and ``ConnectionClosed``."""
+    while True:
+        match wire.parse(await connection.recv(decode=False)):
+            case wire.Started() as started:
+                return started
+            case wire.Connected(protocol) if protocol != "Call":
+                raise NoStart(f"it speaks {protocol}")
+            case wire.Connected() | wire.Unknown():
+                pass
+            case _:
+                raise NoStart("it began in the middle")
+
+
+class TwilioTransport:
+    """``telephony.call_transport.CallTransport``. ``leaving`` is awaited before we close the stream of our own accord: then Twilio
+    asks what comes next, and somebody must know. Where the stream breaks it is not: another worker goes on with the call.
+    """
+
+    def __init__(
+        self,
+        socket: ServerConnection,
+        stream_sid: str,
+        leaving: Callable[[], Awaitable[None]],
+        on_report: Callable[[Mapping[str, int | float]], None] | None = None,
+    ) -> None:
+        self.end_reason: str | None = None
+        self.comes_back_seconds: float = COMES_BACK_SECONDS
+        self.on_digit: OnDigit = lambda digit: None
+        self._socket = socket
+        self._writer = wire.Writer(stream_sid)
+        self._leaving = leaving
+        self._on_report = on_report
+        self._caller, self._agent = CallerSound(), AgentSound()
+        self._over = asyncio.Event()
+        self._is_closed = False
+        """By the other end, or by the network."""
+        self._is_ours = False
+        self._bad = 0
+        self._dropped = 0
+        self._heard_s = asyncio.get_running_loop().time()
+        self._reading = asyncio.create_task(self._read(), name="a telephone's socket")
+
+    # -- setting up
+
+    async def answer(self, offer: str) -> str:
+        """It is up already. From here on the call is ours: when we close it, it is over."""
+        self._is_ours = True
+        return ""
+
+    async def connected(self) -> bool:
+        return not self._over.is_set()
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        return {"received": self._caller.queue.received, "bad": self._bad}
+
+    # -- talking
+
+    @property
+    def outbound_delay_ms(self) -> int:
+        return self._agent.delay_ms
+
+    def attach(self, playout: Playout) -> None:
+        self._agent.playout = playout
+
+    async def frames(self) -> AsyncIterator[AudioFrame]:
+        """The agent's sound goes out at the same tick, after what the session made of the frame."""
+        loop = asyncio.get_running_loop()
+        due = math.ceil(loop.time() / TICK_GRID_S) * TICK_GRID_S
+        ticks = 0
+        while not self._over.is_set():
+            yield AudioFrame(self._caller.pull(), RATE_HZ)
+            now = loop.time()
+            await self._send(now * 1000, (now - due) * 1000)
+            ticks += 1
+            if ticks % 50 == 0:
+                self._look_after(now)
+            if ticks % (50 * REPORT_SECONDS) == 0:
+                self._report()
+            due += FRAME_MS / 1000
+            # After a stall: 0 lets the sockets be read first, and each frame is pulled as if in time.
+            await asyncio.sleep(max(0.0, due - loop.time()))
+
+    # -- ending
+
+    def hang_up(self) -> None:
+        self._end("caller_hung_up")
+
+    async def close(self) -> None:
+        self._end("caller_hung_up")
+        if not self._is_closed:
+            if self._is_ours and self.end_reason != "connection_lost":
+                with contextlib.suppress(Exception):
+                    async with asyncio.timeout(LEAVING_SECONDS):
+                        await self._leaving()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._socket.close()
+            self._is_closed = True
+        self._reading.cancel()
+        await asyncio.wait({self._reading}, timeout=CLOSE_SECONDS)
+
+    def _end(self, reason: str) -> None:
+        if self.end_reason is None:
+            self.end_reason = reason
+        self._over.set()
+
+    # -- the socket
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                self._take(await self._socket.recv(decode=False))
+        except ConnectionClosed as error:
+            self._is_closed = True
+            if self.end_reason is None:
+                logger.warning("A telephone's stream broke: %s", error)
+            self._end("connection_lost")
+
+    def _take(self, text: bytes) -> None:
+        try:
+            message = wire.parse(text)
+        except wire.BadMessage as error:
+            self._bad += 1
+            logger.warning("A message of a telephone's stream is passed over: %s", error)
+            if self._bad > MOST_BAD_MESSAGES:
+                self._end("connection_lost")
+            return
+        match message:
+            case wire.Media(sound=sound):
+                self._heard_s = asyncio.get_running_loop().time()
+                self._caller.push(sound)
+            case wire.Marked(name):
+                if name.isascii() and name.isdigit():
+                    self._agent.marked(int(name[:15]), asyncio.get_running_loop().time() * 1000)
+            case wire.DigitPressed(digit):
+                self.on_digit(digit)
+            case wire.Stopped():
+                self._is_closed = True  # they close it
+                self._end("caller_hung_up")
+            case _:
+                pass
+
+    async def _send(self, now_ms: float, late_ms: float) -> None:
+        for order in self._agent.tick(now_ms, late_ms):
+            match order:
+                case Sound(coded):
+                    text = self._writer.media(coded)
+                case Mark(number):
+                    text = self._writer.mark(number)
+                case Clear():
+                    text = self._writer.clear
+            if isinstance(order, Sound) and self._socket.transport.get_write_buffer_size() > MOST_UNSENT_BYTES:
+                self._dropped += 1
+                continue
+            try:
+                await self._socket.send(text)
+            except ConnectionClosed:
+                return  # the reader tells
+
+    def _look_after(self, now_s: float) -> None:
+        self._agent.round_trip(self._socket.latency * 1000)
+        if now_s - self._heard_s > LOST_SECONDS:
+            self._end("connection_lost")
+
+    def _report(self) -> None:
+        if self._on_report is not None:
+            self._on_report(
+                {
+                    "rtt_ms": round(self._socket.latency * 1000),
+                    "delay_ms": self._caller.queue.delay_ms,
+                    "concealed": self._caller.concealed,
+                    "skipped": self._agent.skipped + self._dropped,
+                    "playback_ms": self._agent.delay_ms,
+                }
+            )

@@ -1,0 +1,134 @@
+"""Where Twilio brings the sound of calls: a WebSocket server inside the call worker, past every web server.
+
+Only who has a token that was just made for one call gets in, once. Several workers of a machine listen on the same port: the
+kernel gives each connection to one of them, and one that is leaving doesn't listen any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import redis
+import redis.asyncio
+from django.conf import settings
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from telephony import phone_calls
+from telephony.call_transport import MakeTransport
+from telephony.live_call import Offer
+from telephony.transports.twilio import NoStart, TwilioTransport, start_of
+from telephony.wire import media_streams as wire
+
+logger = logging.getLogger(__name__)
+
+START_SECONDS = 5
+"""For Twilio to say whose sound it brings, once it is connected."""
+SPARE_CONNECTIONS = 8
+"""Beyond those of calls: they wait for their start, or are being closed."""
+
+Take = Callable[[Offer, MakeTransport], Awaitable[None]]
+"""The worker talks to this caller. Returns when the call is over."""
+
+
+class TwilioListener:
+    """``start`` it when calls can be taken; ``leave``: no new ones. The calls it gave to ``take`` go on."""
+
+    def __init__(self, valkey: redis.asyncio.Redis, take: Take, has_room: Callable[[], bool], most: int) -> None:
+        self._valkey = valkey
+        self._take = take
+        self._has_room = has_room
+        self._most = most + SPARE_CONNECTIONS
+        self._open = 0
+        self._server: Server | None = None
+
+    @property
+    def port(self) -> int | None:
+        """``None``: it doesn't listen."""
+        sockets = list(self._server.sockets) if self._server is not None else []
+        return int(sockets[0].getsockname()[1]) if sockets else None
+
+    async def start(self) -> None:
+        """Where the port can't be had, telephones can't ring here; everything else goes on."""
+        try:
+            self._server = await serve(
+                self._talk,
+                settings.PHONE_MEDIA_HOST,
+                settings.PHONE_MEDIA_PORT,
+                process_request=self._check,
+                origins=None,
+                compression=None,
+                max_size=wire.MAX_MESSAGE_BYTES,
+                max_queue=64,
+                open_timeout=START_SECONDS,
+                close_timeout=2,
+                ping_interval=5,
+                ping_timeout=15,
+                server_header=None,
+                reuse_port=hasattr(socket, "SO_REUSEPORT") and settings.PHONE_MEDIA_PORT != 0,
+                logger=logging.getLogger("websockets.server.telephones"),
+            )
+        except OSError as error:
+            logger.error(
+                "Telephones can't ring here: port %d can't be listened on (%s)", settings.PHONE_MEDIA_PORT, error
+            )
+            return
+        logger.info("Telephones ring on port %s", self.port)
+
+    def leave(self) -> None:
+        if self._server is not None:
+            self._server.close(close_connections=False)
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self._server.wait_closed()
+
+    # ----
+
+    async def _check(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Before the socket is one: who has no token is turned away, and so is a browser."""
+        if request.path.rstrip("/").endswith("/healthz"):
+            return connection.respond(http.HTTPStatus.OK, "ok\n")
+        kind, _, token = request.path.strip("/").rpartition("/")
+        if not kind.endswith("twilio") or "Origin" in request.headers:
+            return connection.respond(http.HTTPStatus.NOT_FOUND, "There is nothing here.\n")
+        if self._open >= self._most or not self._has_room():
+            return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "No room for another call.\n")
+        try:
+            stream = await phone_calls.use_up(self._valkey, token)
+        except redis.RedisError:
+            logger.warning("A stream's token can't be looked up: Valkey can't be reached")
+            return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "Try again.\n")
+        if stream is None:
+            logger.warning("A stream with no token, an old one or one that was used is refused")
+            return connection.respond(http.HTTPStatus.FORBIDDEN, "This token is not valid any more.\n")
+        connection.stream = stream  # type: ignore[attr-defined]
+        return None
+
+    async def _talk(self, connection: ServerConnection) -> None:
+        stream: phone_calls.Stream = connection.stream  # type: ignore[attr-defined]
+        self._open += 1
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                started = await start_of(connection)
+            if (started.call_sid, started.account_sid) != (stream.carrier_call_id, stream.carrier_account_sid):
+                raise NoStart("it brings another call than its token is for")
+            leaving = partial(phone_calls.decide_next, self._valkey, stream.call)
+            await self._take(
+                Offer(stream.call, stream.organization, stream=stream.number),
+                partial(TwilioTransport, connection, started.stream_sid, leaving),
+            )
+        except (NoStart, wire.BadMessage, ConnectionClosed, TimeoutError) as error:
+            logger.warning("The stream of call %s is no use: %s", stream.call, error or "nothing came")
+        finally:
+            self._open -= 1

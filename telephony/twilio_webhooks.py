@@ -1,0 +1,112 @@
+"""What Twilio asks and tells over HTTP. Each request is signed with its account's token, and refused where it isn't.
+
+The address that is signed is the public one, exactly as Twilio was told it: ``SITE_URL`` and the path. What a proxy makes of the
+request doesn't matter.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseNotAllowed, HttpResponseNotFound
+from django.views.decorators.csrf import csrf_exempt
+
+from accounts import tenancy
+from accounts.ratelimit import TooManyRequests, client_address, hit
+from telephony import outbound, phone_calls, phone_numbers
+from telephony.models import Call, CarrierAccount
+from telephony.wire import twiml
+from telephony.wire.twilio_signature import HEADER, is_signed
+
+logger = logging.getLogger(__name__)
+
+REFUSED_AN_ADDRESS = "120/minute"
+"""Of requests with a wrong signature, before the signature isn't even looked at."""
+View = Callable[..., HttpResponse]
+
+
+def _signed(view: View) -> View:
+    """POST, by whoever knows the account's token. ``view`` is given the account and the form."""
+
+    @csrf_exempt
+    @functools.wraps(view)
+    def guarded(request: HttpRequest, account_id: UUID, **more: Any) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        account = phone_numbers.account_of(account_id)
+        if account is None or not _is_theirs(request, account):
+            try:
+                hit(REFUSED_AN_ADDRESS, "twilio-refused", client_address(request))
+            except TooManyRequests as error:
+                return HttpResponse(status=429, headers={"Retry-After": str(error.retry_after)})
+            logger.warning("A request to %s is not signed by its Twilio account and is refused", request.path)
+            return HttpResponseForbidden(
+                "This request is not signed by the account's auth token.", content_type="text/plain"
+            )
+        form = {name: str(value)[:1_000] for name, value in request.POST.items()}
+        return view(account, form, **more)
+
+    return guarded
+
+
+def _is_theirs(request: HttpRequest, account: CarrierAccount) -> bool:
+    signature = request.headers.get(HEADER, "")
+    if not signature or len(signature) > 200:
+        return False
+    try:
+        token = phone_numbers.token_of(account)
+    except phone_numbers.CannotDo as error:
+        logger.error("A call of %s can't be taken: %s", account, error)
+        return False
+    form = {name: request.POST.getlist(name) for name in request.POST}
+    url = f"{settings.SITE_URL}{request.get_full_path()}"
+    return form.get("AccountSid", [account.sid]) == [account.sid] and is_signed(
+        token, url, form, signature, b"" if form else request.body
+    )
+
+
+def _told(text: str) -> HttpResponse:
+    return HttpResponse(text, content_type=twiml.CONTENT_TYPE)
+
+
+@_signed
+def voice(account: CarrierAccount, form: dict[str, str]) -> HttpResponse:
+    """Somebody calls one of our numbers."""
+    return _told(phone_calls.ring(account, form))
+
+
+@_signed
+def answered(account: CarrierAccount, form: dict[str, str], call_id: UUID) -> HttpResponse:
+    """Somebody, or something, has picked up a call that we placed."""
+    call = _call(account, call_id)
+    return HttpResponseNotFound() if call is None else _told(outbound.picked_up(call, form))
+
+
+@_signed
+def after(account: CarrierAccount, form: dict[str, str], call_id: UUID) -> HttpResponse:
+    """The stream of a call is over, and the caller may still be there."""
+    call = _call(account, call_id)
+    if call is None or call.carrier_call_id != form.get("CallSid"):
+        return HttpResponseNotFound()
+    return _told(phone_calls.next_step(call, form))
+
+
+@_signed
+def status(account: CarrierAccount, form: dict[str, str]) -> HttpResponse:
+    """A call is over."""
+    with tenancy.use(account.organization_id):
+        call = Call.objects.filter(carrier_account=account, carrier_call_id=form.get("CallSid", "")).first()
+    if call is not None:
+        phone_calls.over(call, form)
+    return HttpResponse(status=204)
+
+
+def _call(account: CarrierAccount, call_id: UUID) -> Call | None:
+    with tenancy.use(account.organization_id):
+        found: Call | None = Call.objects.filter(pk=call_id, carrier_account=account).first()
+        return found

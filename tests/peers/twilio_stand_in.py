@@ -1,0 +1,423 @@
+"""Twilio without Twilio: its REST API, its webhooks, its exchange and its media streams, on this machine.
+
+What it does is what Twilio documents: it signs what it asks (with Twilio's own library), obeys TwiML, sends 20 ms of μ-law a message
+in real time, plays what it is sent at its own pace, returns marks when they were played or cleared, and asks the ``action`` of a
+``<Connect>`` when the stream is over. ``tests/peers/test_twilio_stand_in.py`` lets Twilio's own client use it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import threading
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from xml.etree import ElementTree
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+SID, TOKEN = "AC" + "5" * 32, "the token of the account"
+QUIET = b"\xff" * 160
+Post = Callable[[str, dict[str, str], dict[str, str]], Awaitable[tuple[int, str]]]
+"""Address, form, headers → status and body."""
+
+
+def sign(token: str, url: str, form: dict[str, str]) -> str:
+    from twilio.request_validator import RequestValidator
+
+    return str(RequestValidator(token).compute_signature(url, form))
+
+
+def new_sid(kind: str) -> str:
+    return kind + uuid.uuid4().hex
+
+
+@dataclass
+class PhoneCall:
+    """One call in the exchange, as the person at its other end has it."""
+
+    sid: str
+    to: str
+    from_: str
+    direction: str = "inbound"
+    status: str = "ringing"
+    says: bytearray = field(default_factory=bytearray)
+    """μ-law that the person says next; silence where there is none."""
+    heard: list[tuple[float, bytes]] = field(default_factory=list)
+    """Each 20 ms that was played to the person, and when."""
+    first_sound_s: float | None = None
+    connected_s: float | None = None
+    streams: int = 0
+    refusals: list[int] = field(default_factory=list)
+    """Of the stream's handshake: HTTP statuses."""
+    clears: int = 0
+    marks: int = 0
+    most_buffered_ms: int = 0
+    underruns_ms: list[float] = field(default_factory=list)
+    stream_urls: list[str] = field(default_factory=list)
+    documents: list[str] = field(default_factory=list)
+    """All TwiML that was given for it."""
+    dialled: list[str] = field(default_factory=list)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    _socket: Any = None
+    _stream_sid: str = ""
+    _hangs_up: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def say(self, coded: bytes) -> None:
+        self.says += coded
+
+    def hang_up(self) -> None:
+        self._hangs_up.set()
+
+    async def press(self, digit: str) -> None:
+        await self._socket.send(json.dumps({
+            "event": "dtmf", "streamSid": self._stream_sid, "sequenceNumber": "9", "dtmf": {"track": "inbound_track", "digit": digit},
+        }))  # fmt: skip
+
+    def heard_since(self, moment: float) -> bytes:
+        return b"".join(sound for at, sound in self.heard if at >= moment)
+
+
+class Exchange:
+    """The telephone network behind one account."""
+
+    def __init__(self, post: Post, *, network_ms: int = 0) -> None:
+        self._post = post
+        self._network_s = network_ms / 1000
+        self._account: Account | None = None
+        self.calls: dict[str, PhoneCall] = {}
+        self.picks_up = "human"
+        """Who picks up calls that we place: "human", "machine_start", or "busy", "no-answer", "failed"."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def ring(self, account: Account, to: str, from_: str = "+14155550100", says: bytes = b"") -> PhoneCall:
+        """Somebody calls a number of the account."""
+        call = PhoneCall(new_sid("CA"), to, from_, says=bytearray(says))
+        number = next(each for each in account.numbers.values() if each["phone_number"] == to)
+        self._run(self._live(account, call, str(number["voice_url"]), {}, str(number["status_callback"])))
+        return call
+
+    def place(self, account: Account, sid: str, form: dict[str, str]) -> None:
+        """The account asked for a call by REST."""
+        call = PhoneCall(sid, form["To"], form["From"], "outbound-api")
+        if self.picks_up in ("busy", "no-answer", "failed"):
+            call.status = self.picks_up
+            self._run(self._end(account, call, form.get("StatusCallback", "")))
+            self.calls[sid] = call
+            return
+        more = {"AnsweredBy": self.picks_up} if form.get("MachineDetection") else {}
+        self._run(self._live(account, call, form["Url"], more, form.get("StatusCallback", "")))
+
+    def _run(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        for call in self.calls.values():
+            call.hang_up()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=10)
+        for task in self._tasks:
+            task.cancel()
+
+    # ---- a call
+
+    async def _live(self, account: Account, call: PhoneCall, url: str, more: dict[str, str], status_url: str) -> None:
+        self.calls[call.sid] = call
+        document = await self.ask(account, call, url, more)
+        while document is not None and not call._hangs_up.is_set():
+            document = await self._obey(account, call, document)
+        if call.status not in ("rejected",):
+            call.status = "completed"
+        await self._end(account, call, status_url)
+
+    async def _end(self, account: Account, call: PhoneCall, status_url: str) -> None:
+        if status_url:
+            await self.ask(account, call, status_url, {"CallDuration": "1"})
+        call.over.set()
+
+    async def ask(self, account: Account, call: PhoneCall, url: str, more: dict[str, str]) -> str | None:
+        form = {
+            "AccountSid": account.sid, "ApiVersion": "2010-04-01", "CallSid": call.sid, "CallStatus": call.status,
+            "Called": call.to, "Caller": call.from_, "Direction": call.direction, "From": call.from_, "To": call.to, **more,
+        }  # fmt: skip
+        status, body = await self._post(url, form, {"X-Twilio-Signature": sign(account.token, url, form)})
+        if status != 200 or not body.lstrip().startswith("<?xml"):
+            return None
+        call.documents.append(body)
+        return body
+
+    async def _obey(self, account: Account, call: PhoneCall, document: str) -> str | None:
+        """One TwiML document. Returns the next."""
+        for verb in ElementTree.fromstring(document):
+            match verb.tag:
+                case "Connect":
+                    call.status = "in-progress"
+                    event = await self._stream(account, call, verb[0].attrib["url"])
+                    if call._hangs_up.is_set():
+                        return None
+                    return await self.ask(
+                        account, call, verb.attrib["action"], {"StreamEvent": event, "StreamSid": call._stream_sid}
+                    )
+                case "Dial":
+                    call.dialled.append(verb[0].text or "")
+                case "Hangup":
+                    return None
+                case "Reject":
+                    call.status = "rejected"
+                    return None
+                case "Pause":
+                    await asyncio.sleep(float(verb.attrib.get("length", "1")))
+        return None
+
+    # ---- its sound
+
+    async def _stream(self, account: Account, call: PhoneCall, url: str) -> str:
+        call.stream_urls.append(url)
+        call._stream_sid = new_sid("MZ")
+        began = time.monotonic()
+        try:
+            async with connect(
+                url, compression=None, open_timeout=5, max_size=None, user_agent_header="TwilioProxy/1.1"
+            ) as socket:
+                call._socket, call.streams = socket, call.streams + 1
+                call.connected_s = call.connected_s or began
+                sid = call._stream_sid
+                await socket.send(json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}))
+                await socket.send(json.dumps({
+                    "event": "start", "sequenceNumber": "1", "streamSid": sid,
+                    "start": {
+                        "accountSid": account.sid, "streamSid": sid, "callSid": call.sid, "tracks": ["inbound"],
+                        "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}, "customParameters": {},
+                    },
+                }))  # fmt: skip
+                player = _Player(call, socket, sid)
+                listening = asyncio.create_task(player.listen())
+                try:
+                    await self._talk(call, socket, sid, player, listening)
+                finally:
+                    listening.cancel()
+                    await asyncio.wait({listening})
+        except InvalidStatus as error:
+            call.refusals.append(error.response.status_code)
+            return "stream-error"
+        except (ConnectionClosed, OSError):
+            pass
+        return "stream-stopped"
+
+    async def _talk(
+        self, call: PhoneCall, socket: Any, sid: str, player: _Player, listening: asyncio.Task[None]
+    ) -> None:
+        due, number = time.monotonic(), 0
+        while not call._hangs_up.is_set() and not listening.done():
+            number += 1
+            sound = bytes(call.says[:160]).ljust(160, b"\xff")
+            del call.says[:160]
+            await socket.send(json.dumps({
+                "event": "media", "sequenceNumber": str(number + 1), "streamSid": sid,
+                "media": {
+                    "track": "inbound", "chunk": str(number), "timestamp": str(number * 20),
+                    "payload": base64.b64encode(sound).decode(),
+                },
+            }))  # fmt: skip
+            await player.play(due)
+            due += 0.02
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+        if call._hangs_up.is_set() and not listening.done():
+            await socket.send(json.dumps({
+                "event": "stop", "sequenceNumber": str(number + 2), "streamSid": sid,
+                "stop": {"accountSid": SID, "callSid": call.sid},
+            }))  # fmt: skip
+
+
+class _Player:
+    """Twilio's buffer towards the person: sound and marks in order, played in real time."""
+
+    def __init__(self, call: PhoneCall, socket: Any, sid: str) -> None:
+        self._call, self._socket, self._sid = call, socket, sid
+        self._buffer: list[bytes | str] = []
+        self._ran_dry_s: float | None = None
+
+    async def listen(self) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            async for text in self._socket:
+                message = json.loads(text)
+                assert message["streamSid"] == self._sid
+                match message["event"]:
+                    case "media":
+                        sound = base64.b64decode(message["media"]["payload"], validate=True)
+                        now = time.monotonic()
+                        if self._call.first_sound_s is None and set(sound) - {0xFF, 0x7F}:
+                            self._call.first_sound_s = now
+                        if self._ran_dry_s is not None:
+                            self._call.underruns_ms.append((now - self._ran_dry_s) * 1000)
+                            self._ran_dry_s = None
+                        self._buffer += [sound[at : at + 160] for at in range(0, len(sound), 160)]
+                        waiting = sum(len(each) for each in self._buffer if isinstance(each, bytes))
+                        self._call.most_buffered_ms = max(self._call.most_buffered_ms, waiting // 8)
+                    case "mark":
+                        self._call.marks += 1
+                        self._buffer.append(str(message["mark"]["name"]))
+                        await self._return_marks()
+                    case "clear":
+                        self._call.clears += 1
+                        self._buffer = [each for each in self._buffer if isinstance(each, str)]
+                        await self._return_marks()
+
+    async def play(self, now: float) -> None:
+        """20 ms are over."""
+        await self._return_marks()
+        if not self._buffer:
+            return
+        sound = self._buffer.pop(0)
+        assert isinstance(sound, bytes)
+        self._call.heard.append((time.monotonic(), sound))
+        await self._return_marks()
+
+    async def _return_marks(self) -> None:
+        while self._buffer and isinstance(self._buffer[0], str):
+            name = self._buffer.pop(0)
+            with contextlib.suppress(ConnectionClosed):
+                await self._socket.send(
+                    json.dumps({"event": "mark", "streamSid": self._sid, "sequenceNumber": "4", "mark": {"name": name}})
+                )
+
+
+# ---- the REST API
+
+
+class Account:
+    """One Twilio account with its numbers, and the address of its REST API."""
+
+    def __init__(self, *numbers: str, sid: str = SID, token: str = TOKEN, exchange: Exchange | None = None) -> None:
+        self.sid, self.token, self.exchange = sid, token, exchange
+        self.status = "active"
+        self.numbers: dict[str, dict[str, Any]] = {}
+        self.texts: list[dict[str, str]] = []
+        self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.hung_up: list[str] = []
+        for number in numbers:
+            self.add(number)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        with contextlib.suppress(RuntimeError):
+            self._loop = asyncio.get_running_loop()
+        account = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self._answer("GET", {})
+
+            def do_POST(self) -> None:
+                text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+                self._answer(
+                    "POST", {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True).items()}
+                )
+
+            def _answer(self, method: str, form: dict[str, str]) -> None:
+                login = base64.b64encode(f"{account.sid}:{account.token}".encode()).decode()
+                if self.headers.get("Authorization") != f"Basic {login}":
+                    status, body = 401, {"code": 20003, "message": "Authenticate", "more_info": "", "status": 401}
+                else:
+                    status, body = account.answer(method, self.path, form)
+                content = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: Any) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def add(self, number: str, **more: Any) -> str:
+        sid = new_sid("PN")
+        self.numbers[sid] = {
+            "sid": sid, "account_sid": self.sid, "phone_number": number, "friendly_name": number,
+            "voice_url": "https://demo.twilio.com/welcome/voice/", "voice_method": "POST", "voice_application_sid": "",
+            "trunk_sid": "", "status_callback": "", "status_callback_method": "POST",
+            "capabilities": {"voice": True, "sms": True, "mms": False, "fax": False}, **more,
+        }  # fmt: skip
+        return sid
+
+    def answer(self, method: str, path: str, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        parts = urlsplit(path)
+        self.asked.append((method, parts.path, form))
+        rest = parts.path.removeprefix(f"/2010-04-01/Accounts/{self.sid}").removesuffix(".json").strip("/").split("/")
+        match method, rest:
+            case "GET", [""]:
+                return 200, {"sid": self.sid, "friendly_name": "Bright Smiles", "status": self.status}
+            case "GET", ["IncomingPhoneNumbers"]:
+                return 200, self._page(parts.query)
+            case _, ["IncomingPhoneNumbers", sid] if sid in self.numbers:
+                if method == "POST":
+                    self._change(self.numbers[sid], form)
+                return 200, self.numbers[sid]
+            case "POST", ["Calls"]:
+                return self._place(form)
+            case "POST", ["Calls", sid]:
+                if form.get("Status") == "completed":
+                    self.hung_up.append(sid)
+                    if self.exchange is not None and sid in self.exchange.calls and self._loop is not None:
+                        self._loop.call_soon_threadsafe(self.exchange.calls[sid].hang_up)
+                return 200, {"sid": sid, "status": "completed"}
+            case "POST", ["Messages"]:
+                self.texts.append(form)
+                return 201, {
+                    "sid": new_sid("SM"),
+                    "status": "queued",
+                    "to": form["To"],
+                    "from": form["From"],
+                    "body": form["Body"],
+                }
+        return 404, {"code": 20404, "message": f"The requested resource {parts.path} was not found", "status": 404}
+
+    def _page(self, query: str) -> dict[str, Any]:
+        asked = parse_qs(query)
+        size, page = min(int(asked.get("PageSize", ["50"])[0]), 2), int(asked.get("Page", ["0"])[0])
+        every = list(self.numbers.values())
+        more = f"/2010-04-01/Accounts/{self.sid}/IncomingPhoneNumbers.json?PageSize={size}&Page={page + 1}"
+        return {
+            "incoming_phone_numbers": every[page * size : (page + 1) * size], "page": page, "page_size": size,
+            "next_page_uri": more if (page + 1) * size < len(every) else None,
+        }  # fmt: skip
+
+    @staticmethod
+    def _change(number: dict[str, Any], form: dict[str, str]) -> None:
+        for name, value in form.items():
+            key = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+            assert key in number, f"Twilio has no {name}"
+            number[key] = value
+
+    def _place(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        if form["From"] not in {each["phone_number"] for each in self.numbers.values()}:
+            message = f"The source phone number provided, {form['From']}, is not yet verified for your account."
+            return 400, {"code": 21210, "message": message, "status": 400}
+        sid = new_sid("CA")
+        if self.exchange is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(self.exchange.place, self, sid, form)
+        return 201, {
+            "sid": sid,
+            "status": "queued",
+            "to": form["To"],
+            "from": form["From"],
+            "direction": "outbound-api",
+        }

@@ -1,0 +1,95 @@
+"""Telephone calls in tests: an account at the stand-in, its number led to an agent, an exchange that asks this process's pages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from asgiref.sync import sync_to_async
+from django.test import AsyncClient
+
+from accounts import tenancy
+from telephony import phone_numbers
+from telephony.audio import g711
+from telephony.models import Call, CarrierAccount, PhoneNumber
+from tests.peers.twilio_stand_in import Account, Exchange, PhoneCall
+
+NUMBER = "+14155550142"
+
+
+@dataclass
+class Phones:
+    account: Account
+    exchange: Exchange
+    row: CarrierAccount
+    number: PhoneNumber
+
+    def ring(self, **more: Any) -> PhoneCall:
+        return self.exchange.ring(self.account, NUMBER, **more)
+
+    async def calls(self) -> list[Call]:
+        def read() -> list[Call]:
+            with tenancy.use(self.row.organization_id):
+                return list(Call.objects.order_by("created_at"))
+
+        return await sync_to_async(read)()
+
+    async def call(self) -> Call:
+        (found,) = await self.calls()
+        return found
+
+
+@cache
+def _client() -> AsyncClient:
+    """One: making it looks at every static file."""
+    return AsyncClient()
+
+
+async def ask_our_pages(url: str, form: dict[str, str], headers: dict[str, str]) -> tuple[int, str]:
+    from django.conf import settings
+
+    assert url.startswith(settings.SITE_URL), url
+    response = await _client().post(url.removeprefix(settings.SITE_URL), form, headers=headers)
+    return response.status_code, response.content.decode()
+
+
+@asynccontextmanager
+async def phones(settings: Any, agent: Any, alice: Any, **line: Any) -> AsyncIterator[Phones]:
+    """Everything a person does in the dashboard, done: connected, imported, assigned, published."""
+    from agents.publish import publish
+
+    exchange = Exchange(ask_our_pages, **line)
+    account = Account(NUMBER, exchange=exchange)
+    settings.TWILIO_API_URL = account.url
+    settings.EGRESS_ALLOW = [account.url.removeprefix("http://")]
+
+    def set_up() -> tuple[CarrierAccount, PhoneNumber]:
+        with tenancy.use(agent.organization_id):
+            publish(agent, alice)
+            row = phone_numbers.connect(agent.organization, alice, account.sid, account.token)
+            return row, phone_numbers.import_number(row, next(iter(account.numbers)), agent)
+
+    try:
+        row, number = await sync_to_async(set_up)()
+        yield Phones(account, exchange, row, number)
+    finally:
+        await exchange.close()
+        account.close()
+
+
+def is_humming(coded: bytes, hz: int = 1_000) -> bool:
+    """The stand-in agent's voice."""
+    samples = g711.decode_ulaw(coded).astype(float)
+    if len(samples) < 800:
+        return False
+    spectrum = np.abs(np.fft.rfft(samples))
+    return abs(int(spectrum.argmax()) * 8_000 / len(samples) - hz) < 30 and float(np.abs(samples).max()) > 3_000
+
+
+def tone(seconds: float, hz: int = 440) -> bytes:
+    t = np.arange(int(8_000 * seconds)) / 8_000
+    return g711.encode_ulaw((np.sin(2 * np.pi * hz * t) * 8_000).astype(np.int16))

@@ -1,0 +1,229 @@
+"""A telephone's two directions without a network: pacing, lead, marks, clear."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from telephony.audio import g711
+from telephony.audio.pacing import FRAME_BYTES, PacingQueue
+from telephony.audio.playout import PLAYOUT_RATE_HZ, Playout
+from telephony.transports.carrier_sound import (
+    LEAD_FRAMES,
+    LINE_MS,
+    MARK_FRAMES,
+    SILENT_FRAMES,
+    AgentSound,
+    CallerSound,
+    Clear,
+    Mark,
+    Order,
+    Sound,
+)
+
+LOUD, QUIET = b"\x20" * FRAME_BYTES, b"\xff" * FRAME_BYTES
+
+
+def tone(seconds: float, rate: int = PLAYOUT_RATE_HZ, hz: int = 440) -> bytes:
+    t = np.arange(int(rate * seconds)) / rate
+    return (np.sin(2 * np.pi * hz * t) * 8_000).astype("<i2").tobytes()
+
+
+# ---- the caller
+
+
+def test_words_that_came_late_are_all_heard() -> None:
+    queue, heard = PacingQueue(), bytearray()
+    sent = [bytes([0x20 + number % 8]) * FRAME_BYTES for number in range(100)]
+    for tick in range(160):
+        arrived = [tick] if tick < 20 or 45 < tick < 100 else list(range(20, 46)) if tick == 45 else []
+        for number in arrived:
+            queue.push(sent[number])
+        samples = queue.pull()
+        if samples is not None:
+            heard += g711.encode_ulaw(samples)
+    assert bytes(heard) == b"".join(sent) and queue.missing >= 25
+
+
+def test_the_delay_of_a_stall_is_given_back_in_quiet_moments() -> None:
+    queue = PacingQueue()
+    for _ in range(40):
+        queue.push(LOUD)
+    for tick in range(800):
+        queue.push(QUIET if tick % 50 < 10 else LOUD)
+        assert queue.pull() is not None
+    assert queue.delay_ms <= 60 and 30 < queue.skipped < 45
+
+
+def test_nobody_listens_to_sound_of_long_ago() -> None:
+    queue = PacingQueue()
+    for _ in range(1_000):
+        queue.push(LOUD)
+    assert queue.delay_ms == 5_000
+
+
+def test_the_callers_tone_arrives_as_16_khz() -> None:
+    caller, pcm = CallerSound(), bytearray()
+    coded = g711.encode_ulaw(np.frombuffer(tone(1.0, 8_000), np.int16))
+    for begin in range(0, len(coded), FRAME_BYTES):
+        caller.push(coded[begin : begin + FRAME_BYTES])
+        frame = caller.pull()
+        assert len(frame) == 640
+        pcm += frame
+    spectrum = np.abs(np.fft.rfft(np.frombuffer(bytes(pcm[8_000:]), np.int16).astype(float)))
+    assert abs(spectrum.argmax() * 16_000 / (len(pcm[8_000:]) // 2) - 440) < 10
+
+
+def test_frames_that_are_missing_are_made_up_and_then_silent() -> None:
+    caller = CallerSound()
+    caller.push(g711.encode_ulaw(np.frombuffer(tone(0.2, 8_000), np.int16)))
+    frames = [caller.pull() for _ in range(20)]
+    levels = [int(np.abs(np.frombuffer(frame, np.int16).astype(int)).max()) for frame in frames]
+    assert min(levels[1:11]) > 4_000 and levels[-1] == 0 and caller.concealed == 10
+
+
+# ---- the agent
+
+
+class Line:
+    """The carrier's end: plays what it was sent, at its own time."""
+
+    def __init__(self, network_ms: float = 0.0) -> None:
+        self.playout = Playout()
+        self.agent = AgentSound()
+        self.agent.playout = self.playout
+        self.now_ms = 1_000.0
+        self.orders: list[tuple[float, Order]] = []
+        self.most_ahead_ms = 0.0
+        self._network_ms = network_ms
+        self._until_ms = 0.0
+        self._back: list[tuple[float, int]] = []
+
+    def say(self, seconds: float, generation: int = 1) -> None:
+        self.playout.begin(generation)
+        self.playout.phrase(generation, "one two three four five")
+        self.playout.push(generation, tone(seconds))
+        self.playout.finish(generation)
+        self.playout.release(generation)
+
+    def tick(self, times: int = 1, late_ms: float = 0.0) -> None:
+        for _ in range(times):
+            for when, number in [each for each in self._back if each[0] <= self.now_ms]:
+                self._back.remove((when, number))
+                self.agent.marked(number, self.now_ms)
+            for order in self.agent.tick(self.now_ms, late_ms):
+                self.orders.append((self.now_ms, order))
+                match order:
+                    case Sound():
+                        self._until_ms = max(self._until_ms, self.now_ms + self._network_ms) + 20
+                    case Mark(number):
+                        self._back.append((self._until_ms + self._network_ms, number))
+                    case Clear():
+                        self._until_ms = 0.0
+            self.most_ahead_ms = max(self.most_ahead_ms, self.agent.ahead_ms(self.now_ms))
+            self.now_ms += 20
+
+    def kinds(self) -> list[str]:
+        return [type(order).__name__ for _, order in self.orders]
+
+
+def test_silence_is_not_sent() -> None:
+    line = Line()
+    line.tick(50)
+    assert line.orders == [] and line.playout.pulls == 50
+
+
+def test_words_begin_a_little_ahead_and_the_lead_is_given_back_when_they_are_over() -> None:
+    line = Line()
+    line.tick(10)
+    line.say(1.0)
+    line.tick()
+    assert line.kinds().count("Sound") == 1 + LEAD_FRAMES
+    line.tick(200)
+    assert line.kinds().count("Sound") == 50 + SILENT_FRAMES
+    assert line.playout.pulls == 211
+    assert line.most_ahead_ms <= 20 * (LEAD_FRAMES + 1)
+
+
+def test_all_of_it_is_marked() -> None:
+    line = Line()
+    line.say(1.0)
+    line.tick(100)
+    kinds = line.kinds()
+    assert (kinds.count("Mark") == 6 and kinds[-1] == "Mark") or kinds.count("Sound") == 6 * MARK_FRAMES
+
+
+def test_what_the_marks_tell_becomes_the_delay() -> None:
+    line = Line(network_ms=150.0)
+    line.agent.round_trip(300.0)
+    line.say(4.0)
+    line.tick(150)
+    # Sent 60 ms ahead, 150 on the way, 20 of the frame itself, and the line behind the carrier.
+    assert 150 + 60 + LINE_MS - 20 <= line.agent.delay_ms <= 150 + 80 + LINE_MS + 20
+    assert line.playout.delay_ms == line.agent.delay_ms
+
+
+def test_what_was_not_played_was_not_heard() -> None:
+    line = Line(network_ms=300.0)
+    line.agent.round_trip(600.0)
+    line.say(5.0)
+    line.tick(150)
+    heard = line.playout.cut(1)
+    line.tick()
+    assert isinstance(line.orders[-1][1], Clear)
+    assert 2_950 - 500 <= heard.played_ms <= 3_060 - 350
+
+
+def test_marks_of_what_was_cleared_tell_nothing() -> None:
+    line = Line()
+    line.say(3.0)
+    line.tick(60)
+    before = line.agent.delay_ms
+    line.playout.cut(1)
+    line.tick()
+    line.agent.marked(4, line.now_ms + 5_000)
+    assert line.agent.delay_ms == before
+
+
+def test_marks_that_never_come_back_are_waited_for_by_nobody() -> None:
+    line = Line()
+    line._back = _Nowhere()
+    line.say(2.0)
+    line.tick(300)
+    assert [type(event).__name__ for event in line.playout.events()][-1] == "Finished"
+    line.agent.marked(1, line.now_ms)
+    assert line.agent.delay_ms <= 300
+
+
+class _Nowhere(list):  # type: ignore[type-arg]
+    def append(self, item: object) -> None: ...
+
+
+def test_a_pause_throws_nothing_away() -> None:
+    line = Line()
+    line.say(2.0)
+    line.tick(20)
+    line.playout.pause()
+    line.tick(20)
+    assert "Clear" not in line.kinds()
+    line.playout.resume()
+    line.tick(150)
+    assert [type(event).__name__ for event in line.playout.events()][-1] == "Finished"
+
+
+def test_frames_that_come_far_too_late_leave_a_gap() -> None:
+    line = Line()
+    line.say(2.0)
+    line.tick(10)
+    pulls = line.playout.pulls
+    line.tick(5, late_ms=500.0)
+    assert line.playout.pulls == pulls and line.agent.skipped == 5
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.05, 0.5])
+def test_short_words_are_sent_whole(seconds: float) -> None:
+    line = Line()
+    line.say(seconds)
+    line.tick(60)
+    loud = [order for _, order in line.orders if isinstance(order, Sound) and set(order.coded) - {0xFF, 0x7F}]
+    assert len(loud) >= round(seconds / 0.02)
