@@ -41,6 +41,8 @@ class Sending:
         self.timestamp = origin.timestamp
         self._sequence = origin.sequence
         self._coding: Coding | None = None
+        self._step = 0
+        """Of RTP's clock in 20 ms."""
         self._payload_type = 0
         self._events: int | None = None
         self._takes_fec = False

@@ -308,6 +308,16 @@ class RtpSession:
         return None if self._latch is None else self._latch.source
 
     @property
+    def rtt_ms(self) -> float:
+        """There and back; 0 until their reports tell."""
+        return self._rtt_ms
+
+    @property
+    def has_heard(self) -> bool:
+        """Some of the caller's sound has come."""
+        return self._has_heard
+
+    @property
     def counts(self) -> Counts:
         receiving, inbound = self._receiving, self._inbound
         return Counts(

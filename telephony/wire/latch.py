@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from egress.addresses import parse, refusal
+from egress.addresses import is_private, parse
 from telephony.wire.rtp import Packet
 
 Address = tuple[str, int]
@@ -50,7 +50,7 @@ class Expected:
         """Their description names an address that can't be seen from here."""
         if self.any_source:
             return True
-        return self.signalling not in ("", self.remote[0]) and refusal(parse(self.remote[0])) is not None
+        return self.signalling not in ("", self.remote[0]) and is_private(parse(self.remote[0]))
 
 
 @dataclass(slots=True)
@@ -59,13 +59,14 @@ class _Candidate:
     claim: int
     first_ms: float
     last_sequence: int
-    in_a_row: int = 1
+    in_a_row: int = 0
+    last_ms: float = 0.0
     held: list[Arrival] = field(default_factory=list)
 
     def goes_on_with(self, packet: Packet, at_ms: float) -> None:
         if packet.ssrc != self.ssrc or packet.sequence != (self.last_sequence + 1) & 0xFFFF:
             self.ssrc, self.first_ms, self.in_a_row, self.held = packet.ssrc, at_ms, 0, []
-        self.last_sequence = packet.sequence
+        self.last_sequence, self.last_ms = packet.sequence, at_ms
         self.in_a_row += 1
         self.held.append((packet, at_ms))
         del self.held[:-_MAX_HELD]
@@ -127,7 +128,7 @@ class Latch:
             return [(packet, at_ms)]
         following = self._next_stream
         if following is None:
-            self._next_stream = following = _Candidate(packet.ssrc, _EXACT, at_ms, (packet.sequence - 1) & 0xFFFF, 0)
+            self._next_stream = following = _Candidate(packet.ssrc, _EXACT, at_ms, (packet.sequence - 1) & 0xFFFF)
         following.goes_on_with(packet, at_ms)
         if following.in_a_row < _NEEDED_OF_NEW_STREAM or at_ms - self._heard_ms < SOURCE_CHANGED_MS:
             return []
@@ -143,13 +144,10 @@ class Latch:
             return []
         candidate = self._candidates.get(source)
         if candidate is None:
-            if len(self._candidates) >= _MAX_CANDIDATES:
-                worst = min(self._candidates, key=lambda each: self._candidates[each].claim)
-                if self._candidates[worst].claim >= claim:
-                    self.strangers += 1
-                    return []
-                del self._candidates[worst]
-            candidate = _Candidate(packet.ssrc, claim, at_ms, (packet.sequence - 1) & 0xFFFF, 0)
+            if not self._has_room(claim, at_ms):
+                self.strangers += 1
+                return []
+            candidate = _Candidate(packet.ssrc, claim, at_ms, (packet.sequence - 1) & 0xFFFF)
             self._candidates[source] = candidate
         candidate.claim = claim
         candidate.goes_on_with(packet, at_ms)
@@ -157,6 +155,21 @@ class Latch:
             return []
         self._lock(source, packet.ssrc, claim, at_ms)
         return candidate.held
+
+    def _has_room(self, claim: int, at_ms: float) -> bool:
+        """For another candidate: those that have stopped make room, and those with a lesser claim."""
+        if len(self._candidates) < _MAX_CANDIDATES:
+            return True
+        self._candidates = {
+            source: each for source, each in self._candidates.items() if at_ms - each.last_ms < PATIENCE_MS
+        }
+        worst = min(self._candidates, key=lambda source: self._candidates[source].claim, default=None)
+        if len(self._candidates) < _MAX_CANDIDATES or worst is None:
+            return True
+        if self._candidates[worst].claim >= claim:
+            return False
+        del self._candidates[worst]
+        return True
 
     def _claim_of(self, source: Address, at_ms: float) -> int:
         """0: none."""

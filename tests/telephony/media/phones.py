@@ -20,9 +20,7 @@ OURS: Address = ("192.0.2.10", 30_000)
 THEIRS: Address = ("198.51.100.7", 40_000)
 
 
-def terms(
-    address: Address, *codings: Coding, encryption: Encryption = "off", session: int = 4711
-) -> Terms:
+def terms(address: Address, *codings: Coding, encryption: Encryption = "off", session: int = 4711) -> Terms:
     return Terms(address[0], address[1], address[1] + 1, session, codings or ("pcmu",), encryption)
 
 
@@ -62,16 +60,16 @@ class Hum:
         return (np.sin(2 * math.pi * self._hz * times) * self._amplitude).astype("<i2").tobytes()
 
 
-def packet(sequence: int, *, ssrc: int = 77, payload_type: int = 0, payload: bytes = b"\x7e" * 160, step: int = 160) -> bytes:
+def packet(
+    sequence: int, *, ssrc: int = 77, payload_type: int = 0, payload: bytes = b"\x7e" * 160, step: int = 160
+) -> bytes:
     return rtp.pack(rtp.Packet(payload_type, sequence & 0xFFFF, sequence * step & 0xFFFF_FFFF, ssrc, payload))
 
 
 class Line:
     """Two ends and the network between them, in virtual time: ``run`` it, and read what ours has heard."""
 
-    def __init__(
-        self, theirs: RtpSession, ours: RtpSession, weather: Weather | None = None, seed: int = 7
-    ) -> None:
+    def __init__(self, theirs: RtpSession, ours: RtpSession, weather: Weather | None = None, seed: int = 7) -> None:
         self.theirs, self.ours = theirs, ours
         self.there, self.back = Network(weather or Weather(), seed), Network(weather or Weather(), seed + 1)
         self.now_ms = 0.0
