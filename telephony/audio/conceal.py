@@ -26,7 +26,8 @@ class Concealer:
         self.rate_hz = rate_hz
         self.concealed_ms = 0
         """In a row, up to now."""
-        self._history: Samples = np.zeros(self._samples(_HISTORY_MS), dtype=np.float32)
+        self._history = bytes(self._samples(_HISTORY_MS) * 2)
+        """The last that came, as it came: hardly any of it is ever needed."""
         self._period: Samples | None = None
         self._phase = 0
         self._cross = np.linspace(0.0, 1.0, self._samples(_CROSS_MS), dtype=np.float32)
@@ -38,7 +39,7 @@ class Concealer:
         if self.concealed_ms:
             pcm = self._joined(pcm)
         self.concealed_ms, self._period = 0, None
-        self._remember(np.frombuffer(pcm, dtype="<i2"))
+        self._history = (self._history + pcm)[-len(self._history) :]
         return pcm
 
     def conceal(self, ms: int = 20) -> bytes:
@@ -67,13 +68,9 @@ class Concealer:
         samples[:count] = samples[:count] * rising + made * (1.0 - rising)
         return samples.astype("<i2").tobytes()
 
-    def _remember(self, samples: npt.NDArray[np.int16]) -> None:
-        count = min(len(samples), len(self._history))
-        self._history = np.concatenate((self._history[count:], samples[-count:].astype(np.float32)))
-
     def _last_period(self) -> Samples:
         """The last pitch period, its end bent to meet its beginning."""
-        history, window = self._history, self._samples(_WINDOW_MS)
+        history, window = np.frombuffer(self._history, dtype="<i2").astype(np.float32), self._samples(_WINDOW_MS)
         last = history[-window:]
         if float(np.dot(last, last)) < window * 50.0**2:  # as good as silent
             return np.zeros(0, dtype=np.float32)

@@ -22,26 +22,33 @@ _EDGE = 0.94
 def _low_pass(factor: int) -> _Floats:
     """For ``factor`` samples to each of the narrower rate. Its sum is 1."""
     count = _TAPS_A_PHASE * factor
-    at = np.arange(count) - (count - 1) / 2 if factor > 2 else np.arange(count) - count / 2
-    taps = np.sinc(at * _EDGE / factor) * np.kaiser(count, _BETA)
-    return (taps / taps.sum()).astype(np.float32)
+    taps = np.sinc((np.arange(count) - (count - 1) / 2) * _EDGE / factor) * np.kaiser(count, _BETA)
+    whole: _Floats = (taps / taps.sum()).astype(np.float32)
+    return whole
+
+
+def _between() -> _Floats:
+    """For the sample in the middle of others (a half-band filter: those others stay as they are)."""
+    taps = np.sinc(np.arange(_TAPS_A_PHASE) - (_TAPS_A_PHASE - 1) / 2) * np.kaiser(_TAPS_A_PHASE, _BETA)
+    whole: _Floats = (taps / taps.sum()).astype(np.float32)
+    return whole
 
 
 class Doubler:
-    """Twice the samples, of a stream in pieces of any length."""
+    """Twice the samples, of a stream in pieces of any length. Nothing above 3,400 Hz is in telephone sound to be doubled well."""
 
     def __init__(self) -> None:
-        taps = _low_pass(2) * 2
-        self._even, self._odd = taps[0::2][::-1].copy(), taps[1::2][::-1].copy()
-        self._before: _Floats = np.zeros(_TAPS_A_PHASE - 1, np.float32)
+        self._taps = _between()
+        self._before: Samples = np.zeros(_TAPS_A_PHASE - 1, np.int16)
 
     def push(self, samples: Samples) -> Samples:
-        heard = np.concatenate((self._before, samples))
+        heard: Samples = np.concatenate((self._before, samples))
         self._before = heard[-(_TAPS_A_PHASE - 1) :]
-        out = np.empty(len(samples) * 2, np.float32)
-        out[0::2] = np.correlate(heard, self._even, "valid")
-        out[1::2] = np.correlate(heard, self._odd, "valid")
-        return _rounded(out)
+        out = np.empty(len(samples) * 2, np.int16)
+        middle = _TAPS_A_PHASE // 2 - 1
+        out[0::2] = heard[middle : middle + len(samples)]
+        out[1::2] = _rounded(np.correlate(heard.astype(np.float32), self._taps, "valid"))
+        return out
 
 
 class Divider:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from telephony.audio.jitter import JitterBuffer, Lost, Packet
-from telephony.transports.opus import RTP_RATE_HZ, Decoder, has_fec
+from telephony.transports.opus import RTP_RATE_HZ, Decoder
 
 RATE_HZ = 16_000
 FRAME_MS = 20
@@ -23,12 +25,24 @@ def is_quiet(pcm: bytes) -> bool:
     return int(samples.max()) < _QUIET and int(samples.min()) > -_QUIET
 
 
+class SoundDecoder(Protocol):
+    """Mono PCM at ``RATE_HZ`` out of packets; ``b""`` where there is none."""
+
+    def decode(self, payload: bytes) -> bytes: ...
+    def conceal(self) -> bytes:
+        """In the place of a packet that never came."""
+
+    def recover(self, following: bytes) -> bytes:
+        """The lost packet before this one, where it carries a copy."""
+
+
 class Inbound:
     """``push`` and ``pull`` take the moment as an argument (milliseconds of one clock); both return at once."""
 
-    def __init__(self) -> None:
-        self._jitter = JitterBuffer(RTP_RATE_HZ)
-        self._decoder = Decoder(RATE_HZ)
+    def __init__(self, decoder: SoundDecoder | None = None, clock_hz: int = RTP_RATE_HZ) -> None:
+        """``decoder``: Opus, if not said otherwise. ``clock_hz``: of RTP."""
+        self._jitter = JitterBuffer(clock_hz)
+        self._decoder: SoundDecoder = decoder or Decoder(RATE_HZ)
         self._pcm = bytearray()
         self._made_up = 0
         self.concealed = 0
@@ -48,6 +62,10 @@ class Inbound:
     def push(self, ssrc: int, sequence: int, timestamp: int, payload: bytes, arrival_ms: float) -> None:
         self.last_packet_ms = arrival_ms
         self._jitter.push(sequence, timestamp, payload, arrival_ms, ssrc=ssrc)
+
+    def pass_over(self, ssrc: int, sequence: int) -> None:
+        """A packet of the stream that is no sound."""
+        self._jitter.pass_over(sequence, ssrc=ssrc)
 
     def pull(self, now_ms: float) -> bytes:
         while len(self._pcm) < FRAME_BYTES:
@@ -69,7 +87,7 @@ class Inbound:
                     return pcm
                 self.concealed += 1
             case Lost(following):
-                if has_fec(following) and (pcm := self._decoder.recover(following)):
+                if pcm := self._decoder.recover(following):
                     self._made_up = 0
                     self.recovered += 1
                     return pcm

@@ -64,7 +64,10 @@ class Decoder:
         return pcm
 
     def recover(self, following: bytes) -> bytes:
-        """The 20 ms before this packet, which were lost, out of the copy in it (``has_fec``). Decode the packet itself after that."""
+        """The 20 ms before this packet, which were lost, out of the copy in it; ``b""`` where it has none (``has_fec``).
+        Decode the packet itself after that."""
+        if not has_fec(following):
+            return b""
         return self._pcm(self._decode(self._state, following, len(following), self._out, self._frame, 1))
 
     def conceal(self) -> bytes:
