@@ -135,10 +135,11 @@ class TurnTaking(Settings):
         json_schema_extra=hint(expert=True),
     )
     acoustic_end_of_turn: AcousticEndOfTurn = Field(
-        AcousticEndOfTurn.CAREFUL,
+        AcousticEndOfTurn.OFF,
         title="Listen to how it is said",
         description="A voice that sounds finished is answered sooner, one that doesn't later. Carefully: a sentence whose words are "
-        "complete is never waited for longer. Needs the model Smart Turn on this machine; without it words and pauses decide.",
+        "complete is never waited for longer. Fully: it is, by half. Needs the model Smart Turn, and a tenth of a second of work in "
+        "each pause; without it words and pauses decide.",
         json_schema_extra=hint(
             expert=True, term="acoustic end of turn", labels={"off": "No", "careful": "Carefully", "full": "Fully"}
         ),

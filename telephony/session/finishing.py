@@ -7,8 +7,9 @@
 | the transcriber: over        | at once                | at once| at once   |
 | the transcriber: not over    | later                  | later  | as ever   |
 
-Later or sooner is by a part of the pause, within the limits that hold for it anyway. Some voices never sound finished, made ones
-above all: who was taken for unfinished twice, and had finished, is waited for no longer because of it.
+Later or sooner is by a part of the pause, within the limits that hold for it anyway; ``docs/benchmarks.md`` has figures. Some
+voices never sound finished, made ones above all: who was taken for unfinished twice, and had finished, is waited for no longer
+because of it.
 """
 
 from __future__ import annotations

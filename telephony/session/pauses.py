@@ -170,11 +170,9 @@ class Patience:
         return None
 
     def _by_voice(self, text: str, pause: Pause) -> Pause:
-        return self.finishing.shaped(
-            pause,
-            may_be_sooner=not is_thanks(text, self._settings.language),
-            is_in_pieces=self._expects is not None,
-        )
+        """A few words sound finished wherever they are cut off."""
+        may_be_sooner = len(text.split()) >= _FEWEST_WORDS and not is_thanks(text, self._settings.language)
+        return self.finishing.shaped(pause, may_be_sooner=may_be_sooner, is_in_pieces=self._expects is not None)
 
     def _by_words(self, text: str, percent: int) -> Pause:
         base_ms, language = self._settings.endpointing_ms, self._settings.language

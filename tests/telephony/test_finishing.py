@@ -256,6 +256,11 @@ def test_a_complete_sentence_is_never_kept_waiting_for_its_voice(voice: float) -
     assert waits(voice) == waits(None)
 
 
+@pytest.mark.parametrize(("text", "ms"), [("ten of clubs", 500), (WORDS, 375), ("no that is all thank you", 500)])
+def test_a_few_words_sound_finished_wherever_they_are_cut_off_and_thanks_may_go_on(text: str, ms: int) -> None:
+    assert Call().turn(text, 0.99).pause.ms == ms
+
+
 def test_the_question_is_asked_with_the_first_short_pause_and_once_for_each() -> None:
     call = Call()
     first = call.speak("I'd like a")
