@@ -8,6 +8,14 @@ from allauth.account import forms as account
 from django import forms
 from django.contrib.auth.password_validation import get_default_password_validators
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+WORDS: dict[str, Any] = {
+    "login": gettext_lazy("E-mail address"),
+    "email": gettext_lazy("E-mail address"),
+    "oldpassword": gettext_lazy("Your password now"),
+    "password2": gettext_lazy("The new password again"),
+}
 
 
 class Plain:
@@ -19,10 +27,18 @@ class Plain:
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             field.widget.attrs.pop("placeholder", None)
-            if name in ("login", "email"):
-                field.label = _("E-mail address")
+            field.label = WORDS.get(name, field.label)
+            field.error_messages["required"] = _("Fill this in.")
             if name == "password1":
                 field.help_text = _rules()
+
+
+class NewPassword(Plain):
+    """Where there was a password before."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password1"].label = _("New password")
 
 
 def _rules() -> str:
@@ -42,11 +58,11 @@ class AddEmailForm(Plain, account.AddEmailForm):  # type: ignore[misc]
     pass
 
 
-class ChangePasswordForm(Plain, account.ChangePasswordForm):  # type: ignore[misc]
+class ChangePasswordForm(NewPassword, account.ChangePasswordForm):  # type: ignore[misc]
     pass
 
 
-class SetPasswordForm(Plain, account.SetPasswordForm):  # type: ignore[misc]
+class SetPasswordForm(NewPassword, account.SetPasswordForm):  # type: ignore[misc]
     pass
 
 
@@ -54,5 +70,9 @@ class ResetPasswordForm(Plain, account.ResetPasswordForm):  # type: ignore[misc]
     pass
 
 
-class ResetPasswordKeyForm(Plain, account.ResetPasswordKeyForm):  # type: ignore[misc]
+class ResetPasswordKeyForm(NewPassword, account.ResetPasswordKeyForm):  # type: ignore[misc]
+    pass
+
+
+class ReauthenticateForm(Plain, account.ReauthenticateForm):  # type: ignore[misc]
     pass

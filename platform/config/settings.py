@@ -266,6 +266,7 @@ ACCOUNT_FORMS = {
     "set_password": "accounts.plain_forms.SetPasswordForm",
     "reset_password": "accounts.plain_forms.ResetPasswordForm",
     "reset_password_from_key": "accounts.plain_forms.ResetPasswordKeyForm",
+    "reauthenticate": "accounts.plain_forms.ReauthenticateForm",
 }
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = True
@@ -274,6 +275,7 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Parley: "
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 MFA_TOTP_ISSUER = "Parley"
+MFA_ADAPTER = "accounts.signup.SecondFactorAdapter"
 SIGN_UP = env_str("SIGN_UP", "open")
 """``open``: anyone may sign up. ``invited``: only who was invited."""
 if SIGN_UP not in ("open", "invited"):
