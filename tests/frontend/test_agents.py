@@ -295,6 +295,24 @@ def test_there_is_no_such_knob(agent: Agent, alice: Any, client_of: Clients, kno
     assert client_of(alice).post(url, {"knob": knob, "revision": 1}).status_code == 404
 
 
+def test_a_long_list_of_agents_comes_in_pages(organization: Any, alice: Any, client_of: Clients) -> None:
+    for number in range(120):
+        as_member(publish.create_agent, organization, f"Agent {number:03}")
+    client, seen = client_of(alice), []
+    html = client.get("/agents/?q=agent").content.decode()
+    while True:
+        seen += re.findall(r"Agent \d{3}(?=</a>)", html)
+        more = re.search(r'hx-get="(/agents/\?[^"]*start=[^"]*)"', html)
+        if more is None:
+            break
+        html = client.get(unescape(more[1]), headers={"HX-Request": "true"}).content.decode()
+        assert "<html" not in html
+    assert seen == [f"Agent {number:03}" for number in range(120)]
+    assert "<html" in client.get("/agents/?start=50").content.decode()
+    for hostile in ("-1", "x", "99999999999999"):
+        assert "Agent 000" in client.get("/agents/", {"start": hostile}).content.decode()
+
+
 # --- publishing and versions
 
 
