@@ -22,6 +22,7 @@ export default function mount(editor: HTMLElement): () => void {
       const isHere = link.dataset["sectionLink"] === name;
       link.classList.toggle("active", isHere);
       if (isHere) link.setAttribute("aria-current", "true");
+      if (isHere) link.parentElement?.parentElement?.scrollTo({ left: link.offsetLeft - 16 }); // on a phone they are one line
       else link.removeAttribute("aria-current");
     }
     editor.dataset["current"] = name;
@@ -171,6 +172,7 @@ export default function mount(editor: HTMLElement): () => void {
   };
   document.body.addEventListener("htmx:afterSettle", onSettle);
 
+  showSection(editor.dataset["current"] ?? "");
   showDependents();
   if (search?.value) find(); // typed before this was here
   goTo(location.hash);

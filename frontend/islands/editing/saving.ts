@@ -136,10 +136,10 @@ export class Saving {
   private fault(xhr: XMLHttpRequest, group: string): Error {
     switch (xhr.status) {
       case 0:
-        this.waitAnd("Not saved: the server can't be reached. What you typed is still here, and it is tried again by itself.");
+        this.waitAnd("Not saved: the server can't be reached. It is tried again by itself.");
         return new ProblemError(unreachable("the draft was not saved"));
       case 401:
-        this.say("Not saved: you were signed out. What you typed is still here, and is saved when you come back.", this.signIn());
+        this.say("Not saved: you were signed out. It is saved when you come back.", this.signIn());
         return new ProblemError(signedOut());
       case 409:
       case 422:
@@ -148,7 +148,7 @@ export class Saving {
         this.say("Not saved: this agent is no longer there.");
         break;
       default:
-        if (xhr.status >= 500) this.waitAnd("Not saved: the server failed at it. What you typed is still here, and it is tried again by itself.");
+        if (xhr.status >= 500) this.waitAnd("Not saved: the server failed at it. It is tried again by itself.");
         else this.say(`Not saved. ${isPlain(xhr) ? xhr.responseText : "Reload the page and try again."}`);
     }
     return new Error(`${group} was not saved: HTTP ${xhr.status}`);
