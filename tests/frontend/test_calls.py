@@ -260,7 +260,10 @@ def test_what_was_said_is_never_markup(agent: Any, alice: Any, client_of: Any) -
     [
         ({"end_reason": "worker_lost"}, ["The call worker stopped in the middle", "on Parley&#x27;s side", "kept up to that moment", "/health/"]),
         ({"end_reason": "never_connected", "answered_at": None}, ["never came up", "on the line", "TURN server", "nothing to hear"]),
-        ({"end_reason": "model_failed", "end_detail": "HTTP 401: bad key"}, ["The language model failed", "at a vendor", "If the model fails", "HTTP 401: bad key"]),
+        (
+            {"end_reason": "model_failed", "end_detail": "HTTP 401: bad key"},
+            ["The language model failed", "at a vendor", "Knows → If the model fails, use", "HTTP 401: bad key"],
+        ),
         ({"end_reason": "from_the_future"}, ["Ended", "from_the_future"]),
     ],
 )  # fmt: skip
