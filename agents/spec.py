@@ -170,7 +170,7 @@ class Knows(Settings):
         "scripted",
         max_length=120,
         title="Brain",
-        description="“Scripted” needs no key and no network: it answers from the facts above and asks your questions. "
+        description="“Scripted” needs no key and no network: it answers from the facts under Says and asks your questions. "
         "A language model converses more freely.",
         json_schema_extra=hint(widget="model", term="model"),
     )

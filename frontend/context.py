@@ -85,4 +85,5 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "organizations": SimpleLazyObject(lambda: _organizations(request)),
         "membership": getattr(request, "membership", None),
         "version": settings.VERSION,
+        "mail_is_delivered": settings.MAIL_IS_DELIVERED,
     }

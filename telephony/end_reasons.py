@@ -29,20 +29,44 @@ REASONS: dict[str, EndReason] = {
         True,
         "The caller's network may block calls. Set up a TURN server for such networks.",
     ),
-    "connection_lost": EndReason("The sound connection was lost", "line", True),
+    "connection_lost": EndReason(
+        "The sound connection was lost",
+        "line",
+        True,
+        "The caller's network dropped out. Where it happens to many callers, look at the network of this server.",
+    ),
     "busy": EndReason("All call workers were busy", "us", True, "Start another call worker."),
-    "no_worker": EndReason("No call worker answered", "us", True, "See System health."),
-    "stt_failed": EndReason("The transcriber failed", "vendor", True),
-    "model_failed": EndReason("The language model failed", "vendor", True),
-    "tts_failed": EndReason("The voice failed", "vendor", True),
+    "no_worker": EndReason("No call worker answered", "us", True, "Check that a call worker runs."),
+    "stt_failed": EndReason(
+        "The transcriber failed",
+        "vendor",
+        True,
+        "Choose another for this case: Listens → If the transcriber fails, use.",
+    ),
+    "model_failed": EndReason(
+        "The language model failed", "vendor", True, "Choose another for this case: Knows → If the model fails, use."
+    ),
+    "tts_failed": EndReason(
+        "The voice failed", "vendor", True, "Choose another for this case: Sounds → If the voice fails, use."
+    ),
     "worker_lost": EndReason(
         "The call worker stopped in the middle of the call",
         "us",
         True,
         "The transcript and recording are kept up to that moment.",
     ),
-    "worker_stopped": EndReason("The call worker was stopped and the call was still running at its limit", "us", True),
-    "bad_offer": EndReason("The caller's device sent a connection offer that can't be used", "caller", True),
+    "worker_stopped": EndReason(
+        "The call worker was stopped and the call was still running at its limit",
+        "us",
+        True,
+        "A worker that stops lets its calls finish for so long. The setting is DRAIN_LIMIT_S.",
+    ),
+    "bad_offer": EndReason(
+        "The caller's device sent a connection offer that can't be used",
+        "caller",
+        True,
+        "Let the caller try a current Chrome, Edge, Firefox or Safari.",
+    ),
     "line_busy": EndReason("The line was busy", "caller"),
     "no_answer": EndReason("Nobody picked up", "caller"),
     "not_reachable": EndReason(
@@ -51,6 +75,8 @@ REASONS: dict[str, EndReason] = {
     "called_off": EndReason("The call was called off before anybody picked up", "agent"),
     "machine_answered": EndReason("An answering machine picked up", "caller"),
     "transferred": EndReason("The agent put the caller through to somebody else", "agent"),
-    "carrier_refused": EndReason("The telephone company refused the call", "vendor", True),
+    "carrier_refused": EndReason(
+        "The telephone company refused the call", "vendor", True, "The carrier's own words are in the details."
+    ),
     "internal_error": EndReason("Something in Parley broke", "us", True, "The details are in the call's events."),
 }

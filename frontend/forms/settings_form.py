@@ -159,7 +159,8 @@ class SettingsForm(forms.Form):
             case [int(index), *rest] if name in row_ids:
                 column = next((each for each in knob.columns if rest and each.name == rest[0]), None)
                 row_id, words = row_ids[name][index], explain(finding, column)
-                where = f"{self.group}-{name}-{row_id}-{column.name if column else knob.columns[0].name}"
+                marked = column or _in_question(knob, self.cleaned_data[name][index])
+                where = f"{self.group}-{name}-{row_id}-{marked.name}"
                 self.row_errors.setdefault(name, {})[where] = words
                 self.add_error(name, f"Row {index + 1}{f', {column.title}' if column else ''}: {words}")
             case [int(index), *_]:
@@ -246,6 +247,15 @@ def settings_form(settings: type[BaseModel]) -> type[SettingsForm]:
         for knob in knobs(settings)
     }
     return type(f"{settings.__name__}Form", (SettingsForm,), {"settings": settings, **controls})
+
+
+def _in_question(knob: Knob, row: Mapping[str, Any]) -> Knob:
+    """The column to mend where a row is wrong as a whole: the one that is of use only as the row is, else the first."""
+    for column in knob.columns:
+        other, value = column.hints.get("when", ("", ""))
+        if other and row.get(other) == value:
+            return column
+    return knob.columns[0]
 
 
 def _is_rows(answer: Any) -> bool:

@@ -94,6 +94,7 @@ class ConnectionTest {
     const audio = part<HTMLAudioElement>(this.root, "audio");
     button.disabled = true;
     audio.hidden = true;
+    const level = part(this.root, "level");
     let loudest = 0;
     try {
       const stream = await openMicrophone();
@@ -101,9 +102,11 @@ class ConnectionTest {
         loudest = Math.max(loudest, level);
         this.root.style.setProperty("--caller-level", level.toFixed(3));
       });
+      level.hidden = false;
       status.textContent = "Recording: say something for three seconds.";
       const sound = await record(stream, RECORD_MS).finally(() => {
         meter.stop();
+        level.hidden = true;
         for (const track of stream.getTracks()) track.stop();
       });
       this.show({ title: "Microphone", ...heard(loudest) });

@@ -1,12 +1,10 @@
-/** The agent's editor: one section at a time, a search over all knobs, knobs that depend on others, and the bookkeeping of saving.
+/** The agent's editor: one section at a time, a search over all knobs, and knobs that depend on others.
  *
- * Saving itself is htmx's: each section is a form that posts itself after a change. This adds which knobs were touched, so that a
- * save changes those and nothing else, marks wrong controls as such, and asks before leaving with something unsaved.
+ * It marks wrong controls as such. What is saved when, and what isn't, is `editing/saving.ts`.
  */
 
+import { Saving } from "./editing/saving";
 import { closeDialog } from "./lib/dialog";
-
-type Touched = Map<string, Set<string>>;
 
 /** Where one goes on in a knob: at its first mistake, else at its first control. */
 function controlOf(knob: Element): HTMLElement | null {
@@ -14,9 +12,6 @@ function controlOf(knob: Element): HTMLElement | null {
 }
 
 export default function mount(editor: HTMLElement): () => void {
-  const touched: Touched = new Map();
-  const sent = new WeakMap<XMLHttpRequest, { group: string; names: Set<string> }>();
-
   // --- sections
   const links = [...editor.querySelectorAll<HTMLAnchorElement>("[data-section-link]")];
   const sections = (): HTMLElement[] => [...editor.querySelectorAll<HTMLElement>("[data-section]")];
@@ -27,6 +22,7 @@ export default function mount(editor: HTMLElement): () => void {
       const isHere = link.dataset["sectionLink"] === name;
       link.classList.toggle("active", isHere);
       if (isHere) link.setAttribute("aria-current", "true");
+      if (isHere) link.parentElement?.parentElement?.scrollTo({ left: link.offsetLeft - 16 }); // on a phone they are one line
       else link.removeAttribute("aria-current");
     }
     editor.dataset["current"] = name;
@@ -64,10 +60,11 @@ export default function mount(editor: HTMLElement): () => void {
       event.preventDefault();
       closeDialog(link, () => goTo(link.dataset["go"] ?? ""));
     } else if ((event.target as Element).closest("[data-go-wrong]")) {
-      goTo(`#${editor.querySelector("[data-invalid]")?.id.replace(/^state-/, "knob-")}`);
+      const wrong = `#${editor.querySelector("[data-invalid]")?.id.replace(/^state-/, "knob-")}`;
+      if ((event.target as Element).closest("dialog")) closeDialog(event.target as Element, () => goTo(wrong));
+      else goTo(wrong);
     } else if ((event.target as Element).closest("[data-load-theirs]")) {
-      touched.clear();
-      for (const state of editor.querySelectorAll("[data-invalid]")) state.removeAttribute("data-invalid");
+      saving.forget();
       location.reload();
     }
   };
@@ -126,76 +123,13 @@ export default function mount(editor: HTMLElement): () => void {
     }
   }
 
-  // --- what was touched, and what of it is saved
-  editor.addEventListener("input", (event) => {
-    const target = event.target as HTMLElement;
-    const section = target.closest<HTMLElement>("[data-section]");
-    const knob = target.closest<HTMLElement>("[data-knob]");
-    showDependents();
-    if (!section || !knob) return;
-    const group = section.dataset["section"] ?? "";
-    touched.set(group, (touched.get(group) ?? new Set()).add(knob.dataset["knob"] ?? ""));
-    editor.dispatchEvent(new CustomEvent("parley:unsaved", { bubbles: true }));
-  });
+  // --- saving
+  const saving = new Saving(editor);
+  editor.addEventListener("input", showDependents);
 
-  editor.addEventListener("htmx:configRequest", (event) => {
-    const { parameters, elt } = (event as CustomEvent<{ parameters: FormData | Record<string, unknown>; elt: HTMLElement }>).detail;
-    const group = elt.matches("form[data-section-form]") ? (elt.dataset["sectionForm"] ?? "") : "";
-    if (!group) return;
-    (parameters as Record<string, unknown>)["touched"] = [...(touched.get(group) ?? [])].join(" ");
-  });
-
-  editor.addEventListener("htmx:beforeSend", (event) => {
-    const { xhr, elt } = (event as CustomEvent<{ xhr: XMLHttpRequest; elt: HTMLElement }>).detail;
-    const group = elt.dataset["sectionForm"];
-    if (!group) return;
-    sent.set(xhr, { group, names: touched.get(group) ?? new Set() });
-    touched.delete(group);
-  });
-
-  editor.addEventListener("htmx:afterRequest", (event) => {
-    const { xhr } = (event as CustomEvent<{ xhr: XMLHttpRequest }>).detail;
-    const request = sent.get(xhr);
-    if (!request || (xhr.status >= 200 && xhr.status < 300)) return;
-    touched.set(request.group, new Set([...request.names, ...(touched.get(request.group) ?? [])]));
-  });
-
-  // --- the talk panel calls with what was typed last, so it waits for the saves that are due and on their way
-  const onTheWay = new Map<XMLHttpRequest, { group: string; told: Array<(wasSaved: boolean) => void> }>();
-  editor.addEventListener("htmx:beforeSend", (event) => {
-    const { xhr, elt } = (event as CustomEvent<{ xhr: XMLHttpRequest; elt: HTMLElement }>).detail;
-    const group = elt.dataset["sectionForm"];
-    if (group) onTheWay.set(xhr, { group, told: [] });
-  });
-  editor.addEventListener("htmx:afterRequest", (event) => {
-    const { xhr, successful } = (event as CustomEvent<{ xhr: XMLHttpRequest; successful: boolean }>).detail;
-    for (const tell of onTheWay.get(xhr)?.told ?? []) tell(successful);
-    onTheWay.delete(xhr);
-  });
-
-  function save(form: HTMLFormElement): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const done = (event: Event): void => {
-        const { elt, successful } = (event as CustomEvent<{ elt: HTMLElement; successful: boolean }>).detail;
-        if (elt !== form) return;
-        form.removeEventListener("htmx:afterRequest", done);
-        if (successful) resolve();
-        else reject(new Error(`${form.dataset["sectionForm"]} was not saved`));
-      };
-      form.addEventListener("htmx:afterRequest", done);
-      form.requestSubmit();
-    });
-  }
-
+  /** The talk panel calls with what was typed last, so it waits for the saves that are due and on their way. */
   const onTalk = (event: Event): void => {
-    const { waitUntil } = (event as CustomEvent<{ waitUntil: (saved: Promise<void>) => void }>).detail;
-    for (const { group, told } of onTheWay.values()) {
-      waitUntil(new Promise((resolve, reject) => told.push((wasSaved) => (wasSaved ? resolve() : reject(new Error(`${group} was not saved`))))));
-    }
-    for (const [group, names] of touched) {
-      const form = editor.querySelector<HTMLFormElement>(`form[data-section-form="${group}"]`);
-      if (form && names.size > 0) waitUntil(save(form));
-    }
+    (event as CustomEvent<{ waitUntil: (saved: Promise<void>) => void }>).detail.waitUntil(saving.settle());
   };
   document.addEventListener("parley:before-talk", onTalk);
 
@@ -208,7 +142,7 @@ export default function mount(editor: HTMLElement): () => void {
       if (isWrong) control?.setAttribute("aria-invalid", "true");
       else control?.removeAttribute("aria-invalid");
     }
-    const wrong = new Set((editor.querySelector<HTMLElement>("[data-wrong]")?.dataset["wrong"] ?? "").split(" ").filter(Boolean));
+    const wrong = new Set([...editor.querySelectorAll<HTMLElement>("[data-wrong]")].flatMap((each) => each.dataset["wrong"]?.split(" ") ?? []));
     for (const control of editor.querySelectorAll<HTMLElement>("[data-row] [name]")) {
       const isWrong = wrong.has(control.getAttribute("name") ?? "");
       control.classList.toggle("is-invalid", isWrong);
@@ -217,20 +151,17 @@ export default function mount(editor: HTMLElement): () => void {
     }
     showDependents();
   }
-  // --- a section that comes back after a reset stands as it stood: open where it was open, the focus at the knob that was reset
-  let back: { knob: string; wasOpen: boolean } | null = null;
+  // --- a knob that comes back after a reset is where one goes on
+  let back = "";
   editor.addEventListener("htmx:beforeSwap", (event) => {
-    const { target, requestConfig } = (event as CustomEvent<{ target: HTMLElement; requestConfig: { parameters: Record<string, unknown> } }>).detail;
-    const name = requestConfig.parameters["knob"];
-    if (!target.matches("[data-section]") || !name) return;
-    back = { knob: `knob-${target.dataset["section"]}-${String(name)}`, wasOpen: target.querySelector("details.expert-settings[open]") !== null };
+    const { target } = (event as CustomEvent<{ target: HTMLElement }>).detail;
+    if (target.matches("[data-knob]")) back = target.id;
   });
 
   function putBack(): void {
-    const knob = back && document.getElementById(back.knob);
-    if (!back || !knob) return;
-    if (back.wasOpen) knob.closest("[data-section]")?.querySelector("details.expert-settings")?.setAttribute("open", "");
-    back = null;
+    const knob = document.getElementById(back);
+    if (!knob) return;
+    back = "";
     if (search?.value) find();
     controlOf(knob)?.focus({ preventScroll: true });
   }
@@ -241,12 +172,7 @@ export default function mount(editor: HTMLElement): () => void {
   };
   document.body.addEventListener("htmx:afterSettle", onSettle);
 
-  const onLeave = (event: BeforeUnloadEvent): void => {
-    const isUnsaved = [...touched.values()].some((names) => names.size > 0) || editor.querySelector("[data-invalid]") !== null;
-    if (isUnsaved) event.preventDefault();
-  };
-  addEventListener("beforeunload", onLeave);
-
+  showSection(editor.dataset["current"] ?? "");
   showDependents();
   if (search?.value) find(); // typed before this was here
   goTo(location.hash);
@@ -254,7 +180,7 @@ export default function mount(editor: HTMLElement): () => void {
     removeEventListener("hashchange", onHash);
     document.removeEventListener("click", onGo);
     document.removeEventListener("parley:before-talk", onTalk);
-    removeEventListener("beforeunload", onLeave);
+    saving.stop();
     document.body.removeEventListener("htmx:afterSettle", onSettle);
   };
 }

@@ -1,6 +1,7 @@
 /** `<time datetime="…" data-island="local-time" data-style="relative">`: the moment in the viewer's own zone and language.
  *
- * The server's text (in the organization's zone) stays where the browser can't read the moment. Styles: datetime (default), date, time, relative.
+ * The server's text (in the organization's zone) stays where the browser can't read the moment. Styles: datetime (default), date, time, relative,
+ * and recent: the time, with its day where that is not today.
  */
 
 const steps: Array<[Intl.RelativeTimeFormatUnit, number]> = [
@@ -31,8 +32,9 @@ export default function mount(element: HTMLElement): void | (() => void) {
     const timer = setInterval(show, 30_000);
     return () => clearInterval(timer);
   }
+  const isToday = moment.toDateString() === new Date().toDateString();
   const options: Intl.DateTimeFormatOptions = {
-    ...(style === "time" ? {} : { dateStyle: "medium" }),
+    ...(style === "time" || (style === "recent" && isToday) ? {} : { dateStyle: "medium" }),
     ...(style === "date" ? {} : { timeStyle: "short" }),
   };
   element.replaceChildren(moment.toLocaleString(language, options));

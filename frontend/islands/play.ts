@@ -45,6 +45,10 @@ async function fetchSound(button: HTMLElement): Promise<Blob | null> {
     return null;
   }
   const response = await fetch(button.dataset["url"] ?? "", { method: "POST", body, headers: { "X-CSRFToken": csrfToken() } });
+  if (response.redirected) {
+    toast("You were signed out. Sign in in another tab, then press play again.", "warning");
+    return null;
+  }
   if (response.ok) return response.blob();
   const isPlain = response.headers.get("Content-Type")?.startsWith("text/plain");
   toast(isPlain ? await response.text() : "The server couldn't speak this. Try again in a moment.", "danger");

@@ -5,7 +5,7 @@ import "../styles/site.css";
 import htmx from "htmx.org";
 import { watchIslands } from "./island";
 import { openDialogs } from "./lib/dialog";
-import { icon } from "./lib/dom";
+import { csrfToken, icon } from "./lib/dom";
 import { openMenus } from "./lib/menu";
 
 declare global {
@@ -21,11 +21,12 @@ htmx.config.allowScriptTags = false;
 htmx.config.selfRequestsOnly = true;
 htmx.config.historyCacheSize = 0;
 htmx.config.attributesToSettle = ["class", "width", "height"]; // not "style", which the content security policy refuses
-// An invalid form comes back as 422 with what to correct, a stale one as 409: both are shown like any other answer.
+// An invalid form comes back as 422 with what to correct, a stale one as 409: both are shown like any other answer. Anything else
+// is no part of a page: what was there stays, and the words go into the corner.
 htmx.config.responseHandling = [
   { code: "204", swap: false },
   { code: "[23]..", swap: true },
-  { code: "(403|409|422|429)", swap: true },
+  { code: "(409|422)", swap: true },
   { code: "[45]..", swap: false, error: true },
 ];
 
@@ -54,17 +55,33 @@ document.addEventListener("click", (event) => {
   close?.closest(".alert, .toast")?.remove();
 });
 document.addEventListener("parley:toast", (event) => showToast((event as CustomEvent<ToastDetail>).detail));
-document.addEventListener("htmx:sendError", () =>
-  showToast({ text: "The server can't be reached. Check your connection; what you typed is still here.", kind: "danger" }),
-);
-document.addEventListener("htmx:responseError", (event) => {
-  const status = (event as CustomEvent<{ xhr: XMLHttpRequest }>).detail.xhr.status;
-  const text =
-    status === 404
-      ? "This is no longer there. Reload the page to see what is."
-      : "The server failed at this; it is not your doing. Try again, and tell your administrator if it stays.";
-  showToast({ text, kind: "danger" });
+document.addEventListener("htmx:configRequest", (event) => {
+  const { headers, parameters } = (event as CustomEvent<{ headers: Record<string, string>; parameters: Record<string, unknown> }>).detail;
+  headers["X-CSRFToken"] = csrfToken();
+  delete parameters["csrfmiddlewaretoken"]; // of the moment the form was made: it would be looked at first
 });
+document.addEventListener("htmx:sendError", (event) => {
+  if (event.defaultPrevented) return; // it is told elsewhere
+  showToast({ text: "The server can't be reached. Check your connection; what you typed is still here.", kind: "danger" });
+});
+document.addEventListener("htmx:responseError", (event) => {
+  if (event.defaultPrevented) return;
+  const { xhr } = (event as CustomEvent<{ xhr: XMLHttpRequest }>).detail;
+  showToast({ text: refusal(xhr), kind: "danger" });
+});
+
+function refusal(xhr: XMLHttpRequest): string {
+  if (xhr.status < 500 && xhr.getResponseHeader("Content-Type")?.startsWith("text/plain")) return xhr.responseText;
+  switch (xhr.status) {
+    case 401:
+      return "You were signed out. Sign in in another tab, then try again; what you typed is still here.";
+    case 403:
+      return "The server took this for a request of another page. Reload the page and try again.";
+    case 404:
+      return "This is no longer there. Reload the page to see what is.";
+  }
+  return "The server failed at this; it is not your doing. Try again, and tell your administrator if it stays.";
+}
 
 document.addEventListener("click", (event) => {
   const choice = (event.target as Element).closest<HTMLElement>("[data-theme-choice]");

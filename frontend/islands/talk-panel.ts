@@ -133,6 +133,7 @@ class TalkPanel {
     const waits: Promise<unknown>[] = [];
     document.dispatchEvent(new CustomEvent("parley:before-talk", { detail: { waitUntil: (promise: Promise<unknown>) => waits.push(promise) } }));
     await Promise.all(waits).catch((error: unknown) => {
+      if (error instanceof ProblemError) throw error;
       throw new ProblemError({ what: "The last changes couldn't be saved.", side: "you", advice: "See the form for what to correct, then press Talk again.", detail: String(error) });
     });
   }

@@ -12,6 +12,9 @@ from frontend.queries.waits import Waterfall, clock, percentile, totals, wait_wo
 from frontend.queries.why import Why, event_words, explain
 from telephony.models import Call, CallEvent, Recording, Turn
 
+FEW = 4
+"""Waits of a call of which the longest says all."""
+
 
 @dataclass(frozen=True, slots=True)
 class TurnView:
@@ -47,6 +50,12 @@ class Waits:
     """(when the answer began, how long it was waited for), both in milliseconds."""
     p50: str
     p95: str
+    longest: str
+
+    @property
+    def is_few(self) -> bool:
+        """Too few for a middle and a slow end to say anything."""
+        return len(self.points) < FEW
 
     @property
     def plot(self) -> Plot:
@@ -97,7 +106,9 @@ def waits(turns: Sequence[Turn]) -> Waits | None:
     if not points:
         return None
     values = [ms for _, ms in points]
-    return Waits(points, wait_words(percentile(values, 0.5)), wait_words(percentile(values, 0.95)))
+    return Waits(
+        points, wait_words(percentile(values, 0.5)), wait_words(percentile(values, 0.95)), wait_words(max(values))
+    )
 
 
 def event_views(events: Sequence[CallEvent]) -> list[EventView]:
@@ -123,7 +134,7 @@ def sound(call: Call, recording: Recording | None, events: Sequence[CallEvent]) 
     if not (call.spec.get("privacy") or {}).get("record", True):
         return Sound(None, "Recording was switched off for this agent (Privacy → Record calls).")
     if call.answered_at is None:
-        return Sound(None, "There is nothing to hear: the sound connection never came up.")
+        return Sound(None, "There is nothing to hear: nobody was connected.")
     return Sound(None, "This call has no recording: it was deleted, or its file was lost.")
 
 

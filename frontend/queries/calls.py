@@ -13,6 +13,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from accounts.models import Organization
+from frontend.queries.moments import moment_words
 from telephony.end_reasons import REASONS
 from telephony.models import Call, CallEvent, Turn
 
@@ -28,6 +29,14 @@ SIDES: dict[str, str] = {
     "us": "Parley",
 }
 """Whose side an end was on, for people."""
+PLACES: dict[str, str] = {
+    "caller": "on the caller's side",
+    "agent": "by the agent or your team",
+    "line": "on the line",
+    "vendor": "at a vendor",
+    "us": "on Parley's side",
+}
+"""The same within a sentence."""
 
 FAULTS = [key for key, reason in REASONS.items() if reason.is_fault]
 
@@ -100,9 +109,11 @@ class Ending:
     icon: str
     colour: str
     side: str = ""
+    place: str = ""
     advice: str = ""
     detail: str = ""
     is_fault: bool = False
+    is_ours: bool = False
 
 
 def ending(call: Call) -> Ending:
@@ -118,9 +129,11 @@ def ending(call: Call) -> Ending:
         icon="alert-triangle" if reason.is_fault else "check",
         colour="danger" if reason.is_fault else "secondary",
         side=SIDES[reason.side],
+        place=PLACES[reason.side],
         advice=reason.advice,
         detail=call.end_detail,
         is_fault=reason.is_fault,
+        is_ours=reason.side == "us",
     )
 
 
@@ -184,15 +197,6 @@ def _read(value: Any, kind: str = "") -> str:
         case bool():
             return "Yes" if value else "No"
         case str() if kind == "datetime":
-            return _moment(value)
+            return moment_words(value)
         case _:
             return str(value)
-
-
-def _moment(text: str) -> str:
-    """``2026-11-24T15:00`` → "Tue 24 Nov 2026, 15:00"; the text itself where it is no moment."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return f"{moment:%a %-d %b %Y, %H:%M}" if "T" in text or " " in text else f"{moment:%a %-d %b %Y}"

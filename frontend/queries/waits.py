@@ -90,6 +90,15 @@ def clock(ms: float | None) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+def lasting(ms: float | None) -> str:
+    """How long many things took together: ``364_266_000`` → "101 h 11 min"."""
+    seconds = max(0, int(ms or 0) // 1000)
+    hours, minutes = divmod(seconds // 60, 60)
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{seconds} s"
+
+
 def totals(latencies: Iterable[Mapping[str, Any]]) -> list[int]:
     return [ms for latency in latencies if (ms := _ms(latency.get("total_ms"))) is not None]
 

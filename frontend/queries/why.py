@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from frontend.queries.moments import is_moment, moment_words
 from telephony.end_reasons import REASONS
 
 Facts = Mapping[str, Any]
@@ -72,12 +73,14 @@ def _fact(facts: Facts) -> Why:
 
 
 def _intent(facts: Facts) -> Why:
-    names = str(facts.get("intent") or "nothing it knows").replace("_", " ")
-    return Why(f"Took it as: {names}.", pairs(facts, "intent"))
+    names = str(facts.get("intent") or "none").replace("_", " ")
+    words = "Heard none of the requests it knows." if names == "none" else f"Took it as: {names}."
+    return Why(words, pairs(facts, "intent"))
 
 
 def _understood(facts: Facts) -> Why:
-    field, value = _field(facts), _quoted(_read(facts.get("value")))
+    value = facts.get("value")
+    field, value = _field(facts), _quoted(moment_words(value) if is_moment(value) else _read(value))
     return Why(f"Understood {field} as {value}.", pairs(facts, "field", "value"))
 
 

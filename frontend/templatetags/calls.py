@@ -5,12 +5,13 @@ from __future__ import annotations
 from django import template
 
 from frontend.queries.calls import Ending, collected_summary, ending
-from frontend.queries.waits import clock, wait_words
+from frontend.queries.waits import clock, lasting, wait_words
 from telephony.models import Call
 
 register = template.Library()
 
 register.filter("clock", clock)
+register.filter("lasting", lasting)
 register.filter("collected_summary", collected_summary)
 
 

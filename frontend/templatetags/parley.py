@@ -35,7 +35,7 @@ def icons_url() -> str:
 
 @register.simple_tag
 def moment(when: datetime | None, style: str = "datetime", empty: str = "–") -> str:
-    """A moment, shown in the viewer's zone by the ``local-time`` island. Styles: datetime, date, time, relative."""
+    """A moment, shown in the viewer's zone by the ``local-time`` island. Styles: datetime, date, time, relative, recent."""
     if when is None:
         return empty
     local = timezone.localtime(when)
@@ -43,6 +43,12 @@ def moment(when: datetime | None, style: str = "datetime", empty: str = "–") -
     return format_html(
         '<time datetime="{}" data-island="local-time" data-style="{}">{}</time>', when.isoformat(), style, shown
     )
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """``1012`` → "1,012", as the language writes it."""
+    return formats.number_format(number, force_grouping=True)
 
 
 @register.filter

@@ -22,7 +22,9 @@ from agents.models import Agent
 from agents.spec import AgentSpec, upgrade
 from agents.validation import plain
 from frontend.views.shared import agent_or_404, go, may
+from telephony.models import Call
 
+PAGE_SIZE = 50
 TEMPLATES: dict[str, AgentSpec | None] = {"blank": None, "front-desk": DEMO_SPEC}
 
 
@@ -35,19 +37,41 @@ def agents(request: Any) -> HttpResponse:
     found = everyone.filter(archived_at__isnull=not wants_archived).select_related("published")
     if words:
         found = found.filter(name__icontains=words)
-    found = found.annotate(last_call_at=Max("calls__created_at"), call_count=Count("calls")).order_by("name", "id")
+    start = _start(request)
+    page = list(found.order_by("name", "id")[start : start + PAGE_SIZE + 1])
     counts = everyone.aggregate(
         live=Count("pk", filter=Q(archived_at=None)), archived=Count("pk", filter=Q(archived_at__isnull=False))
     )
-    rows = [{"agent": agent, "is_changed": _is_changed(agent)} for agent in found]
+    calls = _calls_of(page[:PAGE_SIZE])
+    rows = [{"agent": agent, "is_changed": _is_changed(agent), **calls.get(agent.pk, {})} for agent in page[:PAGE_SIZE]]
     context = {
         "rows": rows,
+        "more": _more(request, start + PAGE_SIZE) if len(page) > PAGE_SIZE else "",
         "counts": counts,
         "archived": wants_archived,
         "words": words,
         "can_edit": may(request, Role.EDITOR),
     }
-    return render(request, "frontend/agents/list.html", context)
+    is_more = start and request.htmx and not request.htmx.boosted
+    return render(request, "frontend/agents/_rows.html" if is_more else "frontend/agents/list.html", context)
+
+
+def _start(request: HttpRequest) -> int:
+    sent = request.GET.get("start", "")
+    return int(sent) if sent.isdecimal() and len(sent) < 7 else 0
+
+
+def _more(request: HttpRequest, start: int) -> str:
+    params = request.GET.copy()
+    params["start"] = str(start)
+    return f"{reverse('frontend:agents')}?{params.urlencode()}"
+
+
+def _calls_of(page: list[Agent]) -> dict[Any, dict[str, Any]]:
+    """For each of these agents that has calls, how many and the last: asked of the shown ones only."""
+    calls = Call.objects.filter(agent__in=page).order_by().values("agent")
+    found = calls.annotate(last_call_at=Max("created_at"), call_count=Count("pk"))
+    return {each.pop("agent"): each for each in found}
 
 
 def _is_changed(agent: Agent) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from frontend import catalog
 from frontend.forms.choices import Choices
 from frontend.forms.knobs import knob
 from frontend.sections import Section, section, sections, settings_of
-from frontend.views.shared import agent_or_404, may, with_toast
+from frontend.views.shared import agent_or_404, may, with_toast, wrong_beside
 
 
 @require(Role.VIEWER)
@@ -59,38 +60,48 @@ def save(request: Any, pk: UUID, group: str) -> HttpResponse:
             saved.form.add_error(None, "; ".join(str(finding["msg"]) for finding in error.errors()))
     if is_forced:
         return HttpResponse(status=204, headers={"HX-Refresh": "true"})
-    context = {**_status(request, agent), "section": saved}
+    wrong_count = len(saved.form.errors) + wrong_beside(request)
+    context = {**_status(request, agent), "section": saved, "wrong_count": wrong_count}
     return render(request, "frontend/agents/_saved.html", context, status=422 if saved.form.errors else 200)
 
 
 @require(Role.EDITOR)
 @require_POST
 def reset(request: Any, pk: UUID, group: str) -> HttpResponse:
-    """One knob back to its default, with the section as it then is."""
+    """One knob back to its default, or by ``to`` to what it was before that.
+
+    The answer is that knob alone: the others may hold what was typed a moment ago.
+    """
     agent = agent_or_404(request, pk)
     revision = request.POST.get("revision", "")
     try:
-        reset_knob = knob(settings_of(group), request.POST.get("knob", ""))
+        wanted = knob(settings_of(group), request.POST.get("knob", ""))
     except KeyError:
         raise Http404 from None
+    before = section(agent, group, Choices()).form.stored[wanted.name]
+    is_undo = "to" in request.POST
     try:
-        agent = save_draft(
-            agent, {group: {reset_knob.name: reset_knob.default}}, int(revision) if _is_number(revision) else None
-        )
+        to = json.loads(request.POST["to"]) if is_undo else wanted.default
+        agent = save_draft(agent, {group: {wanted.name: to}}, int(revision) if _is_number(revision) else None)
     except StaleDraft:
         return with_toast(
             HttpResponse(status=204),
             _("Somebody else changed this draft meanwhile. Reload the page to see it, then reset."),
             kind="warning",
         )
+    except ValueError:  # a ValidationError is one too
+        return HttpResponseBadRequest(_("It can't be put back any more. Reload the page."), content_type="text/plain")
+    fresh = _section(request, agent, group)
     context = {
         **_status(request, agent),
-        "section": _section(request, agent, group),
-        "current": group,
-        "with_status": True,
+        "section": fresh,
+        "shown": next(each for each in fresh.form.shown() if each.knob.name == wanted.name),
+        "wrong_count": wrong_beside(request),
+        "undo": "" if is_undo or before == to else json.dumps({"knob": wanted.name, "to": json.dumps(before)}),
     }
-    response = render(request, "frontend/agents/_section.html", context)
-    return with_toast(response, _("“%s” is back to its default.") % reset_knob.title)
+    response = render(request, "frontend/agents/_reset.html", context)
+    words = _("“%s” is as it was.") if is_undo else _("“%s” is back to its default.")
+    return with_toast(response, words % wanted.title)
 
 
 def _is_number(text: str) -> bool:

@@ -24,6 +24,12 @@ def may(request: Any, role: Role) -> bool:
     return request.membership is not None and Role(request.membership.role).rank >= role.rank
 
 
+def wrong_beside(request: Any) -> int:
+    """How many settings of the editor's page are not saved because they are wrong, beside what was sent. The page counts them."""
+    sent = request.POST.get("wrong") or request.GET.get("wrong") or ""
+    return int(sent) if sent.isdecimal() and len(sent) < 4 else 0
+
+
 def go(request: HttpRequest, url: str) -> HttpResponse:
     """To another page, also from a part of one."""
     if request.headers.get("HX-Request"):

@@ -19,7 +19,7 @@ from agents import publish as use_case
 from agents.models import Agent, AgentVersion
 from agents.spec import AgentSpec, load
 from frontend import catalog
-from frontend.views.shared import agent_or_404, go, may
+from frontend.views.shared import agent_or_404, go, may, wrong_beside
 
 
 @require(Role.EDITOR)
@@ -45,7 +45,7 @@ def publish(request: Any, pk: UUID) -> HttpResponse:
             {"agent": agent, "problems": problems, "is_broken": True},
             status=422,
         )
-    context = {"agent": agent, "changes": changes, "problems": problems}
+    context = {"agent": agent, "changes": changes, "problems": problems, "wrong_count": wrong_beside(request)}
     return render(request, "frontend/agents/_publish.html", context)
 
 

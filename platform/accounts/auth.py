@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render, resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
 from ninja.security import HttpBearer
 
 from accounts import ratelimit
@@ -44,15 +46,32 @@ def require(role: Role | str) -> Callable[[Callable[..., Any]], Callable[..., An
 
 def _refusal(request: Any, needed: Role) -> HttpResponse | None:
     if request.membership is None:
-        # An island that asks for a part of a page follows no redirect to another: it loads the sign-in page whole.
         if request.headers.get("HX-Request"):
-            return HttpResponse(status=401, headers={"HX-Redirect": resolve_url(settings.LOGIN_URL)})
+            return _refusal_of_part(request)
         if request.user.is_authenticated:
             return render(request, "accounts/no_organization.html", status=403)
         return redirect_to_login(request.get_full_path())
-    if Role(request.membership.role).rank < needed.rank:
-        return render(request, "403.html", {"needed": needed, "role": Role(request.membership.role)}, status=403)
+    role = Role(request.membership.role)
+    if role.rank < needed.rank:
+        if request.headers.get("HX-Request"):
+            words = f"This takes the role “{needed.label}” or above, and yours is “{role.label}”. An owner or admin can change that."
+            return HttpResponse(words, status=403, content_type="text/plain; charset=utf-8")
+        return render(request, "403.html", {"needed": needed, "role": role}, status=403)
     return None
+
+
+def _refusal_of_part(request: Any) -> HttpResponse:
+    """A part of a page follows no redirect: the browser loads the sign-in page whole, and comes back.
+
+    Not where something was sent: what was typed would leave with the page. The page says that it was signed out and keeps it.
+    """
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponse(status=401)
+    asked_by = urlsplit(request.headers.get("HX-Current-URL", ""))
+    page = asked_by._replace(scheme="", netloc="", fragment="").geturl()
+    if not (page.startswith("/") and url_has_allowed_host_and_scheme(page, None)):
+        page = resolve_url(settings.LOGIN_REDIRECT_URL)
+    return HttpResponse(status=401, headers={"HX-Redirect": redirect_to_login(page).url})
 
 
 class ApiKeyAuth(HttpBearer):

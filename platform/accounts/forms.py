@@ -14,7 +14,7 @@ class SignUpForm(forms.Form):
     name = forms.CharField(
         max_length=120,
         label="Your name",
-        widget=forms.TextInput(attrs={"autocomplete": "name", "placeholder": "Ada Lovelace"}),
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     field_order = ["name", "email", "password1"]
 

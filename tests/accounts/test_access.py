@@ -66,7 +66,36 @@ def test_nobody_is_sent_to_sign_in_and_back(db: None) -> None:
     response = Client().get("/room/?tab=2")
     assert response.url == "/accounts/login/?next=/room/%3Ftab%3D2"
     part = Client().get("/room/", headers={"HX-Request": "true"})
-    assert (part.status_code, part["HX-Redirect"]) == (401, "/accounts/login/")
+    assert (part.status_code, part["HX-Redirect"]) == (401, "/accounts/login/?next=/")
+
+
+@pytest.mark.parametrize(
+    ("page", "back"),
+    [
+        ("https://parley.example/calls/?q=tooth#top", "/calls/%3Fq%3Dtooth"),
+        ("https://evil.example//evil.example/", "next=/"),
+        ("nonsense", "next=/"),
+    ],
+)
+def test_the_way_back_to_a_page_stays_on_this_site(db: None, page: str, back: str) -> None:
+    part = Client().get("/room/", headers={"HX-Request": "true", "HX-Current-URL": page})
+    assert part["HX-Redirect"].startswith("/accounts/login/?next=/")
+    assert part["HX-Redirect"].endswith(back)
+
+
+def test_what_was_typed_does_not_leave_with_the_page_of_who_was_signed_out(db: None) -> None:
+    part = Client().post("/room/", {"words": "Hello"}, headers={"HX-Request": "true"})
+    assert part.status_code == 401
+    assert "HX-Redirect" not in part
+
+
+def test_a_part_of_a_page_is_refused_in_a_sentence(
+    victor: User, organization: Organization, client_of: Browser
+) -> None:
+    part = client_of(victor).post("/room/", headers={"HX-Request": "true"})
+    assert (part.status_code, part["Content-Type"]) == (403, "text/plain; charset=utf-8")
+    assert "“Editor”" in part.content.decode()
+    assert "<" not in part.content.decode()
 
 
 def test_who_was_taken_out_is_out_with_the_next_request(

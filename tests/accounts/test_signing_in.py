@@ -10,6 +10,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from allauth.socialaccount.adapter import get_adapter
@@ -358,3 +359,34 @@ def test_with_a_company_account_too_only_the_invited_address_signs_up(
     assert get_adapter(request).is_open_for_signup(request, login) is False
     settings.SIGN_UP = "open"
     assert get_adapter(request).is_open_for_signup(request, login) is True
+
+
+def test_a_mail_is_only_promised_where_mail_leaves_the_server(alice: User, settings: Any) -> None:
+    settings.MAIL_IS_DELIVERED = False
+    page = Client().post("/accounts/password/reset/", {"email": "alice@example.com"}, follow=True).content.decode()
+    assert "No mail leaves this server" in page
+    assert "sent a mail" not in page
+    settings.MAIL_IS_DELIVERED = True
+    page = Client().get("/accounts/password/reset/done/").content.decode()
+    assert "sent a mail" in page
+    assert "No mail leaves" not in page
+
+
+def test_each_address_has_its_own_buttons(alice: User, organization: Organization, client_of: Any) -> None:
+    browser = client_of(alice)
+    EmailAddress.objects.create(user=alice, email="alice@example.com", primary=True, verified=True)
+    EmailAddress.objects.create(user=alice, email="second@example.com", verified=True)
+    page = browser.get("/accounts/email/").content.decode()
+    assert page.count('name="action_primary"') == 1
+    browser.post("/accounts/email/", {"email": "second@example.com", "action_primary": ""})
+    assert EmailAddress.objects.get(user=alice, primary=True).email == "second@example.com"
+    browser.post("/accounts/email/", {"email": "alice@example.com", "action_remove": ""})
+    assert [each.email for each in EmailAddress.objects.filter(user=alice)] == ["second@example.com"]
+
+
+def test_forms_speak_plainly(db: None) -> None:
+    page = Client().post("/accounts/signup/", {}).content.decode()
+    assert page.count("Fill this in.") == 3
+    assert "E-mail address" in page
+    assert "At least 10 characters" in page
+    assert "placeholder" not in page.partition("<main")[2]

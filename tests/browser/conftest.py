@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.db import connections
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.screens import ROOT, chromium
+from tests.browser.people import link_for, regular
+from tests.browser.screens import ROOT, chromium, context_for, sign_in
 
 # Playwright's synchronous API runs a loop in this thread; the tests beside it talk to the database as ever.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -86,3 +87,27 @@ def pictures() -> Path | None:
     """Where the test may leave pictures for people to look at: the folder ``PARLEY_PICTURES`` names. Taking them takes a while."""
     named = os.environ.get("PARLEY_PICTURES")
     return Path(named) if named else None
+
+
+@pytest.fixture
+def link(transactional_db: None, site: str) -> str:
+    """Signs in the owner of an organization that is used."""
+    return link_for(regular(call_count=1), site)
+
+
+@pytest.fixture
+def page(link: str, site: str, browser: Browser) -> Iterator[Page]:
+    """The demo agent's editor, as its owner sees it. Fails where a script broke or the content security policy refused something."""
+    context = context_for(browser, "desktop", "light", sign_in(browser, link))
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "console", lambda message: wrong.append(message.text) if "Content Security Policy" in message.text else None
+    )
+    page.goto(f"{site}/agents/")
+    page.locator("a.agent-name", has_text="front desk").first.click()
+    expect(page.locator("#editor")).to_have_attribute("data-live", "editor")
+    yield page
+    context.close()
+    assert not wrong

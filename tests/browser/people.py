@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
+from playwright.sync_api import Page
 
 from accounts import credentials, invitations, keys, members, signin, tenancy
 from accounts.models import Membership, User
@@ -83,3 +85,14 @@ def _calls(organization: Any, agent: Any, owner: User, count: int) -> None:
                     organization=organization, call=call, index=index, role=role, text=text,
                     started_ms=index * 3_000, ended_ms=index * 3_000 + 2_000, latency=latency,
                 )  # fmt: skip
+
+
+def section(page: Page, name: str) -> None:
+    """Show a section of the editor."""
+    page.locator(f"[data-section-link={name}]").click()
+
+
+def changes(page: Page) -> int:
+    """How many changes to publish the editor counts."""
+    found = re.search(r"(\d+) change", page.locator("#save-status").inner_text())
+    return int(found[1]) if found else 0

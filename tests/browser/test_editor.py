@@ -3,46 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.people import link_for, regular
-from tests.browser.screens import Findings, context_for, inspect, sign_in
+from tests.browser.people import changes, section
+from tests.browser.screens import Findings, inspect
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
-
-
-@pytest.fixture
-def link(transactional_db: None, site: str) -> str:
-    return link_for(regular(call_count=1), site)
-
-
-@pytest.fixture
-def page(link: str, site: str, browser: Browser) -> Iterator[Page]:
-    context = context_for(browser, "desktop", "light", sign_in(browser, link))
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on(
-        "console", lambda message: wrong.append(message.text) if "Content Security Policy" in message.text else None
-    )
-    page.goto(f"{site}/agents/")
-    page.locator("a.agent-name", has_text="front desk").first.click()
-    expect(page.locator("#editor")).to_have_attribute("data-live", "editor")
-    yield page
-    context.close()
-    assert not wrong
-
-
-def section(page: Page, name: str) -> None:
-    page.locator(f"[data-section-link={name}]").click()
-
-
-def changes(page: Page) -> int:
-    found = re.search(r"(\d+) change", page.locator("#save-status").inner_text())
-    return int(found[1]) if found else 0
 
 
 def test_typing_saves_itself_and_survives_a_reload(page: Page) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
@@ -252,10 +254,63 @@ def test_one_click_puts_a_knob_back(agent: Agent, alice: Any, client_of: Clients
     assert fresh(agent).draft["listens"]["barge_in"] is False
 
 
+def test_a_reset_answers_with_that_knob_alone_and_can_be_undone(agent: Agent, alice: Any, client_of: Clients) -> None:
+    client, url = client_of(alice), address("agent-reset", agent, "says")
+    html = client.post(url, {"knob": "prompt", "revision": 1, "wrong": "2"}).content.decode()
+    assert fresh(agent).draft["says"]["prompt"] == ""
+    assert 'id="knob-says-prompt"' in html
+    assert "says-goodbye" not in html
+    assert "2 settings are not saved yet" in html
+    undo = json.loads(unescape(re.search(r'hx-vals="({[^"]*to[^"]*})"', html)[1]))  # type: ignore[index]
+    response = client.post(url, undo)
+    assert fresh(agent).draft["says"]["prompt"] == DEMO_SPEC.says.prompt
+    assert "as it was" in json.loads(response["HX-Trigger"])["parley:toast"]["text"]
+    assert "Undo" not in response.content.decode()
+
+
+@pytest.mark.parametrize("to", ["", "{", "5", "[]", '"' + "x" * 200_000 + '"'])
+def test_nothing_is_put_back_that_could_never_have_been_there(
+    agent: Agent, alice: Any, client_of: Clients, to: str
+) -> None:
+    response = client_of(alice).post(address("agent-reset", agent, "says"), {"knob": "prompt", "to": to})
+    assert response.status_code == 400
+    assert fresh(agent).draft["says"]["prompt"] == DEMO_SPEC.says.prompt
+
+
+def test_publishing_says_what_on_the_page_is_not_saved(agent: Agent, alice: Any, client_of: Clients) -> None:
+    client = client_of(alice)
+    assert "not right yet" not in client.get(address("agent-publish", agent)).content.decode()
+    for sent, words in (
+        ("1", "1 setting on this page is not right yet"),
+        ("3", "3 settings on this page are not right yet"),
+    ):
+        assert words in client.get(address("agent-publish", agent), {"wrong": sent}).content.decode()
+    for hostile in ("-1", "x", "9999999999", "<b>"):
+        assert "not right yet" not in client.get(address("agent-publish", agent), {"wrong": hostile}).content.decode()
+
+
 @pytest.mark.parametrize("knob", ["nothing", "__class__", ""])
 def test_there_is_no_such_knob(agent: Agent, alice: Any, client_of: Clients, knob: str) -> None:
     url = address("agent-reset", agent, "says")
     assert client_of(alice).post(url, {"knob": knob, "revision": 1}).status_code == 404
+
+
+def test_a_long_list_of_agents_comes_in_pages(organization: Any, alice: Any, client_of: Clients) -> None:
+    for number in range(120):
+        as_member(publish.create_agent, organization, f"Agent {number:03}")
+    client, seen = client_of(alice), []
+    html = client.get("/agents/?q=agent").content.decode()
+    while True:
+        seen += re.findall(r"Agent \d{3}(?=</a>)", html)
+        more = re.search(r'hx-get="(/agents/\?[^"]*start=[^"]*)"', html)
+        if more is None:
+            break
+        html = client.get(unescape(more[1]), headers={"HX-Request": "true"}).content.decode()
+        assert "<html" not in html
+    assert seen == [f"Agent {number:03}" for number in range(120)]
+    assert "<html" in client.get("/agents/?start=50").content.decode()
+    for hostile in ("-1", "x", "99999999999999"):
+        assert "Agent 000" in client.get("/agents/", {"start": hostile}).content.decode()
 
 
 # --- publishing and versions

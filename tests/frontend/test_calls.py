@@ -12,6 +12,7 @@ import pytest
 from django.utils import timezone
 
 from accounts import tenancy
+from frontend.queries.why import explain
 from frontend.views import talk
 from telephony import tokens
 from telephony.recordings import absolute
@@ -216,11 +217,25 @@ def test_a_call_tells_its_story(agent: Any, alice: Any, client_of: Any) -> None:
     record(call)
     page = client_of(alice).get(f"/calls/{call.pk}/").content.decode()
     for words in (
-        "What does a cleaning cost?", "It costs 120 dollars.", "0.6 s", "Half of the answers were heard within",
+        "What does a cleaning cost?", "It costs 120 dollars.", "0.6 s", "The longest wait for an answer was",
         "8 to 5.</del>", "the struck words were not heard", "Answered “when are you open” with the fact “We are open …”.", "0.83",
         "Novel", "confirmed", "not found out", "Something new: Count 3", "The caller said goodbye", "220 ms", "Together", "640 ms",
     ):  # fmt: skip
         assert words in page, words
+
+
+def test_many_waits_are_told_by_their_middle_and_their_slow_end(agent: Any, alice: Any, client_of: Any) -> None:
+    call = call_of(agent, said=(("caller", "And?"), ("agent", "Well.")) * 4)
+    page = client_of(alice).get(f"/calls/{call.pk}/").content.decode()
+    assert "Half of the answers were heard within" in page
+    assert "The longest wait" not in page
+
+
+def test_days_and_requests_are_told_in_words() -> None:
+    understood = explain({"kind": "understood", "data": {"field": "day", "value": "2026-12-01T15:00"}})
+    assert understood.words == "Understood “Day” as “Tue 1 Dec 2026, 15:00”."
+    assert explain({"kind": "understood", "data": {"field": "code", "value": "2026-12"}}).words.endswith("“2026-12”.")
+    assert explain({"kind": "intent", "data": {"intent": "none"}}).words == "Heard none of the requests it knows."
 
 
 def test_what_was_said_is_never_markup(agent: Any, alice: Any, client_of: Any) -> None:
@@ -243,9 +258,12 @@ def test_what_was_said_is_never_markup(agent: Any, alice: Any, client_of: Any) -
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"end_reason": "worker_lost"}, ["The call worker stopped in the middle of the call", "Parley", "kept up to that moment", "/health/"]),
-        ({"end_reason": "never_connected", "answered_at": None}, ["never came up", "The line", "TURN server", "nothing to hear"]),
-        ({"end_reason": "model_failed", "end_detail": "HTTP 401: bad key"}, ["The language model failed", "A vendor", "HTTP 401: bad key"]),
+        ({"end_reason": "worker_lost"}, ["The call worker stopped in the middle", "on Parley&#x27;s side", "kept up to that moment", "/health/"]),
+        ({"end_reason": "never_connected", "answered_at": None}, ["never came up", "on the line", "TURN server", "nothing to hear"]),
+        (
+            {"end_reason": "model_failed", "end_detail": "HTTP 401: bad key"},
+            ["The language model failed", "at a vendor", "Knows → If the model fails, use", "HTTP 401: bad key"],
+        ),
         ({"end_reason": "from_the_future"}, ["Ended", "from_the_future"]),
     ],
 )  # fmt: skip

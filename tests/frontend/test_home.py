@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import tenancy
 from frontend.queries import home
-from frontend.queries.waits import clock, percentile, wait_words, waterfall
+from frontend.queries.waits import clock, lasting, percentile, wait_words, waterfall
 from tests.frontend.sample import agent_of, call_of
 
 
@@ -48,7 +48,7 @@ def test_everybody_of_the_organization_sees_the_page(
     for person in (alice, bob, victor):
         page = client_of(person).get("/").content.decode()
         assert "No calls yet" in page
-        assert "Nothing. Every call ended as it should." in page
+        assert "Nothing so far." in page
 
 
 def test_a_stranger_sees_none_of_it(organization: Any, charlie: Any, client_of: Any) -> None:
@@ -124,6 +124,7 @@ def test_the_parts_of_a_wait_lie_end_to_end() -> None:
 
 def test_lengths_are_written_as_people_say_them() -> None:
     assert [clock(ms) for ms in (0, 59_999, 134_000, 3_723_000)] == ["0:00", "0:59", "2:14", "1:02:03"]
+    assert [lasting(ms) for ms in (None, 59_999, 134_000, 364_266_000)] == ["0 s", "59 s", "2 min", "101 h 11 min"]
     assert [wait_words(ms) for ms in (40, 640, 1_240, None)] == ["40 ms", "0.6 s", "1.2 s", ""]
 
 

@@ -36,6 +36,7 @@ interface ProblemJson {
 
 /** The server's answer as a problem: RFC 9457 JSON where it sent some, else the meaning of the status. */
 export async function problemOf(response: Response, doing: string): Promise<Problem> {
+  if (response.redirected) return signedOut(); // to the page for signing in
   const detail = `HTTP ${response.status}`;
   const told = await toldBy(response);
   if (told !== null) {
@@ -67,6 +68,14 @@ async function toldBy(response: Response): Promise<ProblemJson | null> {
   } catch {
     return null;
   }
+}
+
+export function signedOut(): Problem {
+  return {
+    what: "You were signed out.",
+    side: "you",
+    advice: "Sign in in another tab, then come back and try again. What you typed here is still here.",
+  };
 }
 
 export function unreachable(error: unknown): Problem {

@@ -11,7 +11,10 @@ export function icon(name: string): SVGSVGElement {
   return svg;
 }
 
+/** From the cookie, which is renewed when somebody signs in, also in another tab; a page that was open before keeps working. */
 export function csrfToken(): string {
+  const cookie = /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1];
+  if (cookie) return cookie;
   const headers = JSON.parse(document.body.getAttribute("hx-headers") ?? "{}") as Record<string, string>;
   return headers["X-CSRFToken"] ?? "";
 }
