@@ -1,0 +1,187 @@
+"""Who may talk to us at all: decided by the source address, before a byte is parsed.
+
+A source that belongs to no trunk gets no answer, whatever it says. A trunk that can't be known by its address has ``expects``: its
+requests must then carry digest credentials. Nothing that comes in is ever sent on; where a transfer or a redirection may lead is
+the trunk's own list.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from telephony.sip.digest import Login
+from telephony.sip.message import Request
+from telephony.sip.peer import Peer
+from telephony.sip.uri import Uri
+
+Network = IPv4Network | IPv6Network
+MAX_SOURCES = 10_000
+IDENTITY = ("X-Src-IP", "X-Src-Proto", "X-RURI-User")
+"""What an edge proxy says of whom it speaks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    id: str
+    networks: tuple[Network, ...]
+    """Where its messages come from. The narrowest network that holds an address wins."""
+    peer: Peer | None = None
+    """Where our calls, registrations and keepalives go."""
+    domain: str = ""
+    """In the addresses we make; "": the peer's host."""
+    login: Login | None = None
+    """Who we are to them."""
+    expects: Login | None = None
+    """Who they must prove to be."""
+    is_proxy: bool = False
+    """Our own edge: believed when it says whom a request is from."""
+    targets: frozenset[str] = frozenset()
+    """Hosts that a REFER or a redirection may lead to, beside the trunk's own. In lower case."""
+
+    @property
+    def host(self) -> str:
+        return self.domain or (self.peer.host if self.peer else "")
+
+    def allows(self, target: Uri) -> bool:
+        """Whether a transfer or a redirection may lead there. A bare number goes through the trunk itself."""
+        if target.scheme == "tel":
+            return True
+        own = {self.domain.lower(), self.peer.host.lower() if self.peer else ""} - {""}
+        return target.is_sip and target.address.lower() in (self.targets | own)
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """``rate_per_s`` messages of one source in the long run, ``burst`` at once."""
+
+    rate_per_s: float = 2_000.0
+    burst: float = 4_000.0
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    at_ms: float
+
+
+@dataclass(slots=True)
+class Counts:
+    strangers: int = 0
+    over_rate: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whom a request is from. ``host`` is the real source, also where a proxy stands between; ``called`` the dialled number."""
+
+    trunk: Trunk
+    host: str
+    called: str
+
+
+class Gate:
+    """``admit`` every packet first. ``pin`` the hosts of running dialogs that no network of ours holds: for these dialogs only."""
+
+    def __init__(self, trunks: Iterable[Trunk] = (), limit: Pass | None = None) -> None:
+        self.counts = Counts()
+        self._limit = limit or Pass()
+        self._trunks: dict[str, Trunk] = {}
+        self._networks: list[tuple[Network, Trunk]] = []
+        self._known: OrderedDict[str, Trunk | None] = OrderedDict()
+        """Hosts that were looked up, and whose they are."""
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._pins: dict[str, int] = {}
+        for trunk in trunks:
+            self.add(trunk)
+
+    def add(self, trunk: Trunk) -> None:
+        """Or put another in the place of the one with the same id."""
+        self._trunks[trunk.id] = trunk
+        self._sort()
+
+    def remove(self, trunk_id: str) -> None:
+        self._trunks.pop(trunk_id, None)
+        self._sort()
+
+    def trunk(self, trunk_id: str) -> Trunk | None:
+        return self._trunks.get(trunk_id)
+
+    def _sort(self) -> None:
+        pairs = [(network, trunk) for trunk in self._trunks.values() for network in trunk.networks]
+        self._networks = sorted(pairs, key=lambda pair: pair[0].prefixlen, reverse=True)
+        self._known.clear()
+
+    def pin(self, host: str) -> None:
+        self._pins[host] = self._pins.get(host, 0) + 1
+
+    def unpin(self, host: str) -> None:
+        left = self._pins.get(host, 0) - 1
+        if left > 0:
+            self._pins[host] = left
+        else:
+            self._pins.pop(host, None)
+
+    def trunk_at(self, host: str) -> Trunk | None:
+        if host in self._known:
+            self._known.move_to_end(host)
+            return self._known[host]
+        found = self._look_up(host)
+        self._known[host] = found
+        if len(self._known) > MAX_SOURCES:
+            self._known.popitem(last=False)
+        return found
+
+    def _look_up(self, host: str) -> Trunk | None:
+        try:
+            address: IPv4Address | IPv6Address = ip_address(host)
+        except ValueError:
+            return None
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped  # one socket for both families shows IPv4 so
+        return next(
+            (trunk for network, trunk in self._networks if network.version == address.version and address in network),
+            None,
+        )
+
+    def admit(self, source: Peer, now_ms: float) -> bool:
+        """Whether to look at a packet from there at all."""
+        if self.trunk_at(source.host) is None and source.host not in self._pins:
+            self.counts.strangers += 1
+            return False
+        if not self._has_token(source.host, now_ms):
+            self.counts.over_rate += 1
+            return False
+        return True
+
+    def _has_token(self, host: str, now_ms: float) -> bool:
+        bucket = self._buckets.get(host)
+        if bucket is None:
+            bucket = self._buckets[host] = _Bucket(self._limit.burst, now_ms)
+            if len(self._buckets) > MAX_SOURCES:
+                self._buckets.popitem(last=False)
+        earned = max(0.0, now_ms - bucket.at_ms) * self._limit.rate_per_s / 1_000
+        bucket.tokens = min(self._limit.burst, bucket.tokens + earned)
+        bucket.at_ms = max(bucket.at_ms, now_ms)
+        if bucket.tokens < 1:
+            return False
+        bucket.tokens -= 1
+        return True
+
+    def origin(self, request: Request, source: Peer, called: str) -> Origin | None:
+        """Whose request it is. What a proxy of ours says counts; what anybody else says of themselves does not.
+
+        None: nobody's (a pinned host has no business beside its dialog; a proxy spoke for somebody we don't know).
+        """
+        trunk = self.trunk_at(source.host)
+        if trunk is None:
+            return None
+        if not trunk.is_proxy:
+            return Origin(trunk, source.host, called)
+        said = request.headers.first("x-src-ip")
+        behind = self.trunk_at(said) if said else None
+        if behind is None or behind.is_proxy:
+            return None
+        return Origin(behind, said, request.headers.first("x-ruri-user") or called)

@@ -1,0 +1,278 @@
+"""SIP messages (RFC 3261, 7): bytes → request or response → bytes. Every limit is checked before anything is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from telephony.sip import headers as values
+from telephony.sip.headers import CSeq, NameAddr, Via
+from telephony.sip.scan import TOKEN, BadMessage, is_token, number, split
+
+MAX_HEAD_BYTES = 16 * 1024
+MAX_HEADERS = 96
+MAX_BODY_BYTES = 64 * 1024
+VERSION = "SIP/2.0"
+
+_COMPACT = {
+    "a": "accept-contact", "b": "referred-by", "c": "content-type", "d": "request-disposition", "e": "content-encoding",
+    "f": "from", "i": "call-id", "j": "reject-contact", "k": "supported", "l": "content-length", "m": "contact",
+    "n": "identity-info", "o": "event", "r": "refer-to", "s": "subject", "t": "to", "u": "allow-events", "v": "via",
+    "x": "session-expires", "y": "identity",
+}  # fmt: skip
+_SHOWN = {
+    name.lower(): name
+    for name in (
+        "Accept", "Allow", "Allow-Events", "Authorization", "Call-ID", "Contact", "Content-Encoding", "Content-Length",
+        "Content-Type", "CSeq", "Event", "Expires", "From", "Max-Forwards", "Min-Expires", "Min-SE", "Proxy-Authenticate",
+        "Proxy-Authorization", "Proxy-Require", "RAck", "Record-Route", "Refer-To", "Referred-By", "Replaces", "Require",
+        "Retry-After", "Route", "RSeq", "Session-Expires", "Subject", "Subscription-State", "Supported", "To", "Unsupported",
+        "User-Agent", "Via", "WWW-Authenticate",
+    )
+}  # fmt: skip
+
+
+class Headers:
+    """The header fields of one message, in order. Names without regard to case, compact forms as their long ones.
+
+    ``to``, ``via`` and their like parse when they are asked for, once; they raise :class:`BadMessage`.
+    """
+
+    __slots__ = ("_cseq", "_from", "_lines", "_to", "_via", "fields")
+
+    def __init__(self, fields: Iterable[tuple[str, str]]) -> None:
+        self.fields = tuple(fields)
+        self._lines: dict[str, list[str]] | None = None
+        self._via: Via | None = None
+        self._from: NameAddr | None = None
+        self._to: NameAddr | None = None
+        self._cseq: CSeq | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self.fields == other.fields
+
+    def __hash__(self) -> int:
+        return hash(self.fields)
+
+    def __repr__(self) -> str:
+        return f"Headers({list(self.fields)!r})"
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self.fields)
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self._by_name()
+
+    def _by_name(self) -> dict[str, list[str]]:
+        if self._lines is None:
+            self._lines = {}
+            for name, value in self.fields:
+                key = name.lower()
+                self._lines.setdefault(_COMPACT.get(key, key), []).append(value)
+        return self._lines
+
+    def lines(self, name: str) -> list[str]:
+        """Every line of that name, uncut."""
+        return self._by_name().get(name.lower(), [])
+
+    def first(self, name: str) -> str:
+        """The first line of that name; "" where there is none."""
+        found = self._by_name().get(name.lower())
+        return found[0] if found else ""
+
+    def values(self, name: str) -> list[str]:
+        """The parts between the commas, of all lines of that name."""
+        return [part for line in self.lines(name) for part in split(line, ",") if part]
+
+    def addresses(self, name: str) -> list[NameAddr]:
+        return values.name_addrs(self.lines(name))
+
+    def tokens(self, name: str) -> frozenset[str]:
+        """Of Supported, Require, Allow …: the words, in lower case."""
+        return frozenset(part.lower() for line in self.lines(name) for part in line.replace(",", " ").split())
+
+    @property
+    def via(self) -> Via:
+        """The topmost."""
+        if self._via is None:
+            line = self.first("via")
+            self._via = values.via(split(line, ",", angles=False)[0] if "," in line else line)
+        return self._via
+
+    @property
+    def from_(self) -> NameAddr:
+        if self._from is None:
+            self._from = values.name_addr(self.first("from"))
+        return self._from
+
+    @property
+    def to(self) -> NameAddr:
+        if self._to is None:
+            self._to = values.name_addr(self.first("to"))
+        return self._to
+
+    @property
+    def cseq(self) -> CSeq:
+        if self._cseq is None:
+            self._cseq = values.cseq(self.first("cseq"))
+        return self._cseq
+
+    @property
+    def call_id(self) -> str:
+        return self.first("call-id")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    """As it came: methods have case (RFC 3261, 7.1)."""
+    uri: str
+    headers: Headers
+    body: bytes = b""
+
+    def encode(self) -> bytes:
+        return _encoded(f"{self.method} {self.uri} {VERSION}", self.headers, self.body)
+
+    def with_headers(self, fields: Iterable[tuple[str, str]]) -> Request:
+        return replace(self, headers=Headers(fields))
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes = b""
+
+    @property
+    def is_provisional(self) -> bool:
+        return self.status < 200
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    def encode(self) -> bytes:
+        return _encoded(f"{VERSION} {self.status} {self.reason}", self.headers, self.body)
+
+
+Message = Request | Response
+
+
+class BadRequest(BadMessage):
+    """A request that can't be read to its end, with what of it could: enough to answer it, perhaps."""
+
+    def __init__(self, reason: str, status: int, request: Request) -> None:
+        super().__init__(reason, status)
+        self.request = request
+
+
+def _encoded(start: str, headers: Headers, body: bytes) -> bytes:
+    """Content-Length is ours to count: a given one is left out."""
+    lines = [start]
+    lines += [f"{name}: {value}" for name, value in headers.fields if name != "Content-Length"]
+    lines.append(f"Content-Length: {len(body)}\r\n\r\n")
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
+
+
+def parse(data: bytes) -> Message:
+    """One datagram, or one framed piece of a stream. What stands behind the body is ignored (RFC 3261, 18.3).
+
+    Raises :class:`BadRequest` for a request that can be told what is wrong with it, else :class:`BadMessage`.
+    """
+    start = 0
+    while data.startswith(b"\r\n", start):
+        start += 2
+    end = data.find(b"\r\n\r\n", start, start + MAX_HEAD_BYTES + 4)
+    if end < 0:
+        raise BadMessage("the head has no end, or is too long", 513)
+    text = data[start:end].decode("utf-8", "surrogateescape")
+    lines = text.split("\r\n")
+    if not len(lines) - 1 == text.count("\n") == text.count("\r"):
+        raise BadMessage("a line ends with half a line end")
+    fields, wrong = _fields(lines)
+    message = _start_line(lines[0], Headers(fields))
+    body = data[end + 4 :]
+    try:
+        if wrong:
+            raise BadMessage(wrong)
+        body = body[: _content_length(message.headers, len(body))]
+        if isinstance(message, Request):
+            _check_line(lines[0], message)
+    except BadMessage as error:
+        if isinstance(message, Request):
+            raise BadRequest(error.reason, error.status, message) from error
+        raise
+    return replace(message, body=body) if body else message
+
+
+def _fields(lines: list[str]) -> tuple[list[tuple[str, str]], str]:
+    """Names and values, unfolded, and what is wrong with them ("": nothing)."""
+    fields: list[tuple[str, str]] = []
+    if len(lines) > 4 * MAX_HEADERS:
+        return fields, "there are too many lines"
+    folded: list[str] = []
+    wrong = ""
+    for line in lines[1:]:
+        if line[0] in " \t":
+            folded.append(line.strip(" \t"))
+            continue
+        if folded:
+            _unfold(fields, folded)
+            folded = []
+        name, colon, value = line.partition(":")
+        name = name.rstrip(" \t")
+        if not colon or not name or name.strip(TOKEN):
+            wrong = wrong or "a header has no name"
+            continue
+        if len(fields) >= MAX_HEADERS:
+            return fields, "there are too many headers"
+        key = name.lower()
+        key = _COMPACT.get(key, key)
+        fields.append((_SHOWN.get(key, name), value.strip(" \t")))
+    if folded:
+        _unfold(fields, folded)
+    return fields, wrong
+
+
+def _unfold(fields: list[tuple[str, str]], folded: list[str]) -> None:
+    """A line that begins with a blank goes on with the one before (RFC 3261, 7.3.1)."""
+    if fields:
+        name, value = fields[-1]
+        fields[-1] = (name, " ".join([value, *folded]).strip(" "))
+
+
+def _start_line(line: str, headers: Headers) -> Message:
+    if line[:8].upper() == "SIP/2.0 ":
+        status, _, reason = line[8:].partition(" ")
+        if len(status) != 3 or not (status.isascii() and status.isdigit()) or not "1" <= status[0] <= "6":
+            raise BadMessage("a status has not three digits")
+        return Response(int(status), reason, headers)
+    words = line.split(" ")
+    if not is_token(words[0]) or len(words) < 2:
+        raise BadMessage("the first line is not SIP")
+    return Request(words[0], words[1], headers)
+
+
+def _check_line(line: str, request: Request) -> None:
+    words = line.rstrip(" ").split(" ")
+    version = words[-1].upper()
+    if version.startswith("SIP/") and version != VERSION:
+        raise BadMessage("only SIP/2.0 is spoken here", 505)
+    if len(words) != 3 or version != VERSION or not request.uri:
+        raise BadMessage("the request line is not understood")
+
+
+def _content_length(headers: Headers, available: int) -> int:
+    lines = headers.lines("content-length")
+    if not lines:
+        length = available
+    elif len(lines) > 1:
+        raise BadMessage("there are two Content-Length")
+    else:
+        length = number(lines[0], "Content-Length", most=2**32)
+    if length > MAX_BODY_BYTES:
+        raise BadMessage("the body is too long", 513)
+    if length > available:
+        raise BadMessage("the body is shorter than its Content-Length")
+    return length

@@ -1,0 +1,89 @@
+"""Where messages come from and go to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Literal
+
+from telephony.sip.uri import Uri
+
+Transport = Literal["udp", "tcp", "tls"]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """``host`` is an address, or a name that the shell resolves. On a stream, host and port also name the connection."""
+
+    transport: Transport
+    host: str
+    port: int
+
+    @property
+    def is_reliable(self) -> bool:
+        return self.transport != "udp"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What we call ourselves, in Via and Contact: the address that others reach us at, for each transport we listen on."""
+
+    advertised: Mapping[Transport, Address]
+    name: str = "Parley"
+    """Told in User-Agent."""
+
+    def address(self, transport: Transport) -> Address:
+        return self.advertised.get(transport) or next(iter(self.advertised.values()))
+
+    def via(self, transport: Transport, branch: str) -> str:
+        return f"SIP/2.0/{transport.upper()} {self.address(transport)};branch={branch};rport"
+
+    def contact(self, transport: Transport, user: str = "") -> str:
+        at = f"{user}@" if user else ""
+        tail = "" if transport == "udp" else f";transport={transport}"
+        return f"<sip:{at}{self.address(transport)}{tail}>"
+
+
+def next_hop(uri: Uri, like: Peer) -> Peer:
+    """Where a request to ``uri`` goes. ``like`` is whom the dialog was made with, and the transport if the URI names none.
+
+    An open connection to the same host is used again (RFC 3261, 18.1.1). A private address, told by somebody we reach at a
+    public one, is that somebody's own network talking: it goes to where they are. maddr is ignored, it only ever led astray.
+    """
+    wanted = uri.params.get("transport", "").lower()
+    transport: Transport = like.transport
+    if uri.scheme == "sips" or wanted == "tls":
+        transport = "tls"
+    elif wanted == "tcp":
+        transport = "tcp"
+    elif wanted == "udp":
+        transport = "udp"
+    host = uri.address
+    if transport == like.transport and (_is_behind_nat(host, like.host) or (host == like.host and like.is_reliable)):
+        return like
+    return Peer(transport, host, uri.port or (5061 if transport == "tls" else 5060))
+
+
+def _is_behind_nat(told: str, real: str) -> bool:
+    try:
+        return told != real and ip_address(told).is_private and ip_address(real).is_global
+    except ValueError:
+        return False  # a name
+
+
+def reply_to(source: Peer, *, sent_by_port: int | None, wants_port: bool) -> Peer:
+    """Where a response goes: always to where the request came from (RFC 3261, 18.2.2; RFC 3581), never where a header says."""
+    if source.is_reliable or wants_port:
+        return source
+    return Peer(source.transport, source.host, sent_by_port or 5060)

@@ -1,0 +1,361 @@
+"""What calls, registrations and keepalives share: transactions, dialogs, the schedule, and the outbox.
+
+:class:`Question` is a request of ours, asked again with credentials where they are wanted. :class:`Asked` is a request of theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from telephony.sip import headers as values
+from telephony.sip.dialog import Dialog, Key
+from telephony.sip.digest import DigestClient, Login
+from telephony.sip.events import Event, Output, Send
+from telephony.sip.gate import Gate
+from telephony.sip.ids import Ids
+from telephony.sip.message import Headers, Request, Response
+from telephony.sip.peer import Endpoint, Peer, reply_to
+from telephony.sip.reasons import phrase
+from telephony.sip.scan import split
+from telephony.sip.timing import Schedule, Timing
+from telephony.sip.transaction import (
+    ClientTransaction,
+    Effect,
+    NotAcknowledged,
+    SendBytes,
+    ServerTransaction,
+    Tell,
+    client_key,
+    reply,
+    server_key,
+)
+
+if TYPE_CHECKING:
+    from telephony.sip.call import Call
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY"
+METHODS = frozenset(ALLOW.split(", "))
+SUPPORTED = "100rel, replaces, timer"
+EXTENSIONS = frozenset(SUPPORTED.split(", "))
+
+OnResponse = Callable[[Response | None, float], None]
+"""With the response, or None for nobody answered; and the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    max_calls: int = 1_000
+    max_transactions: int = 50_000
+    ring_ms: int = 180_000
+    """How long a call of ours may ring, and theirs may wait for our answer."""
+    offer_ms: int = 20_000
+    """How long an offer in a call may wait for our answer."""
+    transfer_ms: int = 120_000
+    session_expires_s: int = 1_800
+    min_session_s: int = 90
+    max_redirects: int = 3
+    max_forks: int = 10
+    max_registering: int = 50
+    """REGISTERs under way at once."""
+
+
+class InDialog(Protocol):
+    """Who owns a dialog."""
+
+    def receive(self, asked: Asked, now_ms: float) -> None: ...
+    def acknowledge(self, ack: Request, now_ms: float) -> None: ...
+
+
+class Asked:
+    """A request of theirs, and where its answer goes. Answered at most once for good."""
+
+    def __init__(self, stack: Stack, request: Request, source: Peer) -> None:
+        self.request = request
+        self.source = source
+        self._stack = stack
+        via = request.headers.via
+        self._to = reply_to(source, sent_by_port=via.port, wants_port="rport" in via.params)
+        self._via = stamped_line(request.headers, source)
+        self._transaction = ServerTransaction(request, stack.timing, is_reliable=source.is_reliable)
+        self.key = server_key(request)
+        self.owner: InDialog | None = None
+
+    @property
+    def deadline_ms(self) -> float | None:
+        return self._transaction.deadline_ms
+
+    @property
+    def is_answered(self) -> bool:
+        return self._transaction.is_answered
+
+    def response(
+        self, status: int, *, tag: str = "", extra: Iterable[tuple[str, str]] = (), body: bytes = b"", reason: str = ""
+    ) -> Response:
+        made = reply(self.request, status, reason or phrase(status), self._via, tag, extra)
+        return Response(made.status, made.reason, made.headers, body) if body else made
+
+    def respond(
+        self,
+        status: int,
+        now_ms: float,
+        *,
+        tag: str = "",
+        extra: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        reason: str = "",
+    ) -> None:
+        """``tag`` is ours, for the To of a request that has none; without, one is made that is always the same for it."""
+        tag = tag or ("" if status == 100 else self._stack.ids.stateless_tag(self.request.headers))
+        self.send(self.response(status, tag=tag, extra=extra, body=body, reason=reason), now_ms)
+
+    def send(self, response: Response, now_ms: float) -> None:
+        self._do(self._transaction.respond(response, now_ms))
+
+    def repeat(self, data: bytes) -> None:
+        """A 2xx to an INVITE again, or a reliable 1xx: outside the transaction's own repeating."""
+        self._stack.send(data, self._to)
+
+    def receive(self, request: Request, now_ms: float) -> None:
+        self._do(self._transaction.receive(request, now_ms))
+
+    def fire(self, now_ms: float) -> None:
+        self._do(self._transaction.fire(now_ms))
+
+    def _do(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case SendBytes(data):
+                    self._stack.send(data, self._to)
+                case NotAcknowledged() | Tell():
+                    pass  # a refusal that nobody acknowledges has still ended the call
+        if self._transaction.is_over:
+            self._stack.forget_asked(self)
+        else:
+            self._stack.schedule.watch(self)
+
+
+class Exchange:
+    """One client transaction under way."""
+
+    def __init__(self, stack: Stack, request: Request, to: Peer, tell: OnResponse) -> None:
+        self.request = request
+        self.to = to
+        self.transaction = ClientTransaction(request, stack.timing, is_reliable=to.is_reliable)
+        self.key = client_key(request.headers)
+        self._stack = stack
+        self._tell = tell
+
+    @property
+    def deadline_ms(self) -> float | None:
+        return self.transaction.deadline_ms
+
+    def start(self, now_ms: float) -> None:
+        self._do(self.transaction.start(now_ms), now_ms)
+
+    def receive(self, response: Response, now_ms: float) -> None:
+        self._do(self.transaction.receive(response, now_ms), now_ms)
+
+    def fire(self, now_ms: float) -> None:
+        self._do(self.transaction.fire(now_ms), now_ms)
+
+    def give_up_at(self, at_ms: float) -> None:
+        self.transaction.give_up_at(at_ms)
+        self._stack.schedule.watch(self)
+
+    def _do(self, effects: list[Effect], now_ms: float) -> None:
+        if self.transaction.is_over:
+            self._stack.forget_exchange(self)
+        else:
+            self._stack.schedule.watch(self)
+        for effect in effects:
+            match effect:
+                case SendBytes(data):
+                    self._stack.send(data, self.to)
+                case Tell(response):
+                    self._tell(response, now_ms)
+                case NotAcknowledged():
+                    pass
+
+
+class Question:
+    """A request of ours. ``make`` builds it, anew for each try: with a branch and a CSeq of its own.
+
+    A 401 or 407 is answered here, once, and once more if only the nonce was too old; any other response is told.
+    """
+
+    def __init__(
+        self, stack: Stack, make: Callable[[], Request], to: Peer, tell: OnResponse, digest: DigestClient | None
+    ) -> None:
+        self._stack = stack
+        self._make = make
+        self.to = to
+        self._tell = tell
+        self._digest = digest
+        self._tries = 0
+        self.exchange: Exchange | None = None
+        """The try under way."""
+
+    @property
+    def request(self) -> Request:
+        assert self.exchange is not None
+        return self.exchange.request
+
+    def stop(self) -> None:
+        """Not to be asked again, whoever wants credentials."""
+        self._digest = None
+
+    def ask(self, now_ms: float) -> None:
+        self._tries += 1
+        request = self._make()
+        if self._digest is not None and (credentials := self._digest.authorization(request.method, request.uri)):
+            request = request.with_headers([*request.headers.fields, *credentials])
+        self.exchange = self._stack.exchange(request, self.to, self._on_response, now_ms)
+
+    def _on_response(self, response: Response | None, now_ms: float) -> None:
+        if response is not None and response.status in (401, 407) and self._may_try_again(response):
+            self.ask(now_ms)
+            return
+        self._tell(response, now_ms)
+
+    def _may_try_again(self, response: Response) -> bool:
+        if self._digest is None:
+            return False
+        is_proxy = response.status == 407
+        challenges = response.headers.lines("proxy-authenticate" if is_proxy else "www-authenticate")
+        if not self._digest.learn(challenges, is_proxy=is_proxy):
+            return False
+        return self._tries == 1 or (
+            self._tries <= 3 and (self._digest.is_stale or is_proxy != self._was_proxy(response))
+        )
+
+    def _was_proxy(self, response: Response) -> bool:
+        """Whether the try that was refused had credentials for a proxy: a server behind it may want its own."""
+        assert self.exchange is not None
+        return "Proxy-Authorization" in self.exchange.request.headers
+
+
+class Stack:
+    """See the head. ``take`` what there is to send and to tell, after each thing that happened."""
+
+    def __init__(self, endpoint: Endpoint, gate: Gate, ids: Ids, limits: Limits, timing: Timing) -> None:
+        self.endpoint = endpoint
+        self.gate = gate
+        self.ids = ids
+        self.limits = limits
+        self.timing = timing
+        self.schedule = Schedule()
+        self.calls: dict[str, Call] = {}
+        self.dialogs: dict[Key, InDialog] = {}
+        self._pinned: dict[Key, str] = {}
+        self._asked: dict[tuple[str, ...], Asked] = {}
+        self._initial: dict[tuple[str, str, str], Asked] = {}
+        self._exchanges: dict[tuple[str, str], Exchange] = {}
+        self.registering = 0
+        self._out: list[Output] = []
+
+    def take(self) -> list[Output]:
+        out, self._out = self._out, []
+        return out
+
+    def send(self, data: bytes, to: Peer) -> None:
+        self._out.append(Send(data, to))
+
+    def tell(self, event: Event) -> None:
+        self._out.append(event)
+
+    @property
+    def transactions(self) -> int:
+        return len(self._asked) + len(self._exchanges)
+
+    # ---- ours
+
+    def question(
+        self,
+        make: Callable[[], Request],
+        to: Peer,
+        tell: OnResponse,
+        now_ms: float,
+        *,
+        digest: DigestClient | None = None,
+    ) -> Question:
+        question = Question(self, make, to, tell, digest)
+        question.ask(now_ms)
+        return question
+
+    def exchange(self, request: Request, to: Peer, tell: OnResponse, now_ms: float) -> Exchange:
+        exchange = Exchange(self, request, to, tell)
+        self._exchanges[exchange.key] = exchange
+        exchange.start(now_ms)
+        return exchange
+
+    def response_arrived(self, response: Response, now_ms: float) -> None:
+        """One that nobody waits for is dropped."""
+        exchange = self._exchanges.get(client_key(response.headers))
+        if exchange is not None:
+            exchange.receive(response, now_ms)
+
+    def forget_exchange(self, exchange: Exchange) -> None:
+        self._exchanges.pop(exchange.key, None)
+
+    def digest_for(self, login: Login | None) -> DigestClient | None:
+        return DigestClient(login, self.ids.cnonce) if login else None
+
+    def via(self, to: Peer) -> str:
+        return self.endpoint.via(to.transport, self.ids.branch())
+
+    # ---- theirs
+
+    def find_asked(self, key: tuple[str, ...]) -> Asked | None:
+        return self._asked.get(key)
+
+    def accept(self, request: Request, source: Peer) -> Asked:
+        asked = Asked(self, request, source)
+        self._asked[asked.key] = asked
+        return asked
+
+    def forget_asked(self, asked: Asked) -> None:
+        if self._asked.get(asked.key) is asked:
+            del self._asked[asked.key]
+        if asked.request.method == "INVITE":
+            self._initial.pop(_same_by_any_path(asked.request), None)
+
+    def is_merged(self, request: Request) -> bool:
+        """Whether an INVITE under way has come again by another path (RFC 3261, 8.2.2.2): there was a fork, and it ends here."""
+        return _same_by_any_path(request) in self._initial
+
+    def remember_initial(self, asked: Asked) -> None:
+        self._initial[_same_by_any_path(asked.request)] = asked
+
+    # ---- dialogs
+
+    def add_dialog(self, dialog: Dialog, owner: InDialog) -> None:
+        """From now on its requests are its owner's, also from a host that only this dialog has named."""
+        if dialog.key not in self.dialogs:
+            host = self._host_of(dialog)
+            self._pinned[dialog.key] = host
+            self.gate.pin(host)
+        self.dialogs[dialog.key] = owner
+
+    def remove_dialog(self, dialog: Dialog) -> None:
+        if self.dialogs.pop(dialog.key, None) is not None:
+            self.gate.unpin(self._pinned.pop(dialog.key))
+
+    @staticmethod
+    def _host_of(dialog: Dialog) -> str:
+        return dialog.next_hop().host
+
+
+def _same_by_any_path(request: Request) -> tuple[str, str, str]:
+    headers = request.headers
+    return (headers.call_id, headers.from_.tag, headers.first("cseq"))
+
+
+def stamped_line(headers: Headers, source: Peer) -> str:
+    """The first Via line, its first value stamped with where it came from."""
+    line, top = headers.first("via"), headers.via
+    stamped = values.stamped(top, source.host, source.port)
+    if top.text == line:
+        return stamped
+    return ", ".join([stamped, *split(line, ",", angles=False)[1:]])

@@ -1,0 +1,297 @@
+"""The four transaction machines of RFC 3261, 17, with the Accepted state of RFC 6026. One exchange each: a request and its answer.
+
+CLIENT  INVITE      CALLING ─1xx▶ PROCEEDING ─2xx▶ ACCEPTED (each 2xx is told: each wants its ACK) ─M▶ over
+                       └─────────────┴─300–699▶ COMPLETED (ACKed here, told once) ─D▶ over
+        others      CALLING ─1xx▶ PROCEEDING ─final▶ COMPLETED ─K▶ over
+SERVER  INVITE      PROCEEDING ─2xx▶ ACCEPTED (copies absorbed) ─L▶ over
+                       └─300–699▶ COMPLETED (repeated until ACK) ─ACK▶ CONFIRMED ─I▶ over
+        others      PROCEEDING ─final▶ COMPLETED (repeated when asked again) ─J▶ over
+
+Timer B counts only until something is heard: a phone may ring for as long as it likes. Told what happens, with the time; asking for
+what to do. On a reliable transport nothing is repeated, and nothing waits for late copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from telephony.sip.message import Headers, Request, Response
+from telephony.sip.timing import Timing
+
+
+class State(Enum):
+    CALLING = auto()
+    """Also "Trying": sent, nothing heard."""
+    PROCEEDING = auto()
+    COMPLETED = auto()
+    CONFIRMED = auto()
+    ACCEPTED = auto()
+    OVER = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class SendBytes:
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """A response for whoever asked; None: nobody answered in time."""
+
+    response: Response | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotAcknowledged:
+    """Our refusal of an INVITE was never acknowledged."""
+
+
+Effect = SendBytes | Tell | NotAcknowledged
+
+
+def ack_for(request: Request, response: Response) -> Request:
+    """The ACK of a refusal: of the INVITE's own transaction, so its branch and its route (RFC 3261, 17.1.1.3)."""
+    fields: list[tuple[str, str]] = []
+    for name, value in request.headers:
+        match name:
+            case "Via" | "From" | "Call-ID" | "Max-Forwards" | "Route" | "Authorization" | "Proxy-Authorization":
+                fields.append((name, value))
+            case "To":
+                fields.append((name, response.headers.first("to")))
+            case "CSeq":
+                fields.append((name, f"{request.headers.cseq.number} ACK"))
+    return Request("ACK", request.uri, Headers(fields))
+
+
+class ClientTransaction:
+    """We ask. ``start`` once, ``receive`` each response, ``fire`` when ``deadline_ms`` is there."""
+
+    def __init__(self, request: Request, timing: Timing, *, is_reliable: bool) -> None:
+        self.request = request
+        self.state = State.CALLING
+        self.deadline_ms: float | None = None
+        self._timing = timing
+        self._is_reliable = is_reliable
+        self._is_invite = request.method == "INVITE"
+        self._data = request.encode()
+        self._repeat_ms: float | None = None
+        self._interval_ms = timing.t1_ms
+        self._end_ms: float | None = None
+        self._ack: bytes = b""
+
+    @property
+    def is_over(self) -> bool:
+        return self.state is State.OVER
+
+    def start(self, now_ms: float) -> list[Effect]:
+        self._end_ms = now_ms + self._timing.patience_ms  # timers B and F
+        if not self._is_reliable:
+            self._repeat_ms = now_ms + self._interval_ms  # timers A and E
+        self._plan()
+        return [SendBytes(self._data)]
+
+    def receive(self, response: Response, now_ms: float) -> list[Effect]:
+        if self.state in (State.CALLING, State.PROCEEDING):
+            if response.is_provisional:
+                return self._on_provisional(response)
+            return self._on_final(response, now_ms)
+        if self.state is State.ACCEPTED and response.is_success:
+            return [Tell(response)]
+        if self.state is State.COMPLETED and self._ack and not response.is_provisional and not response.is_success:
+            return [SendBytes(self._ack)]
+        return []
+
+    def _on_provisional(self, response: Response) -> list[Effect]:
+        self.state = State.PROCEEDING
+        if self._is_invite:
+            self._repeat_ms = self._end_ms = None
+        else:
+            self._interval_ms = self._timing.t2_ms
+        self._plan()
+        return [Tell(response)]
+
+    def _on_final(self, response: Response, now_ms: float) -> list[Effect]:
+        self._repeat_ms = None
+        effects: list[Effect] = [Tell(response)]
+        if not self._is_invite:
+            self.state = State.COMPLETED
+            self._end_ms = now_ms + (0 if self._is_reliable else self._timing.t4_ms)  # timer K
+        elif response.is_success:
+            self.state = State.ACCEPTED
+            self._end_ms = now_ms + self._timing.patience_ms  # timer M
+        else:
+            self.state = State.COMPLETED
+            self._ack = ack_for(self.request, response).encode()
+            self._end_ms = now_ms + (0 if self._is_reliable else self._timing.patience_ms)  # timer D
+            effects.insert(0, SendBytes(self._ack))
+        self._plan()
+        return effects
+
+    def give_up_at(self, at_ms: float) -> None:
+        """After a CANCEL no answer is waited for longer than that (RFC 3261, 9.1)."""
+        if self.state in (State.CALLING, State.PROCEEDING) and (self._end_ms is None or at_ms < self._end_ms):
+            self._end_ms = at_ms
+            self._plan()
+
+    def fire(self, now_ms: float) -> list[Effect]:
+        effects: list[Effect] = []
+        if self._end_ms is not None and now_ms >= self._end_ms:
+            if self.state in (State.CALLING, State.PROCEEDING):
+                effects.append(Tell(None))
+            self.state = State.OVER
+            self._end_ms = self._repeat_ms = None
+        elif self._repeat_ms is not None and now_ms >= self._repeat_ms:
+            effects.append(SendBytes(self._data))
+            self._interval_ms *= 2
+            if not self._is_invite:
+                self._interval_ms = min(self._interval_ms, self._timing.t2_ms)
+            self._repeat_ms = now_ms + self._interval_ms
+        self._plan()
+        return effects
+
+    def _plan(self) -> None:
+        self.deadline_ms = _earlier(self._repeat_ms, self._end_ms)
+
+
+class ServerTransaction:
+    """We are asked. ``receive`` each copy and the ACK; ``respond`` at most one final, ever; ``fire`` when it is time."""
+
+    def __init__(self, request: Request, timing: Timing, *, is_reliable: bool) -> None:
+        self.request = request
+        self.state = State.PROCEEDING
+        self.deadline_ms: float | None = None
+        self._timing = timing
+        self._is_reliable = is_reliable
+        self.is_invite = request.method == "INVITE"
+        self._data = b""
+        """The last response, as it is repeated."""
+        self._repeat_ms: float | None = None
+        self._interval_ms = timing.t1_ms
+        self._end_ms: float | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.state is State.OVER
+
+    @property
+    def is_answered(self) -> bool:
+        """A final response was sent: there will be no other."""
+        return self.state is not State.PROCEEDING
+
+    def receive(self, request: Request, now_ms: float) -> list[Effect]:
+        """A copy of the request, or the ACK of our refusal."""
+        if request.method == "ACK":
+            if self.state is State.COMPLETED and self.is_invite:
+                self.state = State.CONFIRMED
+                self._repeat_ms = None
+                self._end_ms = now_ms + (0 if self._is_reliable else self._timing.t4_ms)  # timer I
+                self._plan()
+            return []
+        if self._data and self.state in (State.PROCEEDING, State.COMPLETED):
+            return [SendBytes(self._data)]
+        return []
+
+    def respond(self, response: Response, now_ms: float) -> list[Effect]:
+        if self.state is not State.PROCEEDING:
+            return []
+        data = response.encode()
+        if response.is_provisional:
+            self._data = data
+            return [SendBytes(data)]
+        patience_ms = self._timing.patience_ms
+        if self.is_invite and response.is_success:
+            self.state = State.ACCEPTED
+            self._data = b""  # the call repeats its 2xx itself, until its own ACK (RFC 3261, 13.3.1.4)
+            self._end_ms = now_ms + patience_ms  # timer L
+        elif self.is_invite:
+            self.state = State.COMPLETED
+            self._data = data
+            self._end_ms = now_ms + patience_ms  # timer H
+            if not self._is_reliable:
+                self._repeat_ms = now_ms + self._interval_ms  # timer G
+        else:
+            self.state = State.COMPLETED
+            self._data = data
+            self._end_ms = now_ms + (0 if self._is_reliable else patience_ms)  # timer J
+        self._plan()
+        return [SendBytes(data)]
+
+    def fire(self, now_ms: float) -> list[Effect]:
+        effects: list[Effect] = []
+        if self._end_ms is not None and now_ms >= self._end_ms:
+            if self.state is State.COMPLETED and self.is_invite:
+                effects.append(NotAcknowledged())
+            self.state = State.OVER
+            self._end_ms = self._repeat_ms = None
+        elif self._repeat_ms is not None and now_ms >= self._repeat_ms:
+            effects.append(SendBytes(self._data))
+            self._interval_ms = min(2 * self._interval_ms, self._timing.t2_ms)
+            self._repeat_ms = now_ms + self._interval_ms
+        self._plan()
+        return effects
+
+    def _plan(self) -> None:
+        self.deadline_ms = _earlier(self._repeat_ms, self._end_ms)
+
+
+def _earlier(*times_ms: float | None) -> float | None:
+    known = [at_ms for at_ms in times_ms if at_ms is not None]
+    return min(known) if known else None
+
+
+def server_key(request: Request) -> tuple[str, ...]:
+    """What copies of a request have in common (RFC 3261, 17.2.3). ACK belongs to its INVITE; a CANCEL is one of its own.
+
+    Without a branch that is said to be unique, the request is known by what RFC 2543 gave it.
+    """
+    headers = request.headers
+    via = headers.via
+    method = "INVITE" if request.method == "ACK" else request.method
+    branch = via.branch
+    if branch.startswith("z9hG4bK") and len(branch) > 7:
+        return (branch, via.host.lower(), str(via.port or ""), method)
+    return ("", request.uri, headers.from_.tag, headers.call_id, str(headers.cseq.number), via.text, method)
+
+
+def invite_key(cancel: Request) -> tuple[str, ...]:
+    """The key of the INVITE that a CANCEL means."""
+    return (*server_key(cancel)[:-1], "INVITE")
+
+
+def client_key(headers: Headers) -> tuple[str, str]:
+    """Of a response as of its request: the branch, and the method in CSeq (RFC 3261, 17.1.3)."""
+    return headers.via.branch, headers.cseq.method
+
+
+def reply(
+    request: Request, status: int, reason: str, via: str, tag: str, extra: Iterable[tuple[str, str]] = ()
+) -> Response:
+    """A response's beginning (RFC 3261, 8.2.6.2): every Via as it came but for ``via``, the topmost stamped with its source."""
+    fields: list[tuple[str, str]] = []
+    is_top = True
+    for name, value in request.headers:
+        match name:
+            case "Via":
+                if is_top and via:
+                    value = via
+                is_top = False
+                fields.append((name, value))
+            case "From" | "Call-ID" | "CSeq":
+                fields.append((name, value))
+            case "To":
+                fields.append((name, f"{value};tag={tag}" if tag and not _has_tag(request) else value))
+            case "Record-Route" if 100 < status < 300:
+                fields.append((name, value))
+            case "Timestamp" if status == 100:
+                fields.append((name, value))
+    fields.extend(extra)
+    return Response(status, reason, Headers(fields))
+
+
+def _has_tag(request: Request) -> bool:
+    try:
+        return bool(request.headers.to.tag)
+    except ValueError:  # it can't be read: what came is what goes back
+        return True
