@@ -38,6 +38,8 @@ from telephony.sip.transfer import dialog_of
 
 Fields = list[tuple[str, str]]
 _RETRY_AFTER_S = "5"
+_KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE"))
+"""Methods that we know of and have no use for."""
 
 
 @dataclass(slots=True)
@@ -266,7 +268,7 @@ class Agent:
             self._refuse(request, source, 403)
             return
         if request.method not in METHODS:
-            self._refuse(request, source, 501, [("Allow", ALLOW)])
+            self._refuse(request, source, 405 if request.method in _KNOWN else 501, [("Allow", ALLOW)])
             return
         if not self._is_proven(request, origin, source, now_ms):
             return

@@ -7,18 +7,11 @@ from telephony.sip import session_timer, uri
 from telephony.sip.message import Headers, Request, Response
 from telephony.sip.scan import BadMessage, is_token, number
 
-_ONCE = ("To", "From", "Call-ID", "CSeq")
-_AT_MOST_ONCE = (
-    "Max-Forwards",
-    "Content-Type",
-    "Expires",
-    "RSeq",
-    "RAck",
-    "Event",
-    "Refer-To",
-    "Replaces",
-    "Session-Expires",
-)
+_ONCE = {"to": "To", "from": "From", "call-id": "Call-ID", "cseq": "CSeq"}
+_AT_MOST_ONCE = frozenset((
+    "max-forwards", "content-type", "expires", "rseq", "rack", "event", "refer-to", "replaces", "session-expires", "min-se",
+))  # fmt: skip
+_NOT_IN_A_WORD = frozenset(" \t,")
 
 
 def check_request(request: Request) -> None:
@@ -27,14 +20,16 @@ def check_request(request: Request) -> None:
     _check_core(headers)
     if headers.cseq.method != request.method:
         raise BadMessage("CSeq names another method")
-    for name in _AT_MOST_ONCE:
-        if len(headers.lines(name)) > 1:
+    by_name = headers.by_name
+    for name, lines in by_name.items():
+        if len(lines) > 1 and name in _AT_MOST_ONCE:
             raise BadMessage(f"there are two {name}")
-    if "Max-Forwards" in headers:
-        number(headers.first("max-forwards"), "Max-Forwards", most=255)
-    if "Session-Expires" in headers:
-        session_timer.parse(headers.first("session-expires"))
-    session_timer.min_se(request)
+    if "max-forwards" in by_name:
+        number(by_name["max-forwards"][0], "Max-Forwards", most=255)
+    if "session-expires" in by_name:
+        session_timer.parse(by_name["session-expires"][0])
+    if "min-se" in by_name:
+        session_timer.min_se(request)
     target = uri.parse(request.uri)
     if target.headers:
         raise BadMessage("a request's own address has headers")
@@ -51,18 +46,19 @@ def check_response(response: Response) -> None:
 
 
 def _check_core(headers: Headers) -> None:
-    for name in _ONCE:
-        lines = headers.lines(name)
-        if len(lines) != 1 or not lines[0]:
+    by_name = headers.by_name
+    for key, name in _ONCE.items():
+        lines = by_name.get(key)
+        if not lines or len(lines) != 1 or not lines[0]:
             raise BadMessage(f"{name} is missing, or there twice")
-    if not headers.lines("via"):
+    if "via" not in by_name:
         raise BadMessage("Via is missing")
     _ = headers.via, headers.cseq, headers.from_
-    values.name_addrs(headers.lines("route") + headers.lines("record-route"))
-    contacts = headers.lines("contact")
-    if contacts and contacts != ["*"]:
-        values.name_addrs(contacts)
+    for key in ("route", "record-route", "contact"):
+        lines = by_name.get(key)
+        if lines and lines != ["*"]:
+            values.name_addrs(lines)
     if headers.to.tag and not is_token(headers.to.tag):
         raise BadMessage("a tag is no token")
-    if any(char in " \t," for char in headers.call_id):
+    if not _NOT_IN_A_WORD.isdisjoint(headers.call_id):
         raise BadMessage("Call-ID is not one word")

@@ -15,14 +15,22 @@ Key = tuple[str, str, str]
 
 
 class Dialog:
-    """``local`` and ``remote`` are whole header values with their tags, theirs to the letter as it came."""
+    """``local`` and ``remote`` are whole header values with their tags (theirs to the letter as it came), and the tags."""
 
     def __init__(
-        self, *, call_id: str, local: str, remote: str, target: str, routes: list[str], peer: Peer, local_cseq: int
+        self,
+        *,
+        call_id: str,
+        local: tuple[str, str],
+        remote: tuple[str, str],
+        target: str,
+        routes: list[str],
+        peer: Peer,
+        local_cseq: int,
     ) -> None:
         self.call_id = call_id
-        self.local = local
-        self.remote = remote
+        self.local, self.local_tag = local
+        self.remote, self.remote_tag = remote
         self.target = target
         """Their Contact: where requests are addressed to."""
         self.routes = routes
@@ -30,8 +38,6 @@ class Dialog:
         """Whom it was made with."""
         self.local_cseq = local_cseq
         self.remote_cseq: int | None = None
-        self.local_tag = values.name_addr(local).tag
-        self.remote_tag = values.name_addr(remote).tag
 
     @classmethod
     def of_incoming(cls, request: Request, tag: str, peer: Peer) -> Dialog:
@@ -39,8 +45,8 @@ class Dialog:
         headers = request.headers
         dialog = cls(
             call_id=headers.call_id,
-            local=f"{headers.first('to')};tag={tag}",
-            remote=headers.first("from"),
+            local=(f"{headers.first('to')};tag={tag}", tag),
+            remote=(headers.first("from"), headers.from_.tag),
             target=_contact_of(headers) or headers.from_.uri.bare,
             routes=headers.values("record-route"),
             peer=peer,
@@ -54,8 +60,8 @@ class Dialog:
         """As the one who asked (12.1.2): the recorded route backwards."""
         return cls(
             call_id=request.headers.call_id,
-            local=request.headers.first("from"),
-            remote=response.headers.first("to"),
+            local=(request.headers.first("from"), request.headers.from_.tag),
+            remote=(response.headers.first("to"), response.headers.to.tag),
             target=_contact_of(response.headers) or request.uri,
             routes=response.headers.values("record-route")[::-1],
             peer=peer,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from telephony.sip import uri
 from telephony.sip.scan import BadMessage, end_of_quote, is_token, number, params, quoted, split, unquoted
 from telephony.sip.uri import Uri
 
+_NOT_IN_A_NAME = frozenset('",;:@()[]')
 MAX_CSEQ = 2**31 - 1
 MAGIC = "z9hG4bK"
 """Branches that begin so are unique (RFC 3261, 8.1.1.7)."""
@@ -58,6 +60,10 @@ class CSeq:
 
 def name_addr(text: str) -> NameAddr:
     """One address with its parameters. Without <>, what follows the URI belongs to the header (RFC 3261, 20.10)."""
+    return _kept(text) if len(text) <= uri.KEPT_LENGTH else _name_addr(text)
+
+
+def _name_addr(text: str) -> NameAddr:
     text = text.strip(" \t")
     display = ""
     if text.startswith('"'):
@@ -74,7 +80,7 @@ def name_addr(text: str) -> NameAddr:
         return NameAddr(uri.parse(address), "", params(tail) if semicolon else {})
     if bracket:
         display = text[:bracket].strip(" \t")
-        if any(char in display for char in '",;:@()[]'):
+        if not _NOT_IN_A_NAME.isdisjoint(display):
             raise BadMessage("a name needs its quotation marks")
     close = text.find(">", bracket)
     if close < 0:
@@ -83,6 +89,9 @@ def name_addr(text: str) -> NameAddr:
     if tail and tail[0] != ";":
         raise BadMessage("something stands behind an address")
     return NameAddr(uri.parse(text[bracket + 1 : close]), display, params(tail[1:]) if tail else {})
+
+
+_kept = lru_cache(maxsize=uri.KEPT)(_name_addr)
 
 
 def name_addrs(lines: list[str]) -> list[NameAddr]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from telephony.sip import headers as values
@@ -30,6 +30,8 @@ _SHOWN = {
         "User-Agent", "Via", "WWW-Authenticate",
     )
 }  # fmt: skip
+_KEYS = {name: key for key, name in _SHOWN.items()} | {key: key for key in _SHOWN} | _COMPACT
+"""As they are nearly always written."""
 
 
 class Headers:
@@ -40,9 +42,10 @@ class Headers:
 
     __slots__ = ("_cseq", "_from", "_lines", "_to", "_via", "fields")
 
-    def __init__(self, fields: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, fields: Iterable[tuple[str, str]], lines: dict[str, list[str]] | None = None) -> None:
+        """``lines``: the same, by long name in lower case, if it is known already."""
         self.fields = tuple(fields)
-        self._lines: dict[str, list[str]] | None = None
+        self._lines = lines
         self._via: Via | None = None
         self._from: NameAddr | None = None
         self._to: NameAddr | None = None
@@ -61,9 +64,11 @@ class Headers:
         return iter(self.fields)
 
     def __contains__(self, name: str) -> bool:
-        return name.lower() in self._by_name()
+        return name.lower() in self.by_name
 
-    def _by_name(self) -> dict[str, list[str]]:
+    @property
+    def by_name(self) -> dict[str, list[str]]:
+        """All lines, by long name in lower case."""
         if self._lines is None:
             self._lines = {}
             for name, value in self.fields:
@@ -73,11 +78,11 @@ class Headers:
 
     def lines(self, name: str) -> list[str]:
         """Every line of that name, uncut."""
-        return self._by_name().get(name.lower(), [])
+        return self.by_name.get(name) or self.by_name.get(name.lower(), [])
 
     def first(self, name: str) -> str:
         """The first line of that name; "" where there is none."""
-        found = self._by_name().get(name.lower())
+        found = self.by_name.get(name) or self.by_name.get(name.lower())
         return found[0] if found else ""
 
     def values(self, name: str) -> list[str]:
@@ -190,81 +195,77 @@ def parse(data: bytes) -> Message:
     lines = text.split("\r\n")
     if not len(lines) - 1 == text.count("\n") == text.count("\r"):
         raise BadMessage("a line ends with half a line end")
-    fields, wrong = _fields(lines)
-    message = _start_line(lines[0], Headers(fields))
-    body = data[end + 4 :]
+    is_folded = "\r\n " in text or "\r\n\t" in text
+    fields, by_name, wrong = _fields(_unfolded(lines) if is_folded else lines[1:])
+    headers = Headers(fields, by_name)
+    start_line = lines[0]
     try:
         if wrong:
             raise BadMessage(wrong)
-        body = body[: _content_length(message.headers, len(body))]
-        if isinstance(message, Request):
-            _check_line(lines[0], message)
+        length = _content_length(by_name.get("content-length"), len(data) - end - 4)
+        return _message(start_line, headers, data[end + 4 : end + 4 + length])
     except BadMessage as error:
-        if isinstance(message, Request):
-            raise BadRequest(error.reason, error.status, message) from error
+        words = start_line.split(" ")
+        if len(words) > 1 and is_token(words[0]):
+            raise BadRequest(error.reason, error.status, Request(words[0], words[1], headers)) from error
         raise
-    return replace(message, body=body) if body else message
 
 
-def _fields(lines: list[str]) -> tuple[list[tuple[str, str]], str]:
-    """Names and values, unfolded, and what is wrong with them ("": nothing)."""
+def _fields(lines: Sequence[str]) -> tuple[list[tuple[str, str]], dict[str, list[str]], str]:
+    """Names and values, unfolded; the values by name; and what is wrong with them ("": nothing)."""
     fields: list[tuple[str, str]] = []
+    by_name: dict[str, list[str]] = {}
     if len(lines) > 4 * MAX_HEADERS:
-        return fields, "there are too many lines"
-    folded: list[str] = []
+        return fields, by_name, "there are too many lines"
     wrong = ""
-    for line in lines[1:]:
-        if line[0] in " \t":
-            folded.append(line.strip(" \t"))
-            continue
-        if folded:
-            _unfold(fields, folded)
-            folded = []
+    for line in lines:
         name, colon, value = line.partition(":")
-        name = name.rstrip(" \t")
-        if not colon or not name or name.strip(TOKEN):
-            wrong = wrong or "a header has no name"
-            continue
+        key = _KEYS.get(name, "")
+        if not key or not colon:
+            name = name.rstrip(" \t")
+            if not colon or not name or name.strip(TOKEN):
+                wrong = wrong or "a header has no name"
+                continue
+            key = name.lower()
+            key = _COMPACT.get(key, key)
         if len(fields) >= MAX_HEADERS:
-            return fields, "there are too many headers"
-        key = name.lower()
-        key = _COMPACT.get(key, key)
-        fields.append((_SHOWN.get(key, name), value.strip(" \t")))
-    if folded:
-        _unfold(fields, folded)
-    return fields, wrong
+            return fields, by_name, "there are too many headers"
+        value = value.strip(" \t")
+        fields.append((_SHOWN.get(key, name), value))
+        if key in by_name:
+            by_name[key].append(value)
+        else:
+            by_name[key] = [value]
+    return fields, by_name, wrong
 
 
-def _unfold(fields: list[tuple[str, str]], folded: list[str]) -> None:
-    """A line that begins with a blank goes on with the one before (RFC 3261, 7.3.1)."""
-    if fields:
-        name, value = fields[-1]
-        fields[-1] = (name, " ".join([value, *folded]).strip(" "))
+def _unfolded(lines: list[str]) -> list[str]:
+    """The header lines, where one that begins with a blank goes on with the one before (RFC 3261, 7.3.1)."""
+    whole: list[list[str]] = []
+    for line in lines[1:]:
+        if line[0] not in " \t":
+            whole.append([line.rstrip(" \t")])
+        elif whole:
+            whole[-1].append(line.strip(" \t"))
+    return [" ".join(parts) for parts in whole]
 
 
-def _start_line(line: str, headers: Headers) -> Message:
+def _message(line: str, headers: Headers, body: bytes) -> Message:
     if line[:8].upper() == "SIP/2.0 ":
         status, _, reason = line[8:].partition(" ")
         if len(status) != 3 or not (status.isascii() and status.isdigit()) or not "1" <= status[0] <= "6":
             raise BadMessage("a status has not three digits")
-        return Response(int(status), reason, headers)
-    words = line.split(" ")
-    if not is_token(words[0]) or len(words) < 2:
-        raise BadMessage("the first line is not SIP")
-    return Request(words[0], words[1], headers)
-
-
-def _check_line(line: str, request: Request) -> None:
+        return Response(int(status), reason, headers, body)
     words = line.rstrip(" ").split(" ")
     version = words[-1].upper()
-    if version.startswith("SIP/") and version != VERSION:
+    if version != VERSION and version.startswith("SIP/"):
         raise BadMessage("only SIP/2.0 is spoken here", 505)
-    if len(words) != 3 or version != VERSION or not request.uri:
+    if len(words) != 3 or version != VERSION or not words[1] or not is_token(words[0]):
         raise BadMessage("the request line is not understood")
+    return Request(words[0], words[1], headers, body)
 
 
-def _content_length(headers: Headers, available: int) -> int:
-    lines = headers.lines("content-length")
+def _content_length(lines: list[str] | None, available: int) -> int:
     if not lines:
         length = available
     elif len(lines) > 1:

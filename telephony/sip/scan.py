@@ -5,6 +5,8 @@ from __future__ import annotations
 import string
 
 TOKEN = string.ascii_letters + string.digits + "-.!%*_+`'~"
+MAX_PAIRS = 1_000
+"""Backslashes in one quoted string. Nobody's name has as many."""
 _LWS = " \t"
 _NOT_IN_A_VALUE = frozenset(' \t"<>,;')
 
@@ -45,7 +47,8 @@ def split(text: str, separator: str, *, angles: bool = True) -> list[str]:
     while at < size:
         char = text[at]
         if char == '"':
-            at = end_of_quote(text, at)
+            end = text.find('"', at + 1)
+            at = end + 1 if end > 0 and text.find("\\", at, end) < 0 else end_of_quote(text, at)
             continue
         if char == separator:
             parts.append(text[start:at].strip(_LWS))
@@ -64,7 +67,7 @@ def split(text: str, separator: str, *, angles: bool = True) -> list[str]:
 def end_of_quote(text: str, at: int) -> int:
     """The place behind the quoted string that begins at ``at``."""
     at += 1
-    while True:
+    for _ in range(MAX_PAIRS):
         end = text.find('"', at)
         if end < 0:
             raise BadMessage("a quotation mark is never closed")
@@ -72,6 +75,7 @@ def end_of_quote(text: str, at: int) -> int:
         if slash < 0:
             return end + 1
         at = slash + 2  # a quoted pair: whatever comes behind the backslash belongs to the text
+    raise BadMessage("a quoted string has too many backslashes")
 
 
 def unquoted(text: str) -> str:
@@ -105,10 +109,12 @@ def params(text: str) -> dict[str, str]:
     Of a name that comes twice the first counts.
     """
     found: dict[str, str] = {}
-    for part in split(text, ";", angles=False):
+    for part in split(text, ";", angles=False) if '"' in text else text.split(";"):
+        part = part.strip(_LWS)
         name, equals, value = part.partition("=")
         if equals:
-            name, value = name.rstrip(_LWS), value.lstrip(_LWS)
+            if " " in part or "\t" in part:
+                name, value = name.rstrip(_LWS), value.lstrip(_LWS)
             if not value:
                 raise BadMessage("a parameter's value is missing")
             if value[0] == '"':

@@ -107,7 +107,9 @@ class Asked:
         reason: str = "",
     ) -> None:
         """``tag`` is ours, for the To of a request that has none; without, one is made that is always the same for it."""
-        tag = tag or ("" if status == 100 else self._stack.ids.stateless_tag(self.request.headers))
+        headers = self.request.headers
+        if not tag and status != 100 and not headers.to.tag:
+            tag = self._stack.ids.stateless_tag(headers)
         self.send(self.response(status, tag=tag, extra=extra, body=body, reason=reason), now_ms)
 
     def send(self, response: Response, now_ms: float) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from telephony.sip.scan import BadMessage, number
@@ -14,7 +16,7 @@ _NAME = string.ascii_letters + string.digits + "-._"
 _PLAIN = string.ascii_letters + string.digits + "-_.!~*'()+"
 _IPV6 = string.hexdigits + ":."
 _SCHEME = string.ascii_letters + string.digits + "+-."
-_NEVER = frozenset(' "<>\\^`{|}\t\r\n\x00\x7f')
+_has_bad = re.compile(r'[ "<>\\^`{|}\t\r\n\x00\x7f]').search
 """Nowhere in a URI (RFC 3261, 25.1), whatever its scheme; the backtick and the braces only in some of its parts."""
 _IN_USER = "-_.!~*'()&=+$,;?/%"
 
@@ -68,7 +70,11 @@ class Uri:
 
 
 def parse(text: str) -> Uri:
-    """Raises :class:`BadMessage` for what no URI may be."""
+    """Raises :class:`BadMessage` for what no URI may be. A call tells the same few again and again: the last are kept."""
+    return _kept(text) if len(text) <= KEPT_LENGTH else _parsed(text)
+
+
+def _parsed(text: str) -> Uri:
     if len(text) > MAX_URI:
         raise BadMessage("a URI is too long", 414)
     scheme, colon, rest = text.partition(":")
@@ -77,7 +83,7 @@ def parse(text: str) -> Uri:
     scheme = scheme.lower()
     if scheme in ("sip", "sips"):
         return _sip(scheme, rest, text)
-    if not _NEVER.isdisjoint(rest):
+    if _has_bad(rest):
         raise BadMessage("a URI has a character that it may not have")
     if scheme == "tel":
         user, _, tail = rest.partition(";")
@@ -85,12 +91,18 @@ def parse(text: str) -> Uri:
     return Uri(scheme, opaque=rest, text=text)
 
 
+KEPT, KEPT_LENGTH = 1_024, 200
+"""How many parsed texts are kept, and how long one may be for it."""
+_kept = lru_cache(maxsize=KEPT)(_parsed)
+
+
 def _sip(scheme: str, rest: str, text: str) -> Uri:
-    if not _NEVER.isdisjoint(rest):
+    if _has_bad(rest):
         raise BadMessage("a URI has a character that it may not have")
     user = password = ""
-    userinfo, at, hostpart = rest.partition("@")
-    if at:
+    hostpart = rest
+    if "@" in rest:
+        userinfo, _, hostpart = rest.partition("@")
         if "@" in hostpart:
             raise BadMessage("a URI has two @")
         user, _, password = userinfo.partition(":")
@@ -98,12 +110,10 @@ def _sip(scheme: str, rest: str, text: str) -> Uri:
             raise BadMessage("a URI has an @ and no user")
         if "%" in userinfo:
             user, password = (unquote(part, errors="surrogateescape") for part in (user, password))
-    else:
-        hostpart = rest
     hostpart, _, headers = hostpart.partition("?")
     hostport, semicolon, tail = hostpart.partition(";")
     host, port = host_and_port(hostport)
-    return Uri(scheme, user, host, port, _params(tail) if semicolon else {}, password, headers, text=text)
+    return Uri(scheme, user, host, port, _params(tail) if semicolon else {}, password, headers, "", text)
 
 
 def is_plain_user(text: str) -> bool:
