@@ -1,6 +1,7 @@
 """What a telephone call's sound costs: so many calls at once on one core, with real sockets.
 
     python bench/rtp.py                                    # 200 calls of PCMU, echoed, 10 s
+    python bench/rtp.py --bare                             # what a bare echo of datagrams costs at this moment
     python bench/rtp.py --session                          # the same with a whole session each and the neural VAD
     python bench/rtp.py --calls 100 --coding g722 --encrypted
     python bench/rtp.py --pieces                           # each step by itself, for 20 ms
@@ -77,6 +78,23 @@ async def echo(media: PhoneMedia) -> None:
     await media.close()
 
 
+class BareEcho(asyncio.DatagramProtocol):
+    """Sends back what comes: what uvloop and the system themselves cost."""
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, source: Any) -> None:
+        self._transport.sendto(data, source)
+
+
+async def bare_answer(offer: str) -> str:
+    """Of a call that is nothing but that."""
+    line, _ = await asyncio.get_running_loop().create_datagram_endpoint(BareEcho, ("127.0.0.1", 0))
+    port = line.get_extra_info("sockname")[1]
+    return Negotiation(Terms("127.0.0.1", port, port, 1, ("pcmu",), "off"), os.urandom).answer(offer)
+
+
 async def hold_a_session(media: PhoneMedia) -> None:
     from headless import QUIET, NullMind, NullSTT, NullTTS, ear
 
@@ -100,15 +118,25 @@ async def serve(options: argparse.Namespace) -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     while line := await lines.readline():
         asked = json.loads(line)
-        if "offer" in asked:
+        if "offer" in asked and options.bare:
+            told: Any = await bare_answer(asked["offer"])
+        elif "offer" in asked:
             media = PhoneMedia(ports, ticker, policy)
-            told: Any = media.answer(asked["offer"], signalling="127.0.0.1")
-            calls.add(loop.create_task(hold_a_session(media) if options.session else echo(media)))
+            told = media.answer(asked["offer"], signalling="127.0.0.1")
+            call = loop.create_task(hold_a_session(media) if options.session else echo(media))
+            call.add_done_callback(_must_be_well)
+            calls.add(call)
             gc.freeze()
         else:
             told = time.process_time()
         print(json.dumps(told), flush=True)
     os._exit(0)
+
+
+def _must_be_well(call: asyncio.Task[None]) -> None:
+    if error := call.exception():
+        sys.stderr.write(f"A call broke: {error!r}\n")
+        os._exit(1)
 
 
 # ---- the callers
@@ -154,7 +182,7 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         frames = int((options.seconds + WARM_S) / FRAME_S)
         callers = [Caller(options, line.getsockname()[1], index, frames) for index in range(options.calls)]
-        flags = ["--session"] * options.session + ["--encrypted"] * options.encrypted
+        flags = ["--session"] * options.session + ["--bare"] * options.bare + ["--encrypted"] * options.encrypted
         answerer = await asyncio.create_subprocess_exec(
             sys.executable,
             *(str(HERE / "rtp.py"), "--serve", "--coding", options.coding, *flags),
@@ -166,7 +194,7 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
         async def ask(**what: object) -> Any:
             assert answerer.stdin is not None and answerer.stdout is not None
             answerer.stdin.write(json.dumps(what).encode() + b"\n")
-            return json.loads(await answerer.stdout.readline())
+            return json.loads(await answerer.stdout.readline() or sys.exit("The answerer is gone."))
 
         try:
             for caller in callers:
@@ -219,7 +247,7 @@ async def _talk(
     return {
         "calls": len(callers),
         "coding": options.coding + (" encrypted" if options.encrypted else ""),
-        "with": "session and VAD" if options.session else "echo",
+        "with": "session and VAD" if options.session else "bare echo" if options.bare else "echo",
         "core_percent": round(spent / lasted * 100, 1),
         "cpu_us_per_frame": round(spent / lasted * FRAME_S / len(callers) * 1e6, 1),
         "answered_percent": round(sum(len(caller.came) for caller in callers) / expected * 100, 2),
@@ -297,6 +325,7 @@ def main() -> None:
     parser.add_argument("--coding", choices=("pcmu", "pcma", "g722", "opus"), default="pcmu")
     parser.add_argument("--encrypted", action="store_true")
     parser.add_argument("--session", action="store_true", help="a whole session with the neural VAD instead of an echo")
+    parser.add_argument("--bare", action="store_true", help="a bare echo of datagrams instead, for comparison")
     parser.add_argument("--pieces", action="store_true")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()

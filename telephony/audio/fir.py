@@ -1,7 +1,10 @@
 """Between the telephone's 8,000 samples a second, our 16,000 and playout's 48,000: short filters, sample for sample. Pure.
 
-Half the price of ``resample`` or less (7 and 10 µs for 20 ms), for lines that there are hundreds of in a process. Nothing is withheld:
+A quarter of the price of ``resample`` or less (5 µs for 20 ms), for lines that there are hundreds of in a process. Nothing is withheld:
 so many samples in, so many out. The sound is 1.5 ms late.
+
+A filter is a product of matrices here: of so many samples to a row, overlapping, with the taps shifted by one step in each
+column. That does a few zeros more than needed and is far quicker than a convolution that numpy calls sample by sample.
 """
 
 from __future__ import annotations
@@ -17,6 +20,10 @@ _BETA = 5.0
 """Kaiser's: what doesn't belong is 50 dB below, and the way there is a kilohertz wide."""
 _EDGE = 0.94
 """Of the narrower rate's half: 3,760 Hz of 4,000."""
+_BLOCK = 8
+"""Samples that come out of a row."""
+_LONGEST = 960
+"""Samples that are doubled at once: 120 ms."""
 
 
 def _low_pass(factor: int) -> _Floats:
@@ -34,50 +41,62 @@ def _between() -> _Floats:
     return whole
 
 
+def _columns(taps: _Floats, step: int) -> _Floats:
+    """The taps in ``_BLOCK`` columns, each ``step`` samples further down."""
+    columns: _Floats = np.zeros((len(taps) + step * (_BLOCK - 1), _BLOCK), np.float32)
+    for column in range(_BLOCK):
+        columns[column * step : column * step + len(taps), column] = taps
+    return columns
+
+
+def _rows(heard: _Floats, count: int, width: int, step: int) -> _Floats:
+    """``heard`` as overlapping rows, without a copy: each ``step`` samples after the one before."""
+    size = heard.itemsize
+    view: _Floats = np.lib.stride_tricks.as_strided(heard, (count, width), (step * size, size), writeable=False)
+    return view
+
+
 class Doubler:
     """Twice the samples, of a stream in pieces of any length. Nothing above 3,400 Hz is in telephone sound to be doubled well."""
 
     def __init__(self) -> None:
-        self._taps = _between()
-        self._before: Samples = np.zeros(_TAPS_A_PHASE - 1, np.int16)
+        self._taps = _columns(_between(), 1)
+        self._history = _TAPS_A_PHASE - 1
+        self._heard: _Floats = np.zeros(self._history + _LONGEST + _BLOCK, np.float32)
+        self._rows = _rows(self._heard, _LONGEST // _BLOCK, len(self._taps), _BLOCK)
 
     def push(self, samples: Samples) -> Samples:
-        heard: Samples = np.concatenate((self._before, samples))
-        self._before = heard[-(_TAPS_A_PHASE - 1) :]
-        out = np.empty(len(samples) * 2, np.int16)
+        count, heard, history = len(samples), self._heard, self._history
+        if count > _LONGEST:
+            return np.concatenate((self.push(samples[:_LONGEST]), self.push(samples[_LONGEST:])))
+        heard[history : history + count] = samples
+        between = np.dot(self._rows[: -(-count // _BLOCK)], self._taps).ravel()[:count]
+        out = np.empty(count * 2, np.int16)
         middle = _TAPS_A_PHASE // 2 - 1
-        out[0::2] = heard[middle : middle + len(samples)]
-        out[1::2] = _rounded(np.correlate(heard.astype(np.float32), self._taps, "valid"))
+        out[0::2] = heard[middle : middle + count]
+        out[1::2] = _limited(between)
+        heard[:history] = heard[count : count + history]
         return out
 
 
 class Divider:
-    """A ``factor``-th of the samples, of a stream in pieces of ``size`` (a multiple of the factor)."""
+    """A ``factor``-th of the samples, of a stream in pieces of ``size`` (a multiple of eight times the factor)."""
 
     def __init__(self, factor: int, size: int) -> None:
-        history = _TAPS_A_PHASE * factor
-        self._history = history
-        self._heard: _Floats = np.zeros(history + size, np.float32)
-        # As many short products as there are phases, each summed along its diagonal: a matrix product, and one sum.
-        self._phases = self._heard.reshape(-1, factor).T
-        self._taps = np.ascontiguousarray(_low_pass(factor)[::-1].reshape(_TAPS_A_PHASE, factor))
-        rows = self._phases.shape[1]
-        self._products: _Floats = np.empty((_TAPS_A_PHASE, rows), np.float32)
-        step = self._products.itemsize
-        self._diagonals = np.lib.stride_tricks.as_strided(
-            self._products[:, 1:], (_TAPS_A_PHASE, size // factor), ((rows + 1) * step, step), writeable=False
-        )
+        taps = _low_pass(factor)
+        self._taps = _columns(taps, factor)
+        self._history = len(taps) - factor
+        self._heard: _Floats = np.zeros(self._history + size, np.float32)
+        self._rows = _rows(self._heard, size // factor // _BLOCK, len(self._taps), factor * _BLOCK)
 
     def push(self, samples: Samples) -> Samples:
-        heard = self._heard
-        heard[: self._history] = heard[-self._history :]
-        heard[self._history :] = samples
-        np.matmul(self._taps, self._phases, out=self._products)
-        return _rounded(np.add.reduce(self._diagonals, axis=0))
+        heard, history = self._heard, self._history
+        heard[:history] = heard[-history:]
+        heard[history:] = samples
+        return _limited(np.dot(self._rows, self._taps).ravel()).astype(np.int16)
 
 
-def _rounded(values: _Floats) -> Samples:
-    np.rint(values, out=values)
+def _limited(values: _Floats) -> _Floats:
     np.minimum(values, 32_767, out=values)
     np.maximum(values, -32_768, out=values)
-    return values.astype(np.int16)
+    return values

@@ -52,16 +52,16 @@ _TO_ULAW, _TO_ALAW = _encoded_ulaw(), _encoded_alaw()
 
 
 def decode_ulaw(payload: bytes) -> Samples:
-    return _FROM_ULAW[np.frombuffer(payload, np.uint8)]
+    return _FROM_ULAW.take(np.frombuffer(payload, np.uint8))
 
 
 def decode_alaw(payload: bytes) -> Samples:
-    return _FROM_ALAW[np.frombuffer(payload, np.uint8)]
+    return _FROM_ALAW.take(np.frombuffer(payload, np.uint8))
 
 
 def encode_ulaw(samples: Samples) -> bytes:
-    return _TO_ULAW[samples.view(np.uint16)].tobytes()
+    return _TO_ULAW.take(samples.view(np.uint16)).tobytes()
 
 
 def encode_alaw(samples: Samples) -> bytes:
-    return _TO_ALAW[samples.view(np.uint16)].tobytes()
+    return _TO_ALAW.take(samples.view(np.uint16)).tobytes()
