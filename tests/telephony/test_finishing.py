@@ -304,7 +304,7 @@ def test_nor_does_what_a_transcriber_says_then() -> None:
         stopped = call.speak(SENTENCE)
         call.wait(240)
         assert len(call.ends) == 1
-        call.tell(Transcribed(SENTENCE, call.turns.utterance, stopped + 60, True, False))
+        call.tell(Transcribed(SENTENCE, call.turns.utterance, stopped + 200, True, False))
         call.tell(AgentStarted())
         call.wait(600)
         call.tell(AgentFinished())
