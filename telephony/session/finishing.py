@@ -59,12 +59,8 @@ class Finishing:
         """A new utterance."""
         self._told = None
 
-    def speech(self) -> None:
-        """The caller makes a sound."""
-        self._stopped_ms = self._voice = self.verdict = None
-
     def silence(self, stopped_ms: int, now_ms: int) -> None:
-        """Since ``stopped_ms`` nothing is heard, which is known now."""
+        """Since ``stopped_ms`` nothing is heard, which is known now. Whatever was heard of the pause before is over."""
         self._stopped_ms, self._stop_known_ms, self._voice = stopped_ms, now_ms, None
         self._decide()
 

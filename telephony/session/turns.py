@@ -198,7 +198,6 @@ class TurnTaker:
             return
         if self.caller is Caller.ANSWERED or (self.caller is Caller.PAUSED and self.agent is Agent.SILENT):
             self._patience.went_on(at_ms - self._stopped_ms, self._text, is_known=self._covered_ms >= self._stopped_ms)
-        self._patience.finishing.speech()
         if self.caller is Caller.ANSWERED:
             self._do(Reopen())
             self.agent = Agent.SILENT
