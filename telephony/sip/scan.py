@@ -37,8 +37,10 @@ def number(text: str, what: str, *, most: int, digits: int = 10) -> int:
 def split(text: str, separator: str, *, angles: bool = True) -> list[str]:
     """The parts between the separators that stand outside "quotes" and (if ``angles``) outside <brackets>, stripped.
 
-    Raises :class:`BadMessage` where a quote or a bracket is left open.
+    Raises :class:`BadMessage` where a quote or a bracket is left open before a separator.
     """
+    if separator not in text:
+        return [text.strip(_LWS)]
     if '"' not in text and not (angles and ("<" in text or ">" in text)):
         return [part.strip(_LWS) for part in text.split(separator)]
     parts: list[str] = []
