@@ -29,9 +29,10 @@ def number(text: str, what: str, *, most: int, digits: int = 10) -> int:
     if not text or len(text) > 64 or not (text.isascii() and text.isdigit()):
         raise BadMessage(f"{what} is not a number")
     text = text.lstrip("0") or "0"
-    if len(text) > digits or int(text) > most:
+    found = int(text) if len(text) <= digits else most + 1
+    if found > most:
         raise BadMessage(f"{what} is too large")
-    return int(text)
+    return found
 
 
 def split(text: str, separator: str, *, angles: bool = True) -> list[str]:
