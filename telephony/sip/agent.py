@@ -362,7 +362,7 @@ class Agent:
         self.calls[call.id] = call
         self.counts.calls += 1
         headers = request.headers
-        if not (trunk := self.gate.trunk_at(source.host)) or not trunk.is_proxy:
-            hidden = {name.lower() for name in IDENTITY}
-            headers = Headers((name, value) for name, value in headers if name.lower() not in hidden)
+        trunk = self.gate.trunk_at(source.host)
+        if (trunk is None or not trunk.is_proxy) and any(name in headers.by_name for name in IDENTITY):
+            headers = Headers((name, value) for name, value in headers if name.lower() not in IDENTITY)
         call.begin(origin, offer, headers, now_ms)

@@ -11,6 +11,8 @@ _ONCE = {"to": "To", "from": "From", "call-id": "Call-ID", "cseq": "CSeq"}
 _AT_MOST_ONCE = frozenset((
     "max-forwards", "content-type", "expires", "rseq", "rack", "event", "refer-to", "replaces", "session-expires", "min-se",
 ))  # fmt: skip
+_WITHOUT_CONTACT = frozenset(("ACK", "BYE", "CANCEL", "PRACK", "INFO"))
+"""Where Contact means nothing, and isn't read (RFC 3261, table 2)."""
 _NOT_IN_A_WORD = frozenset(" \t,")
 
 
@@ -56,7 +58,7 @@ def _check_core(headers: Headers) -> None:
     _ = headers.via, headers.cseq, headers.from_
     for key in ("route", "record-route", "contact"):
         lines = by_name.get(key)
-        if lines and lines != ["*"]:
+        if lines and lines != ["*"] and (key != "contact" or headers.cseq.method not in _WITHOUT_CONTACT):
             values.name_addrs(lines)
     if headers.to.tag and not is_token(headers.to.tag):
         raise BadMessage("a tag is no token")

@@ -19,8 +19,8 @@ from telephony.sip.uri import Uri
 
 Network = IPv4Network | IPv6Network
 MAX_SOURCES = 10_000
-IDENTITY = ("X-Src-IP", "X-Src-Proto", "X-RURI-User")
-"""What an edge proxy says of whom it speaks for."""
+IDENTITY = frozenset(("x-src-ip", "x-src-proto", "x-ruri-user"))
+"""What an edge proxy says of whom it speaks for; in lower case."""
 
 
 @dataclass(frozen=True, slots=True)

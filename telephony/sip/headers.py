@@ -101,6 +101,12 @@ def name_addrs(lines: list[str]) -> list[NameAddr]:
 
 def via(text: str) -> Via:
     """One Via value. ``SIP / 2.0 / UDP  host : 5060 ; branch=…`` is the same as without its blanks."""
+    if text.startswith("SIP/2.0/"):  # as nearly everybody writes it
+        transport, _, rest = text[8:].partition(" ")
+        sent_by, semicolon, tail = rest.partition(";")
+        if is_token(transport) and sent_by and " " not in sent_by and "\t" not in sent_by:
+            host, port = uri.host_and_port(sent_by)
+            return Via(transport.upper(), host, port, params(tail) if semicolon else {}, text)
     head, semicolon, tail = text.partition(";")
     protocol, slash, rest = head.partition("/")
     version, slash2, rest = rest.partition("/")

@@ -29,16 +29,19 @@ def number(text: str, what: str, *, most: int, digits: int = 10) -> int:
     if not text or len(text) > 64 or not (text.isascii() and text.isdigit()):
         raise BadMessage(f"{what} is not a number")
     text = text.lstrip("0") or "0"
-    if len(text) > digits or int(text) > most:
+    found = int(text) if len(text) <= digits else most + 1
+    if found > most:
         raise BadMessage(f"{what} is too large")
-    return int(text)
+    return found
 
 
 def split(text: str, separator: str, *, angles: bool = True) -> list[str]:
     """The parts between the separators that stand outside "quotes" and (if ``angles``) outside <brackets>, stripped.
 
-    Raises :class:`BadMessage` where a quote or a bracket is left open.
+    Raises :class:`BadMessage` where a quote or a bracket is left open before a separator.
     """
+    if separator not in text:
+        return [text.strip(_LWS)]
     if '"' not in text and not (angles and ("<" in text or ">" in text)):
         return [part.strip(_LWS) for part in text.split(separator)]
     parts: list[str] = []

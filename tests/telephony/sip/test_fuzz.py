@@ -18,13 +18,15 @@ from telephony.sip import body as bodies
 from telephony.sip import digest, info, scan, session_timer, uri
 from telephony.sip import headers as values
 from telephony.sip.checks import check_request, check_response
+from telephony.sip.commands import AnswerOffer, HangUp
 from telephony.sip.headers import CSeq, NameAddr
 from telephony.sip.message import Headers, Request, Response, parse
 from telephony.sip.scan import BadMessage
+from telephony.sip.stack import Limits
 from telephony.sip.stream import BadStream, StreamReader
 from telephony.sip.transfer import dialog_of
 from telephony.sip.uri import Uri
-from tests.telephony.sip.far import Far, a_trunk
+from tests.telephony.sip.far import ANSWER, THEM, Far, a_trunk
 
 T = TypeVar("T")
 PACKETS = [path.read_bytes() for path in sorted((Path(__file__).parents[2] / "data" / "sip").glob("*.dat"))]
@@ -100,6 +102,36 @@ def test_twenty_thousand_mutants_are_read_or_refused_in_time() -> None:
             far.waits(20)
     assert readable > 4_000, "mutants that nobody could read would prove little"
     assert [each for each in slow if took_again(each[1]) > 0.005] == []
+
+
+def test_mutants_inside_a_call_and_as_answers_break_nothing() -> None:
+    """What is only looked at once a dialog or a transaction is known: Refer-To, RAck, Session-Expires, Contact, routes."""
+    dice = random.Random(3261)
+    for _ in range(250):
+        far = Far(limits=Limits(offer_ms=1_000))
+        call = far.is_answered()
+        ours = far.is_called()
+        headers = {
+            "Refer-To": f"<sip:300@{THEM}?Replaces=a%3Bto-tag%3D1%3Bfrom-tag%3D2>",
+            "RAck": "1 1 INVITE",
+            "Event": "refer",
+        }
+        more = {"Session-Expires": "600;refresher=uac", "Supported": "timer", "Subscription-State": "active"}
+        methods = ("INVITE", "UPDATE", "REFER", "NOTIFY", "PRACK", "INFO", "BYE")
+        packets = [
+            far.request(method, tag=far.our_tag, cseq=number, headers={**headers, **more}, body=ANSWER)
+            for number, method in enumerate(methods, 2)
+        ]
+        fields = ["Require: 100rel", "RSeq: 1", f"Record-Route: <sip:{THEM};lr>", "Session-Expires: 600", "Min-SE: 700"]
+        packets += [far.response(ours, status, body=ANSWER, fields=fields) for status in (180, 183, 302, 401, 422, 200)]
+        for packet in packets:
+            far.says(mutant(dice, [packet]) if dice.random() < 0.7 else packet)
+            far.do(AnswerOffer(call, ANSWER))
+            far.waits(dice.choice((0, 600, 3_000)))
+        for name in (call, "ours"):
+            far.do(HangUp(name))
+        far.waits(300_000)
+        assert (far.agent.calls, far.agent.dialogs, far.agent.transactions) == ({}, 0, 0)
 
 
 def took_again(data: bytes) -> float:
