@@ -74,6 +74,8 @@ class JitterBuffer:
         self._ticks_a_packet = self.rate_hz * _FRAME_MS // 1000
         self._is_flowing = False
         self._late_run = 0
+        self._without_sound: set[int] = set()
+        """Numbers that something else than sound had."""
         self._base_ms: float | None = None
         self._window_min_ms: float | None = None
         self._window_end_ms = 0.0
@@ -114,6 +116,16 @@ class JitterBuffer:
         while len(self._waiting) > MAX_PACKETS:
             del self._waiting[min(self._waiting)]
             self.counts.shed += 1
+
+    def pass_over(self, sequence: int, *, ssrc: int = 0) -> None:
+        """A packet of this number came and is no sound (a key that was pressed): it isn't missing."""
+        if ssrc != self._ssrc or self._last_sequence is None:
+            return
+        number, _ = self._unwrapped(sequence, self._last_ticks)
+        if self._next is None or number >= self._next:
+            self._without_sound.add(number)
+        while len(self._without_sound) > MAX_PACKETS:
+            self._without_sound.remove(min(self._without_sound))
 
     def _unwrapped(self, sequence: int, timestamp: int) -> tuple[int, int]:
         """Numbers that don't wrap, near those before."""
@@ -204,6 +216,10 @@ class JitterBuffer:
         """Packets are missing before ``first``. Those whose moment is over are forgotten."""
         assert self._next is not None
         while self._next < first:
+            if self._next in self._without_sound:
+                self._without_sound.remove(self._next)
+                self._next += 1
+                continue
             due_ms = self._due_ms(self._next_ticks)
             is_over = (
                 due_ms + _FRAME_MS * 2 <= until_ms

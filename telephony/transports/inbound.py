@@ -1,12 +1,15 @@
-"""The caller's sound: RTP packets in as they come, one 20 ms frame of 16 kHz out whenever asked."""
+"""The caller's sound: RTP packets in as they come, one 20 ms frame of 16 kHz out whenever asked. And the digits they press."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
 from telephony.audio.jitter import JitterBuffer, Lost, Packet
 from telephony.audio.resample import Resampler
 from telephony.transports.opus import RTP_RATE_HZ, Decoder
+from telephony.wire import dtmf
 
 RATE_HZ = 16_000
 FRAME_MS = 20
@@ -30,6 +33,9 @@ class Inbound:
     """``push`` and ``pull`` take the moment as an argument (milliseconds of one clock); both return at once."""
 
     def __init__(self) -> None:
+        self.on_digit: Callable[[dtmf.DigitEvent], None] = lambda event: None
+        """Told each digit when it goes down and when it is let go."""
+        self._digits = dtmf.Receiver()
         self._jitter = JitterBuffer(RTP_RATE_HZ)
         self._decoder = Decoder()
         self._resampler = Resampler(RTP_RATE_HZ, RATE_HZ)
@@ -51,7 +57,19 @@ class Inbound:
         self.last_packet_ms = arrival_ms
         self._jitter.push(sequence, timestamp, payload, arrival_ms, ssrc=ssrc)
 
+    def push_event(
+        self, ssrc: int, sequence: int, timestamp: int, payload: bytes, arrival_ms: float, rate_hz: int
+    ) -> None:
+        self.last_packet_ms = arrival_ms
+        self._jitter.pass_over(sequence, ssrc=ssrc)
+        self._tell(self._digits.push(ssrc, timestamp, payload, arrival_ms, rate_hz=rate_hz, stream_hz=RTP_RATE_HZ))
+
+    def _tell(self, events: list[dtmf.DigitEvent]) -> None:
+        for event in events:
+            self.on_digit(event)
+
     def pull(self, now_ms: float) -> bytes:
+        self._tell(self._digits.tick(now_ms))
         while len(self._pcm) < FRAME_BYTES:
             self._pcm += self._resampler.push(self._next(now_ms))
         frame = bytes(self._pcm[:FRAME_BYTES])
