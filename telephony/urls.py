@@ -11,5 +11,6 @@ urlpatterns = [
     path("rtc/ice-servers", signalling.ice_servers, name="rtc-ice-servers"),
     path("rtc/calls/<uuid:call_id>/candidates", signalling.candidates, name="rtc-candidates"),
     path("rtc/calls/<uuid:call_id>/hangup", signalling.hang_up, name="rtc-hangup"),
+    path("rtc/calls/<uuid:call_id>/digits", signalling.digits, name="rtc-digits"),
     path("recordings/<str:signed>/", listen.recording_by_signature, name="recording"),
 ]

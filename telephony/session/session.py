@@ -157,11 +157,16 @@ class Session:
             self._on_digit(Pressed(digit))
             self._on_digit(Released(digit))
 
-    async def send_digits(self, digits: str) -> None:
-        """``agents.tools.call_control.CallControl``. Raises ``ValueError`` in plain words."""
+    def press_out(self, digits: str) -> None:
+        """The agent presses these, when it has said what it has begun to say. Raises ``ValueError`` in plain words."""
         pressed = checked(digits)
-        self.playout.digits.press(pressed)
-        self._happened("digits_sent", digits=pressed)
+        if not self._end_reason:
+            self.playout.digits.press(pressed)
+            self._happened("digits_sent", digits=pressed)
+
+    async def send_digits(self, digits: str) -> None:
+        """``agents.tools.call_control.CallControl``: the same, and wait until it is done."""
+        self.press_out(digits)
         while self.playout.digits.is_waiting and not self._end_reason:
             await self.clock.next_tick()
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from telephony.audio.digits import MAX_DIGITS
 from telephony.audio.jitter import JitterBuffer, Lost, Packet
 from telephony.audio.resample import Resampler
 from telephony.transports.opus import RTP_RATE_HZ, Decoder
@@ -63,6 +64,12 @@ class Inbound:
         self.last_packet_ms = arrival_ms
         self._jitter.pass_over(sequence, ssrc=ssrc)
         self._tell(self._digits.push(ssrc, timestamp, payload, arrival_ms, rate_hz=rate_hz, stream_hz=RTP_RATE_HZ))
+
+    def press(self, digits: str) -> None:
+        """Told on another way than RTP. What is no digit is left out."""
+        for digit in digits[:MAX_DIGITS]:
+            if digit in dtmf.DIGITS:
+                self._tell([dtmf.Pressed(digit), dtmf.Released(digit)])
 
     def _tell(self, events: list[dtmf.DigitEvent]) -> None:
         for event in events:

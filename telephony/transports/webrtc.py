@@ -154,7 +154,7 @@ class WebRTCTransport:
     # -- talking
 
     def listen_for_digits(self, tell: Callable[[dtmf.DigitEvent], None]) -> None:
-        """What the caller presses is told from now on, on the loop."""
+        """What the caller presses is told from now on, on the loop: beside their sound, or as "digits 12#" by a data channel."""
         self._inbound.on_digit = tell
 
     def attach(self, playout: Playout) -> None:
@@ -224,6 +224,8 @@ class WebRTCTransport:
         def received(message: Any) -> None:
             if message == "hang_up":
                 self.hang_up()
+            elif isinstance(message, str) and message.startswith("digits "):
+                self._inbound.press(message.removeprefix("digits "))
 
         channel.on("message", received)
 

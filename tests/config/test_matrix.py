@@ -35,12 +35,14 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/api/v1/agents/{agent_id}/publish"): {"note": ""},
     ("post", "/api/v1/agents/{agent_id}/versions/{number}/restore"): {},
     ("post", "/api/v1/calls/{call_id}/hang-up"): {},
+    ("post", "/api/v1/calls/{call_id}/digits"): {"digits": "1"},
     ("post", "/api/v1/calls/web-token"): {"agent_id": "…", "use": "published"},
 }
 # What the owner gets where the row of the trial is not in the state the operation needs.
 OWNER_MAY_GET = {
     ("delete", "/api/v1/agents/{agent_id}"): 409,  # it has a call
     ("post", "/api/v1/calls/{call_id}/hang-up"): 409,  # it is over
+    ("post", "/api/v1/calls/{call_id}/digits"): 409,  # likewise
     ("get", "/api/v1/calls/{call_id}/recording"): 404,  # it was not recorded
 }
 
