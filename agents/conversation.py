@@ -16,6 +16,8 @@ class Said:
     text: str
     intended: str = ""
     was_cut: bool = False
+    digits: str = ""
+    """Those the caller pressed; they are in ``text`` too."""
 
 
 @dataclass(slots=True)
@@ -27,8 +29,8 @@ class Conversation:
 
     turns: list[Said] = field(default_factory=list)
 
-    def caller_said(self, text: str) -> None:
-        self.turns.append(Said("caller", text))
+    def caller_said(self, text: str, digits: str = "") -> None:
+        self.turns.append(Said("caller", text, digits=digits))
 
     def agent_said(self, text: str) -> None:
         self.turns.append(Said("agent", text, intended=text))

@@ -20,8 +20,11 @@ class Utterance:
     """What the caller said in one turn. ``revision`` grows with every new guess at it and never repeats in a call."""
 
     text: str
+    """Words, and then the digits as people read them: "Pressed 1 2 3 #" (``agents.keypad``)."""
     revision: int
     ended_ms: int = 0
+    digits: str = ""
+    """Those they pressed on the keypad."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Say:
     """A phrase to be spoken, in order. Plain text; the reply's phrases joined by a space are what was said."""
 
     text: str
+    digits: int = 0
+    """So many pressed on the keypad are a whole answer to it (1 for "yes or no?"); 0: nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

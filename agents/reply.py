@@ -14,6 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from agents import keypad
 from agents.collect import understand
 from agents.conversation import Conversation
 from agents.llm import LLM, Finished, Message, Text, Tool, ToolCall
@@ -32,6 +33,8 @@ You are talking on the phone. Your words are read aloud by a voice, and the call
 - Answer in one or two short sentences. Ask one thing at a time.
 - Plain spoken words only: no markdown, no lists, no emoji, no stage directions, no links.
 - Use only what you are told below and what the caller says. If you don't know something, say so; never make up facts, prices or times.
+- “[pressed 1 2 #]” in what the caller says: they pressed these keys on the phone's keypad. Where you asked yes or no, 1 is yes and 2 is no; a \
+choice is pressed by its place in the list.
 - If words make no sense, they were misheard: ask again.
 - When an earlier answer of yours ends with "—", the caller interrupted you there and did not hear the rest."""
 
@@ -292,7 +295,7 @@ def _history(conversation: Conversation, utterance: Utterance) -> list[Message]:
     if turns and turns[-1].role == "caller" and turns[-1].text == utterance.text:
         turns.pop()
     messages = [
-        Message("user", turn.text)
+        Message("user", keypad.bracketed(turn.text, turn.digits))
         if turn.role == "caller"
         else Message("assistant", turn.text + (" —" if turn.was_cut else ""))
         for turn in turns
@@ -304,7 +307,7 @@ def _history(conversation: Conversation, utterance: Utterance) -> list[Message]:
         if size > MAX_HISTORY_CHARS:
             messages = messages[index + 1 :]
             break
-    return [*messages, Message("user", utterance.text)]
+    return [*messages, Message("user", keypad.bracketed(utterance.text, utterance.digits))]
 
 
 _KINDS = {

@@ -23,6 +23,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from agents.keypad import KeypadTiming
 from agents.settings import Line, Settings, hint
 from agents.turn_taking import Sensitivity, TurnTaking
 
@@ -337,7 +338,7 @@ class Does(Settings):
         return fields
 
 
-class Listens(TurnTaking):
+class Listens(TurnTaking, KeypadTiming):
     """How the agent listens and when it takes the floor."""
 
     transcriber: str = Field(
@@ -380,6 +381,13 @@ class Listens(TurnTaking):
             when=("barge_in", True),
             labels={"patient": "Patient", "low": "Calm", "medium": "Balanced", "high": "Quick", "snappy": "Snappy"},
         ),
+    )
+    keypad: bool = Field(
+        True,
+        title="The caller may press keys",
+        description="On: keys answer a question as words do. 1 is yes and 2 is no; a choice is pressed by its place in the list; "
+        "numbers end with # or a short wait. They interrupt the agent as speech does.",
+        json_schema_extra=hint(term="DTMF"),
     )
     keywords: tuple[Line, ...] = Field(
         (),

@@ -54,6 +54,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("calls/", calls.call_list, name="calls"),
     path("calls/<uuid:call_id>/", calls.call_detail, name="call"),
     path("calls/<uuid:call_id>/row/", calls.call_row, name="call-row"),
+    path("calls/<uuid:call_id>/digits/", calls.call_digits, name="call-digits"),
     path("calls/<uuid:call_id>/hang-up/", calls.call_hang_up, name="call-hang-up"),
     path("calls/<uuid:call_id>/recording/", calls.call_recording, name="call-recording"),
     path("calls/<uuid:call_id>/outline/", calls.call_peaks, name="call-peaks"),

@@ -9,13 +9,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Path, Query, Router, Schema, Status
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
 from accounts.auth import allowed
 from accounts.paging import Cursor, NextCursor, PageSize, page
 from accounts.problems import Problem
 from agents.models import Agent
-from telephony import finish, listen, outbound, tokens
+from telephony import finish, listen, outbound, press, tokens
+from telephony.audio.digits import checked
 from telephony.end_reasons import REASONS
 from telephony.models import Call, Recording
 from telephony.numbers_api import CARRIER_FAILS, agent_of, number_of, told
@@ -356,6 +357,38 @@ def hang_up(request: HttpRequest, call_id: CallId) -> Status[CallOut]:
     if call.status == Call.Status.ENDED:
         raise Problem(409, "The call is over", "It ended before you asked.")
     finish.hang_up(call)
+    return Status(202, CallOut(**CallOut.facts(call)))
+
+
+class DigitsIn(Schema):
+    digits: str = Field(
+        description="0 to 9, * and #, A to D; a comma waits two seconds. Spaces and dashes are left out.",
+        min_length=1,
+        max_length=200,
+        examples=["1,42#"],
+    )
+
+    @field_validator("digits")
+    @classmethod
+    def _are_digits(cls, digits: str) -> str:
+        return checked(digits)
+
+
+@router.post(
+    "/calls/{call_id}/digits",
+    response={202: CallOut},
+    auth=allowed("calls:write"),
+    summary="Press keys in a running call",
+    openapi_extra={"responses": {409: {"description": "The call is over, or not answered yet."}}},
+)
+def digits(request: HttpRequest, call_id: CallId, body: DigitsIn) -> Status[CallOut]:
+    """The agent's side presses them (DTMF), after what it has begun to say and before what it says next. The call's events then
+    have one of the kind digits_sent."""
+    call = _call(request, call_id)
+    try:
+        press.send_digits(call, body.digits)
+    except press.NotTalking as error:
+        raise Problem(409, "No keys can be pressed", str(error)) from error
     return Status(202, CallOut(**CallOut.facts(call)))
 
 

@@ -112,6 +112,16 @@ class LiveCall:
             self._session.say_goodbye(self._reason)
             asyncio.get_running_loop().call_later(FAREWELL_SECONDS, self._session.hang_up, self._reason)
 
+    def press(self, digits: str) -> None:
+        """The caller pressed these, told by signalling. Where nobody talks yet, they go nowhere."""
+        if self._session is not None:
+            self._session.press(digits)
+
+    def send_digits(self, digits: str) -> None:
+        """The agent's side presses these, as soon as it has said what it is saying."""
+        if self._session is not None:
+            self._session.press_out(digits)
+
     @property
     def pulled_ms(self) -> int | None:
         """How much of the agent's sound was sent so far; ``None``: it is not talking yet, or over."""

@@ -27,6 +27,7 @@ from accounts.problems import Problem
 from accounts.ratelimit import TooManyRequests, client_address, hit
 from telephony import finish, ice, live_feed, tokens
 from telephony.answer import CannotCall, create_web_call
+from telephony.audio.digits import checked
 from telephony.end_reasons import REASONS
 from telephony.finish import end_call, worker_channel
 from telephony.models import Call
@@ -41,6 +42,7 @@ MAX_BODY_BYTES = 2 * offers.MAX_SDP_BYTES
 UNREACHABLE = (redis.RedisError, ChannelFull)
 OFFERS_AN_ADDRESS = "60/minute"
 OFFERS_AN_ORGANIZATION = "300/minute"
+DIGITS_A_CALL = "200/minute"
 
 View = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
@@ -140,6 +142,20 @@ async def hang_up(request: HttpRequest, call_id: uuid.UUID) -> HttpResponse:
     call = await _call(claims)
     if call.status != Call.Status.ENDED:
         await _in_thread(finish.hang_up, call, "caller_hung_up")
+    return HttpResponse(status=204)
+
+
+@_view("POST")
+async def digits(request: HttpRequest, call_id: uuid.UUID) -> HttpResponse:
+    """``{digits: "12#"}``: the caller pressed them, on a page whose microphone can't send them beside its sound."""
+    body = _body(request)
+    claims = tokens.check_events(_bearer(request) or str(body.get("events_token", "")), call_id)
+    try:
+        pressed = checked(str(body.get("digits", "")))
+    except ValueError as error:
+        raise Problem(400, "These are no keys", str(error)) from error
+    await _in_thread(hit, DIGITS_A_CALL, "rtc-digits", str(call_id))
+    await _command(await _call(claims), "press", digits=pressed)
     return HttpResponse(status=204)
 
 

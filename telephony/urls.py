@@ -17,5 +17,6 @@ urlpatterns = [
         "phone/twilio/<uuid:account_id>/calls/<uuid:call_id>/answered", twilio_webhooks.answered, name="twilio-answered"
     ),
     path("phone/twilio/<uuid:account_id>/calls/<uuid:call_id>/next", twilio_webhooks.after, name="twilio-next"),
+    path("rtc/calls/<uuid:call_id>/digits", signalling.digits, name="rtc-digits"),
     path("recordings/<str:signed>/", listen.recording_by_signature, name="recording"),
 ]

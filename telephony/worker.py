@@ -312,6 +312,10 @@ class CallWorker:
                 await get_channel_layer().send(message["reply"], {"type": "call.snapshot", "snapshot": snapshot})
             case "hang_up" if running is not None:
                 running.call.hang_up(str(message.get("reason", "member_hung_up")))
+            case "press" if running is not None:
+                running.call.press(str(message["digits"]))
+            case "send_digits" if running is not None:
+                running.call.send_digits(str(message["digits"]))
             case "candidates" if running is not None:
                 for item in message["candidates"]:
                     await running.call.add_candidate(item["candidate"], item["mid"], item["index"])

@@ -22,6 +22,7 @@ from agents.standby import Chain, Voice
 from telephony.audio.playout import Playout
 from telephony.audio.vad import SpeechStarted, SpeechStopped, VADEdge
 from telephony.session.events import Event
+from telephony.wire.dtmf import DigitEvent, Pressed, Released
 
 T = TypeVar("T")
 RATE_HZ = 16_000
@@ -69,6 +70,14 @@ class Speech:
 
 
 @dataclass(frozen=True, slots=True)
+class Presses:
+    """Digits on the keypad, one every ``every_ms``, half of which it is held."""
+
+    digits: str
+    every_ms: int = 200
+
+
+@dataclass(frozen=True, slots=True)
 class UntilAgentSpeaks:
     """Silence until the agent has been heard for so long."""
 
@@ -82,7 +91,7 @@ class UntilAgentQuiet:
     for_ms: int = 300
 
 
-Step = Silence | Speech | UntilAgentSpeaks | UntilAgentQuiet
+Step = Silence | Speech | Presses | UntilAgentSpeaks | UntilAgentQuiet
 MAX_WAIT_MS = 60_000
 
 
@@ -106,12 +115,18 @@ class FakeTransport:
         """Whether the agent could be heard, for each frame."""
         self.pcm: list[bytes] = []
         self.is_closed = False
+        self.sounding = ""
+        """The agent's digits, one letter a frame: "." where none sounded."""
+        self._tell_digit: Callable[[DigitEvent], None] = lambda event: None
         self._script = script
         self._pulls = pulls
         self._playout: Playout | None = None
 
     def attach(self, playout: Playout) -> None:
         self._playout = playout
+
+    def listen_for_digits(self, tell: Callable[[DigitEvent], None]) -> None:
+        self._tell_digit = tell
 
     async def close(self) -> None:
         self.is_closed = True
@@ -136,6 +151,12 @@ class FakeTransport:
                 self.spoken.append(Spoken(text, begin_ms, begin_ms + ms))
                 for _ in range(ms // FRAME_MS):
                     yield _VOICED
+            case Presses(digits, every_ms):
+                for digit in digits:
+                    for event in (Pressed(digit), Released(digit)):
+                        self._tell_digit(event)
+                        for _ in range(every_ms // 2 // FRAME_MS):
+                            yield _SILENT
             case UntilAgentSpeaks(for_ms):
                 while not self._has_been(True, for_ms) and self.time.now_ms - begin_ms < MAX_WAIT_MS:
                     yield _SILENT
@@ -153,6 +174,7 @@ class FakeTransport:
         if self._playout is not None and self._pulls:
             pcm = self._playout.pull()
             self.pcm.append(pcm)
+            self.sounding += self._playout.digit or "."
             self.loud.append(bool(np.abs(np.frombuffer(pcm, dtype="<i2")).max() > 100))
 
     def agent_spoke_ms(self) -> list[tuple[int, int]]:

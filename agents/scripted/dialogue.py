@@ -7,7 +7,9 @@ from datetime import datetime
 from agents.collect import Understood
 from agents.collect.simple import yes_or_no
 from agents.collect.words import blank, is_correction
-from agents.mind import Collected, Thought
+from agents.keypad import spoken
+from agents.mind import Collected, Thought, Utterance
+from agents.scripted import pressed
 from agents.scripted.asking import Asker
 from agents.scripted.checking import Checker
 from agents.scripted.facts import split
@@ -77,6 +79,18 @@ class Dialogue:
         answer.say(self._spec.says.first_message)
         return self._finished(answer)
 
+    def words_of(self, state: State, utterance: Utterance) -> str:
+        """What was said, with the digits in words; empty where nothing was but digits that mean nothing here."""
+        words = spoken(utterance.text, utterance.digits)
+        return f"{words} {pressed.in_words(state, self._asker.fields, utterance.digits)}".strip()
+
+    def not_by_keys(self, state: State) -> Answer:
+        """To digits that mean nothing here."""
+        answer = Answer(state.copy())
+        answer.say(self._lines.not_by_keys)
+        self._teller.go_on(answer)
+        return self._finished(answer)
+
     def reply(self, state: State, heard: Heard, now: datetime) -> Answer:
         answer = Answer(state.copy())
         intents = self._recognise(heard)
@@ -95,6 +109,7 @@ class Dialogue:
         state.echoed, state.answered = answer.echoed, answer.answered
         if answer.said and not (is_repeat and state.last):
             state.last = answer.said
+        answer.expect_digits(pressed.whole_answer(state, self._asker.fields))
         return answer
 
     def _recognise(self, heard: Heard) -> Recognised:

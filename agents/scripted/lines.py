@@ -14,6 +14,7 @@ class Lines:
     not_known: tuple[str, ...]
     rest_not_known: str
     not_understood: tuple[str, ...]
+    not_by_keys: str
     offer: str
     can_do: str
     can_tell: str
@@ -70,6 +71,7 @@ ENGLISH = Lines(
         "Sorry, I still don't follow.",
         "I'm sorry, I don't understand. Please try other words.",
     ),
+    not_by_keys="I'm sorry, I can't take that from the keypad. Please tell me in words.",
     offer="I can help you {intent}.",
     can_do="I can answer questions, and I can help you {intent}.",
     can_tell="I can answer questions about what I have been told.",

@@ -82,6 +82,12 @@ class Answer:
         if text:
             self.parts.append(Say(text))
 
+    def expect_digits(self, count: int) -> None:
+        """So many on the keypad are a whole answer to what was said last."""
+        last = max((at for at, part in enumerate(self.parts) if isinstance(part, Say)), default=-1)
+        if count and last >= 0:
+            self.parts[last] = Say(self.said[-1], count)
+
     def hold(self, key: str, held: Held) -> None:
         self.state.held[key] = held
         if held.is_complete:

@@ -30,7 +30,7 @@ export default function mount(root: HTMLElement): () => void {
   return () => {
     clearTimeout(timer);
     feed.close();
-    if (!document.querySelector("[data-island~='live-call']")) document.querySelector("[data-hang-up]")?.remove();
+    if (!document.querySelector("[data-island~='live-call']")) document.querySelector("[data-while-running]")?.remove();
   };
 }
 

@@ -8,6 +8,7 @@
 import { CallClient, type CallEnd, type CallPhase } from "./call/call-client";
 import { clock, type CallMessage, type CollectedMessage, type Floor } from "./call/call-messages";
 import { DevicePicker } from "./call/device-picker";
+import { Keypad } from "./call/keypad";
 import { LiveTranscript } from "./call/live-transcript";
 import { LevelMeter, openMicrophone, permission, playThrough, howToAllow, insecureOrigin } from "./call/microphone";
 import { problemOf, ProblemError, sentence, SIDES, unreachable, type Problem } from "./call/problem";
@@ -51,6 +52,7 @@ class TalkPanel {
   private fields: Field[] = [];
   private readonly transcript: LiveTranscript;
   private readonly picker: DevicePicker;
+  private readonly keypad: Keypad;
   private lastHeard = 0;
 
   constructor(
@@ -63,6 +65,7 @@ class TalkPanel {
       onInput: () => void this.changeMicrophone(),
       onOutput: (id) => void playThrough(this.at.audio, id),
     });
+    this.keypad = new Keypad(part<HTMLButtonElement>(root, "keypad-toggle"), part(root, "keypad"), root, (digit) => this.call?.press(digit));
     this.at.talk.addEventListener("click", () => void this.start());
     this.at.check.addEventListener("click", () => void this.toggleCheck());
     this.at.mute.addEventListener("click", () => this.setMuted(!this.isMuted));
@@ -283,6 +286,7 @@ class TalkPanel {
     this.at.feedNote.hidden = true;
     if (!end.callId) part(this.root, "collected-box").hidden = true;
     this.setMuted(false);
+    this.keypad.open(false);
     this.enter("ended");
     this.showProblem(end.problem);
     part(this.at.ended, "ended-words").textContent = [sentence(end.words), end.advice].filter(Boolean).join(" ");

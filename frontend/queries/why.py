@@ -100,6 +100,10 @@ def _model(facts: Facts) -> Why:
 
 def _pause(facts: Facts) -> Why:
     ms, percent = facts.get("ms"), facts.get("pace_percent")
+    if facts.get("because") == "digits":
+        return Why(
+            f"Waited for {ms} ms for another key." if ms else "Answered at once: the keys were the whole answer."
+        )
     because = {
         "complete": "the sentence was complete",
         "open": "the sentence was not complete",
@@ -170,6 +174,10 @@ def _text(before: str) -> Callable[[Facts], str]:
     return lambda data: f"{before} {_quoted(data['text'])}" if data.get("text") else before
 
 
+def _digits(before: str) -> Callable[[Facts], str]:
+    return lambda data: f"{before} {' '.join(str(data.get('digits', '')))}"
+
+
 def _speculation_dropped(data: Facts) -> str:
     tokens = data.get("tokens")
     cost = f" ({tokens} tokens)" if isinstance(tokens, int) else ""
@@ -198,6 +206,8 @@ EVENTS: dict[str, Callable[[Facts], str]] = {
     "line": _line,
     "backchannel": _text("The caller agreed without taking the floor:"),
     "speculation_dropped": _speculation_dropped,
+    "digits": _digits("The caller pressed"),
+    "digits_sent": _digits("The agent pressed"),
     "reminder": _text("Asked whether the caller is still there:"),
     "filler": _text("Filled the pause while thinking"),
     "recording_started": _text("The recording began, after the consent line"),

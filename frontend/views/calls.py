@@ -6,11 +6,13 @@ import json
 import uuid
 from typing import Any
 
+from django.contrib import messages
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_POST
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.auth import require
 from accounts.models import Role
@@ -20,6 +22,8 @@ from frontend.queries import call_page as pages
 from frontend.queries.calls import PAGE_SIZE, as_rows, calls_of, collected_fields, ending, narrow
 from frontend.queries.peaks import peaks
 from frontend.queries.waits import PARTS
+from frontend.views.shared import go
+from telephony import press
 from telephony.finish import hang_up
 from telephony.listen import signed_url
 from telephony.models import Call, Recording
@@ -105,6 +109,24 @@ def call_hang_up(request: Any, call_id: uuid.UUID) -> HttpResponse:
     if request.htmx:
         return HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"parley:changed": {}})})
     return redirect("frontend:call", call.pk)
+
+
+@require(Role.EDITOR)
+@require_http_methods(["GET", "POST"])
+def call_digits(request: Any, call_id: uuid.UUID) -> HttpResponse:
+    """Press keys on the agent's side of a running call."""
+    call = _call(request, call_id)
+    digits, problem = request.POST.get("digits", ""), ""
+    if request.method == "POST":
+        try:
+            pressed = press.send_digits(call, digits)
+        except (ValueError, press.NotTalking) as error:
+            problem = str(error)
+        else:
+            messages.success(request, _("The agent presses %s.") % " ".join(pressed))
+            return go(request, reverse("frontend:call", args=[call.pk]))
+    context = {"call": call, "digits": digits, "problem": problem}
+    return render(request, "frontend/calls/_digits.html", context, status=422 if problem else 200)
 
 
 @require_GET

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from telephony.audio.digits import DigitTones
+
 PLAYOUT_RATE_HZ = 48_000
 FRAME_SAMPLES = PLAYOUT_RATE_HZ // 50
 FRAME_BYTES = FRAME_SAMPLES * 2
@@ -97,6 +99,11 @@ class _Reply:
     def played(self) -> int:
         return (self.dropped + self.read) // 2
 
+    @property
+    def is_under_way(self) -> bool:
+        """Between its first sound and its last."""
+        return self.played > 0 and not (self.is_complete and self.read >= len(self.pcm))
+
 
 class Playout:
     """See above. All methods return at once; used from one thread."""
@@ -119,6 +126,8 @@ class Playout:
         self.background: Samples | None = None
         """A loop mixed under everything, see ``ambience``."""
         self._background_at = 0
+        self.digits = DigitTones()
+        """What the agent presses: after what it has begun to say, before what it will say."""
         self._on_pull = on_pull
         self._newest = 0
         self._held: _Reply | None = None
@@ -240,6 +249,11 @@ class Playout:
         reply = self._playing
         return reply is not None and not self.is_paused and reply.read < len(reply.pcm)
 
+    @property
+    def digit(self) -> str:
+        """The digit that sounds in what the last ``pull`` gave; "" for none."""
+        return self.digits.sounding
+
     def played_ms(self, generation: int) -> int:
         """How much of it was pulled so far."""
         reply = self._find(generation)
@@ -272,6 +286,8 @@ class Playout:
         reply = self._playing
         if self._tail:
             pcm, self._tail = self._tail, b""
+        elif self._is_pressing(reply):
+            pcm = self.digits.pull()
         elif reply is None or self.is_paused:
             pcm = SILENCE
         else:
@@ -285,6 +301,13 @@ class Playout:
         if self._on_pull is not None:
             self._on_pull(pcm)
         return pcm
+
+    def _is_pressing(self, reply: _Reply | None) -> bool:
+        """Whether a digit, or the silence after one, is next."""
+        is_next = self.digits.is_waiting and (reply is None or not reply.is_under_way)
+        if not is_next:
+            self.digits.sounding = ""
+        return is_next
 
     def _take(self, reply: _Reply) -> bytes:
         taken = bytes(reply.pcm[reply.read : reply.read + FRAME_BYTES])

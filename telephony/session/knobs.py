@@ -49,6 +49,11 @@ class TurnSettings:
     """Fewer are no words, but a nod."""
     backoff_ms: int = 0
     """After it was interrupted, the agent says nothing for so long."""
+    takes_digits: bool = True
+    digit_timeout_ms: int = 2_000
+    """After the last digit, until those pressed so far are an answer."""
+    ending_digit: str = "#"
+    """It ends them at once; "": none does."""
     reminder_after_ms: int = 8_000
     reminders: tuple[str, ...] = ()
     hang_up_after_silence_ms: int = 30_000
@@ -89,6 +94,9 @@ class TurnSettings:
                 for rule in spec.listens.endpointing_rules
             ),
             spelling=spec.listens.spelling_patience,
+            takes_digits=spec.listens.keypad,
+            digit_timeout_ms=spec.listens.keypad_timeout_ms,
+            ending_digit="" if spec.listens.keypad_end == "none" else spec.listens.keypad_end,
             reminder_after_ms=spec.limits.reminder_after_s * 1000,
             reminders=spec.limits.reminders,
             hang_up_after_silence_ms=spec.limits.hang_up_after_silence_s * 1000,

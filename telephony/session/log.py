@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from agents import keypad
 from agents.mind import Thought
 from telephony.session.events import Event, Latency, TranscriptChanged, TurnEnded
 
@@ -15,6 +16,8 @@ class TurnLog:
         self._turns = first
         self._caller: int | None = None
         self._caller_text = ""
+        self._words = ""
+        self._digits = ""
         self._caller_began_ms = 0
         self._confidence: float | None = None
         self._agent: int | None = None
@@ -30,11 +33,22 @@ class TurnLog:
 
     def caller_began(self, at_ms: int) -> None:
         self._caller, self._caller_text, self._caller_began_ms, self._confidence = None, "", at_ms, None
+        self._words = self._digits = ""
 
     def caller_says(self, at_ms: int, text: str, confidence: float | None = None) -> None:
         """The transcript so far. A turn without words gets no number."""
         if confidence is not None:
             self._confidence = confidence
+        self._words = text
+        self._tell_so_far(at_ms)
+
+    def caller_presses(self, at_ms: int, digits: str) -> None:
+        """All that were pressed in this turn so far."""
+        self._digits = digits
+        self._tell_so_far(at_ms)
+
+    def _tell_so_far(self, at_ms: int) -> None:
+        text = keypad.shown(self._words, self._digits)
         if text == self._caller_text:
             return
         self._caller_text = text

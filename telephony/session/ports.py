@@ -9,6 +9,7 @@ from agents.speech import AudioFrame
 from telephony.audio.playout import Playout
 from telephony.audio.vad import VADEdge
 from telephony.session.events import Event
+from telephony.wire.dtmf import DigitEvent
 
 
 class Transport(Protocol):
@@ -27,6 +28,14 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Leave nothing running. Called once, when the session is over; must end within a few seconds."""
+
+
+@runtime_checkable
+class HasKeypad(Protocol):
+    """A transport whose caller can press digits."""
+
+    def listen_for_digits(self, tell: Callable[[DigitEvent], None]) -> None:
+        """Each is told when it goes down and when it is let go, on the loop. Called once, before the session starts."""
 
 
 class VAD(Protocol):

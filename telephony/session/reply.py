@@ -76,6 +76,8 @@ class Reply:
     utterance: Utterance | None = None
     texts: list[str] = field(default_factory=list)
     """What the mind said so far."""
+    digits: dict[str, int] = field(default_factory=dict)
+    """Of which so many are a whole answer (``Say.digits``)."""
     phrases: list[str] = field(default_factory=list)
     """What was given to the voice, as the playout counts it: ``texts`` and fillers."""
     fillers: set[int] = field(default_factory=set)
@@ -243,7 +245,9 @@ class Speaker:
                     asking.answered()
                 is_first = False
                 match part:
-                    case Say(text):
+                    case Say(text, digits):
+                        if digits:
+                            reply.digits[text.strip()] = digits
                         if text.strip():
                             await self._say(reply, text.strip())
                     case Collected():

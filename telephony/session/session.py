@@ -21,6 +21,7 @@ from agents.spec import BackgroundSound
 from agents.speech import AudioFrame, Transcript
 from agents.standby import ears_of
 from telephony.audio import ambience
+from telephony.audio.digits import checked
 from telephony.audio.level import level
 from telephony.audio.playout import Finished, Heard, PhraseStarted, Playout, PlayoutEvent
 from telephony.audio.vad import VADEdge
@@ -42,13 +43,14 @@ from telephony.session.knobs import TurnSettings
 from telephony.session.latency import breakdown
 from telephony.session.lines import lines_for
 from telephony.session.log import TurnLog
-from telephony.session.ports import VAD, HearsLater, Listener, Tap, Transport
+from telephony.session.ports import VAD, HasKeypad, HearsLater, Listener, Tap, Transport
 from telephony.session.reply import Deadlines, Parts, Reply, Speaker
 from telephony.session.resumed import Resumed
 from telephony.session.signals import Action, Line, Signal
 from telephony.session.streams import close_all, closing
 from telephony.session.turns import Agent, Caller, TurnTaker
 from telephony.session.words import AskedFor, cleaned
+from telephony.wire.dtmf import DigitEvent, Pressed, Released
 
 if TYPE_CHECKING:
     from agents.live import LiveAgent
@@ -91,6 +93,8 @@ class Session:
         self._later = vad if isinstance(vad, HearsLater) else None
         if self._later is not None:
             self._later.listen(self._on_edge)
+        if isinstance(transport, HasKeypad):
+            transport.listen_for_digits(self._on_digit)
         self._listener = listener
         self._tap = tap
         self._lines = lines_for(spec.sounds.language)
@@ -156,6 +160,25 @@ class Session:
         else:
             self._tell(signals.Dismissed(reason))
 
+    def press(self, digits: str) -> None:
+        """The caller pressed these, told on another way than their line. Raises ``ValueError`` in plain words."""
+        for digit in checked(digits).replace(",", ""):
+            self._on_digit(Pressed(digit))
+            self._on_digit(Released(digit))
+
+    def press_out(self, digits: str) -> None:
+        """The agent presses these, when it has said what it has begun to say. Raises ``ValueError`` in plain words."""
+        pressed = checked(digits)
+        if not self._end_reason:
+            self.playout.digits.press(pressed)
+            self._happened("digits_sent", digits=pressed)
+
+    async def send_digits(self, digits: str) -> None:
+        """``agents.tools.call_control.CallControl``: the same, and wait until it is done."""
+        self.press_out(digits)
+        while self.playout.digits.is_waiting and not self._end_reason:
+            await self.clock.next_tick()
+
     @property
     def end_reason(self) -> str:
         """Why it ends, as soon as that is decided; empty before."""
@@ -198,6 +221,13 @@ class Session:
         """Between two frames, from a VAD that takes its time."""
         if self._tasks is not None and not self._end_reason:
             self._tell(edge)
+
+    def _on_digit(self, event: DigitEvent) -> None:
+        if self._tasks is None or self._end_reason:
+            return
+        self._tell(event)
+        if isinstance(event, Pressed) and self._turns.digits:
+            self._log.caller_presses(self.clock.now_ms, self._turns.digits)
 
     async def _transcribe(self) -> None:
         try:
@@ -277,8 +307,8 @@ class Session:
             case signals.Reopen():
                 if self._reply is not None and self.playout.hold(self._reply.generation):
                     self._reply.is_released = False
-            case signals.DropUtterance(text, is_kept):
-                self._drop_utterance(text, is_kept)
+            case signals.DropUtterance(text, is_kept, digits):
+                self._drop_utterance(text, is_kept, digits)
             case signals.PausePlayout():
                 self._paused_at_ms = self.clock.now_ms
                 self.playout.pause()
@@ -312,11 +342,10 @@ class Session:
             marks.transcript_ms, marks.committed_ms = self._transcript_ms, self.clock.now_ms
             self._release(reply)
 
-    def _drop_utterance(self, text: str, is_kept: bool) -> None:
+    def _drop_utterance(self, text: str, is_kept: bool, digits: str) -> None:
         self._ear.end()
         if is_kept and text:
-            self._log.caller_ended(self.clock.now_ms, text, self.clock.now_ms)
-            self.conversation.caller_said(text)
+            self._caller_said(text, digits, self.clock.now_ms)
         else:
             self._log.caller_dropped(self.clock.now_ms)
         if self._reply is not None and not self._reply.is_released:
@@ -434,7 +463,7 @@ class Session:
             asked_for = self._asked_for.kind(text)
             if asked_for is not None or index == 0:
                 self._ear.expect(asked_for)
-            self._tell(signals.AgentAsked(asked_for, text.rstrip().endswith("?"), text))
+            self._tell(signals.AgentAsked(asked_for, text.rstrip().endswith("?"), text, reply.digits.get(text, 0)))
         if reply.hang_up:
             self._tell(signals.AgentEnding())
 
@@ -445,12 +474,17 @@ class Session:
             self._tell_collected(reply)
             return
         reply.is_committed = True
-        self.conversation.caller_said(utterance.text)
         self._ear.end()
-        self._log.caller_ended(self.clock.now_ms, utterance.text, utterance.ended_ms)
+        self._caller_said(utterance.text, utterance.digits, utterance.ended_ms)
         if reply.failed is None or reply.has_started:
             self.agent.mind.commit(utterance.revision)
             self._tell_collected(reply)
+
+    def _caller_said(self, text: str, digits: str, ended_ms: int) -> None:
+        self.conversation.caller_said(text, digits)
+        self._log.caller_ended(self.clock.now_ms, text, ended_ms)
+        if digits:
+            self._happened("digits", digits=digits)
 
     def _end_agent_turn(self, reply: Reply, heard: Heard) -> None:
         was_cut = not heard.was_whole or heard.text != reply.intended

@@ -9,6 +9,7 @@ from typing import Literal
 from agents.mind import Utterance
 from telephony.audio.vad import SpeechStarted, SpeechStopped
 from telephony.session.pause import Pause
+from telephony.wire.dtmf import Pressed, Released
 
 Stage = Literal["stt", "model", "tts"]
 
@@ -79,6 +80,8 @@ class AgentAsked:
     expects: str | None = None
     is_question: bool = False
     text: str = ""
+    digits: int = 0
+    """So many pressed on the keypad are a whole answer to it; 0: nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,8 @@ Signal = (
     | Ticked
     | SpeechStarted
     | SpeechStopped
+    | Pressed
+    | Released
     | Transcribed
     | TurnEndGuessed
     | AgentStarted
@@ -185,6 +190,8 @@ class DropUtterance:
     text: str
     is_kept: bool = False
     """It was one, and there is no time to answer it: these words stay said."""
+    digits: str = ""
+    """Pressed in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ QUIET ──speech──▶ SPEAKING ◀──speech── PAUSED          SILEN
 |   keeps on, no words known          | hushed               | yield after ``yield_ms`` + 400, at the latest ``max_pause_ms`` |
 | is silent, all heard                | silent               | remind, again, say goodbye, hang up                       |
 | anything                            | consent, last words  | goes on (protected); the caller's words are answered later |
+| presses a digit                     | speaking             | yield at once; more digits may come, then ``EndTurn``     |
 
 A turn is never committed without the final transcript of its last sound, but for a bounded wait.
 """
@@ -29,11 +30,13 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
+from agents import keypad
 from agents.mind import Utterance
 from agents.turn_taking import AcousticEndOfTurn
 from telephony.audio.vad import SpeechStarted, SpeechStopped
+from telephony.session.keypad import Keypad
 from telephony.session.knobs import TurnSettings
-from telephony.session.pauses import Patience
+from telephony.session.pauses import Patience, Pause
 from telephony.session.signals import (
     Action,
     AgentAsked,
@@ -67,6 +70,7 @@ from telephony.session.signals import (
     Withdraw,
 )
 from telephony.session.words import Kind, cleaned, kind_of, may_be_nod, normalised
+from telephony.wire.dtmf import Pressed, Released
 
 
 class Caller(Enum):
@@ -112,6 +116,7 @@ class TurnTaker:
         self._nod_ms: tuple[int, int] | None = None
         """The last nod that was passed over, from when to when: it may turn out to have been the beginning of something."""
         self._patience = Patience(settings)
+        self._keypad = Keypad(settings.digit_timeout_ms, settings.ending_digit)
         # the agent's
         self.line: Line | None = None
         """What it prepares or says; None: an answer."""
@@ -148,14 +153,19 @@ class TurnTaker:
                 self._on_speech(at_ms)
             case SpeechStopped(at_ms):
                 self._on_stop(at_ms)
+            case Pressed(digit, before) if self.settings.takes_digits:
+                self._on_digit(digit, before)
+            case Released():
+                self._keypad.release(self.now_ms)
             case Transcribed():
                 self._on_transcript(signal)
             case TurnEndGuessed():
                 self._on_guess(signal)
             case AgentStarted():
                 self._on_agent_started()
-            case AgentAsked(expects, is_question, text):
+            case AgentAsked(expects, is_question, text, digits):
                 self._is_question = is_question
+                self._keypad.expects = digits or self._keypad.expects
                 self._patience.hear_agent(text, expects, since_ms=self._started_at_ms)
             case AgentEnding():
                 self._is_ending = True
@@ -181,6 +191,11 @@ class TurnTaker:
     def waits_for_answer(self) -> bool:
         return self.agent is Agent.PREPARING and self.line is None
 
+    @property
+    def digits(self) -> str:
+        """Pressed in the caller's turn so far."""
+        return self._keypad.digits
+
     # ---- what is told
 
     def _open_call(self) -> None:
@@ -196,26 +211,50 @@ class TurnTaker:
     def _on_speech(self, at_ms: int) -> None:
         if self.caller is Caller.SPEAKING:
             return
-        if self.caller is Caller.ANSWERED or (self.caller is Caller.PAUSED and self.agent is Agent.SILENT):
+        went_on = self.caller is Caller.ANSWERED or (self.caller is Caller.PAUSED and self.agent is Agent.SILENT)
+        if went_on and not self.digits:
             self._patience.went_on(at_ms - self._stopped_ms, self._text, is_known=self._covered_ms >= self._stopped_ms)
         if self.caller is Caller.ANSWERED:
             self._do(Reopen())
             self.agent = Agent.SILENT
         elif self.caller is Caller.QUIET:
-            self.utterance += 1
-            self._text = self._guess = ""
-            self._covered_ms, self._voiced_ms = -1, 0
-            self._speculated = None
-            self._patience.begin(at_ms)
-            self._do(StartUtterance(self.utterance, self._began_ms(at_ms)))
+            self._begin_utterance(at_ms)
         self.caller = Caller.SPEAKING
         self._onset_ms = at_ms
         self._flushed_ms = None
-        if self.agent is Agent.PREPARING and self.line is Line.REMINDER:
+        if self._withdraw_reminder():
+            return
+        if self.agent is not Agent.SILENT and self._may_interrupt and not self.is_hushed:
+            self._hush()
+
+    def _on_digit(self, digit: str, before: int) -> None:
+        """It is the caller's turn, with the words they say around it; but a digit is no cough: nothing has to be decided first."""
+        if self.caller is Caller.ANSWERED:
+            self._do(Reopen())
+            self.agent, self.caller = Agent.SILENT, Caller.PAUSED
+        elif self.caller is Caller.QUIET:
+            self._begin_utterance(self.now_ms)
+            self.caller = Caller.PAUSED
+            self._onset_ms = self._stopped_ms = self._stop_known_ms = self._covered_ms = self.now_ms
+        self._keypad.press(digit, self.now_ms, before=before)
+        if not self._withdraw_reminder() and self.agent is not Agent.SILENT and self._may_interrupt:
+            self._yield(self.now_ms)
+
+    def _begin_utterance(self, at_ms: int) -> None:
+        self.utterance += 1
+        self._text = self._guess = ""
+        self._covered_ms, self._voiced_ms = -1, 0
+        self._speculated = None
+        self._patience.begin(at_ms)
+        self._do(StartUtterance(self.utterance, self._began_ms(at_ms)))
+
+    def _withdraw_reminder(self) -> bool:
+        """Nobody needs it any more."""
+        is_prepared = self.agent is Agent.PREPARING and self.line is Line.REMINDER
+        if is_prepared:
             self._do(Withdraw())
             self._end_agent()
-        elif self.agent is not Agent.SILENT and self._may_interrupt and not self.is_hushed:
-            self._hush()
+        return is_prepared
 
     def _began_ms(self, onset_ms: int) -> int:
         """When what the caller begins to say now began: "Thank you," passed over as a nod, belongs to the "goodbye" that follows."""
@@ -261,8 +300,11 @@ class TurnTaker:
             return
         self.agent = Agent.SPEAKING
         self._started_at_ms = self.now_ms
+        if self.line is not Line.REMINDER:
+            self._keypad.expects = 0
         if self.line is None:
-            self._patience.end(self._text, self._stopped_ms, self.now_ms)
+            if not self.digits:
+                self._patience.end(self._text, self._stopped_ms, self.now_ms)
             self._close_utterance()
 
     def _on_agent_finished(self, hang_up: str) -> None:
@@ -325,26 +367,49 @@ class TurnTaker:
                 return
             if self.now_ms - self._flushed_ms < self.settings.transcript_wait_ms:
                 return
-            if not self._guess:
+            if not self._guess and not self.digits:
                 self._drop()
                 self._fail("stt")
                 return
             self._text, self._covered_ms = self._guess, self._stopped_ms  # better than nothing
         kind = kind_of(self._text, self.settings.language, in_farewell=bool(self._hang_up))
+        if self.digits:
+            self._endpoint_digits("" if kind in (Kind.NOTHING, Kind.BACKCHANNEL) else self._text)
+            return
         if kind is Kind.NOTHING or (self._hang_up and kind is Kind.BACKCHANNEL):
             self._drop()
             return
         if self._speculated is None or normalised(self._speculated.text) != normalised(self._text):
-            self.revision += 1
-            self._speculated = Utterance(self._text, self.revision, self._stopped_ms)
-            self._do(Speculate(self._speculated))
+            self._speculate(self._text, self._stopped_ms)
         pause = self._patience.needed(self._text)
         over_ms = max(self._stopped_ms + pause.ms, self._backs_off_until_ms)
         if self.now_ms >= over_ms:
-            self.caller = Caller.ANSWERED
-            self._prepare(None)
-            self._filled, self._reminded, self._hang_up = False, 0, ""
-            self._do(EndTurn(self._speculated, self._stopped_ms, over_ms, pause.until(over_ms - self._stopped_ms)))
+            self._end_turn(self._stopped_ms, over_ms, pause.until(over_ms - self._stopped_ms))
+
+    def _endpoint_digits(self, words: str) -> None:
+        """Digits, and the words beside them: the turn is over when both are."""
+        stopped_ms = max(self._stopped_ms, self._keypad.last_ms)
+        said_ms = self._stopped_ms + self._patience.needed(words).ms if words else 0
+        over_ms = max(self._keypad.over_ms, said_ms, self._backs_off_until_ms)
+        if self.now_ms < over_ms:
+            return  # nobody can guess at a number that is being pressed
+        text = keypad.shown(words, self.digits)
+        if self._speculated is None or self._speculated.text != text:
+            self._speculate(text, stopped_ms)
+        pause_ms = over_ms - stopped_ms
+        self._end_turn(stopped_ms, over_ms, Pause(pause_ms, pause_ms, "digits"))
+
+    def _speculate(self, text: str, stopped_ms: int) -> None:
+        self.revision += 1
+        self._speculated = Utterance(text, self.revision, stopped_ms, self.digits)
+        self._do(Speculate(self._speculated))
+
+    def _end_turn(self, stopped_ms: int, over_ms: int, pause: Pause) -> None:
+        assert self._speculated is not None
+        self.caller = Caller.ANSWERED
+        self._prepare(None)
+        self._filled, self._reminded, self._hang_up = False, 0, ""
+        self._do(EndTurn(self._speculated, stopped_ms, over_ms, pause))
 
     def _ask_how_it_sounds(self, silence_ms: int) -> None:
         is_wanted = self.settings.acoustic_end_of_turn is not AcousticEndOfTurn.OFF
@@ -354,6 +419,10 @@ class TurnTaker:
 
     def _decide_floor(self) -> None:
         """The caller makes sounds while the agent has the floor."""
+        if self.digits:  # no doubt about it: they wait only where nothing may interrupt
+            if self._may_interrupt:
+                self._yield()
+            return
         is_known = self.caller is Caller.PAUSED and self._covered_ms >= self._stopped_ms
         kind = kind_of(
             self._text if is_known else self._guess,
@@ -461,14 +530,15 @@ class TurnTaker:
             self.is_hushed = False
             self._do(ResumePlayout())
 
-    def _yield(self) -> None:
+    def _yield(self, onset_ms: int | None = None) -> None:
         self._hang_up = ""
         self._backs_off_until_ms = self.now_ms + self.settings.backoff_ms if self.settings.backoff_ms else 0
-        self._do(BargeIn(self._onset_ms))
+        self._do(BargeIn(self._onset_ms if onset_ms is None else onset_ms))
         self._end_agent()
 
     def _drop(self, *, is_kept: bool = False) -> None:
-        self._do(DropUtterance((self._text or self._guess) if is_kept else self._text, is_kept))
+        text = keypad.shown(self._text or self._guess, self.digits) if is_kept else self._text
+        self._do(DropUtterance(text, is_kept, self.digits))
         self._close_utterance()
         if self._hang_up and self.agent is Agent.SILENT:
             self._end(self._hang_up)  # the goodbye was heard, and this was nothing
@@ -477,6 +547,7 @@ class TurnTaker:
         self.caller = Caller.QUIET
         self._speculated = None
         self._text = self._guess = ""
+        self._keypad.clear()
         self._quiet_since_ms = self.now_ms
 
     def _prepare(self, line: Line | None) -> None:

@@ -1,13 +1,16 @@
-"""The caller's sound: RTP packets in as they come, one 20 ms frame of 16 kHz out whenever asked."""
+"""The caller's sound: RTP packets in as they come, one 20 ms frame of 16 kHz out whenever asked. And the digits they press."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
+from telephony.audio.digits import MAX_DIGITS
 from telephony.audio.jitter import JitterBuffer, Lost, Packet
 from telephony.transports.opus import RTP_RATE_HZ, Decoder
+from telephony.wire import dtmf
 
 RATE_HZ = 16_000
 FRAME_MS = 20
@@ -41,6 +44,9 @@ class Inbound:
 
     def __init__(self, decoder: SoundDecoder | None = None, clock_hz: int = RTP_RATE_HZ) -> None:
         """``decoder``: Opus, if not said otherwise. ``clock_hz``: of RTP."""
+        self.on_digit: Callable[[dtmf.DigitEvent], None] = lambda event: None
+        """Told each digit when it goes down and when it is let go."""
+        self._digits = dtmf.Receiver()
         self._jitter = JitterBuffer(clock_hz)
         self._decoder: SoundDecoder = decoder or Decoder(RATE_HZ)
         self._pcm = bytearray()
@@ -67,7 +73,25 @@ class Inbound:
         """A packet of the stream that is no sound."""
         self._jitter.pass_over(sequence, ssrc=ssrc)
 
+    def push_event(
+        self, ssrc: int, sequence: int, timestamp: int, payload: bytes, arrival_ms: float, rate_hz: int
+    ) -> None:
+        self.last_packet_ms = arrival_ms
+        self._jitter.pass_over(sequence, ssrc=ssrc)
+        self._tell(self._digits.push(ssrc, timestamp, payload, arrival_ms, rate_hz=rate_hz, stream_hz=RTP_RATE_HZ))
+
+    def press(self, digits: str) -> None:
+        """Told on another way than RTP. What is no digit is left out."""
+        for digit in digits[:MAX_DIGITS]:
+            if digit in dtmf.DIGITS:
+                self._tell([dtmf.Pressed(digit), dtmf.Released(digit)])
+
+    def _tell(self, events: list[dtmf.DigitEvent]) -> None:
+        for event in events:
+            self.on_digit(event)
+
     def pull(self, now_ms: float) -> bytes:
+        self._tell(self._digits.tick(now_ms))
         while len(self._pcm) < FRAME_BYTES:
             self._pcm += self._next(now_ms)
         frame = bytes(self._pcm[:FRAME_BYTES])

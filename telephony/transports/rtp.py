@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pylibsrtp
-from aiortc import RTCRtpReceiver, RTCRtpSender, rtp
+from aiortc import RTCRtpCodecParameters, RTCRtpReceiver, RTCRtpSender, rtp
 from aiortc.rtcdtlstransport import State
 from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtcrtpsender import random_sequence_number
 from aiortc.utils import random32
+
+from telephony.wire import dtmf
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,10 @@ class PacketSink(Protocol):
     """Takes the payloads of one audio stream as they arrive."""
 
     def push(self, ssrc: int, sequence: int, timestamp: int, payload: bytes, arrival_ms: float) -> None: ...
+    def push_event(
+        self, ssrc: int, sequence: int, timestamp: int, payload: bytes, arrival_ms: float, rate_hz: int
+    ) -> None:
+        """A telephone-event in the place of sound. ``rate_hz`` counts its duration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,17 @@ def parsed(data: bytes) -> Media | None:
     return Media(second & 0x7F, sequence, timestamp, ssrc, data[begin:end]) if begin <= end else None
 
 
+def event_codecs(sdp: str, taken: set[int]) -> list[RTCRtpCodecParameters]:
+    """The telephone-events of a description, which aiortc leaves out of what is agreed on. ``taken``: payload types of sound."""
+    return [
+        RTCRtpCodecParameters(
+            "audio/telephone-event", rate_hz, payloadType=number, parameters={"0-15": None}, channels=1
+        )
+        for number, rate_hz in dtmf.payload_types(sdp).items()
+        if number not in taken
+    ]
+
+
 class RtpReceiver(RTCRtpReceiver):
     """aiortc's receiver without its jitter buffer and without its thread. Its RTCP reports stay."""
 
@@ -80,6 +97,7 @@ class RtpReceiver(RTCRtpReceiver):
         if self._RTCRtpReceiver__started:  # type: ignore[has-type]
             return
         self._opus = {codec.payloadType for codec in parameters.codecs if codec.name.lower() == "opus"}
+        self._events = {codec.payloadType: codec.clockRate for codec in _event_codecs(parameters)}
         self._time = asyncio.get_running_loop().time
         self.transport._register_rtp_receiver(self, parameters)
         self._RTCRtpReceiver__rtcp_task = asyncio.ensure_future(self._run_rtcp())
@@ -109,7 +127,8 @@ class RtpReceiver(RTCRtpReceiver):
         self._take(packet)
 
     def _take(self, packet: Any) -> None:
-        if packet.payload_type not in self._opus:
+        event_hz = self._events.get(packet.payload_type)
+        if event_hz is None and packet.payload_type not in self._opus:
             return
         streams: dict[int, StreamStatistics] = getattr(self, "_RTCRtpReceiver__remote_streams")  # noqa: B009
         if packet.ssrc not in streams:
@@ -117,7 +136,11 @@ class RtpReceiver(RTCRtpReceiver):
                 streams.clear()
             streams[packet.ssrc] = StreamStatistics(48_000)
         streams[packet.ssrc].add(packet)
-        self.sink.push(packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload, self._time() * 1000)
+        told = packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload, self._time() * 1000
+        if event_hz is None:
+            self.sink.push(*told)
+        else:
+            self.sink.push_event(*told, event_hz)
 
     async def _handle_rtcp_packet(self, packet: Any) -> None:
         await super()._handle_rtcp_packet(packet)
@@ -132,6 +155,9 @@ class RtpSender(RTCRtpSender):
     _payload_type: int
     _sequence: int
     _origin: int
+    _event_type: int
+    event_hz: int | None
+    """The clock of telephone-events; ``None``: none were agreed on, or nothing yet."""
 
     @classmethod
     def adopt(cls, sender: Any) -> RtpSender:
@@ -139,6 +165,7 @@ class RtpSender(RTCRtpSender):
         adopted: RtpSender = sender
         adopted._extension, adopted._payload_type = b"", 0
         adopted._sequence, adopted._origin = random_sequence_number(), random32()
+        adopted._event_type, adopted.event_hz = 0, None
         return adopted
 
     async def send(self, parameters: Any) -> None:
@@ -147,6 +174,10 @@ class RtpSender(RTCRtpSender):
             return
         its._RTCRtpSender__cname = parameters.rtcp.cname
         self._payload_type = parameters.codecs[0].payloadType
+        for codec in sorted(
+            _event_codecs(parameters), key=lambda codec: codec.clockRate
+        ):  # the stream's own clock rather
+            self._event_type, self.event_hz = codec.payloadType, codec.clockRate
         self.transport._register_rtp_sender(self, parameters)
         extensions, names = rtp.HeaderExtensions(), rtp.HeaderExtensionsMap()
         extensions.mid = parameters.muxId
@@ -163,6 +194,13 @@ class RtpSender(RTCRtpSender):
     def push(self, payload: bytes, ticks: int, *, is_first: bool = False) -> None:
         """Send it now. ``ticks``: its place on the stream's clock; ``is_first``: silence that wasn't sent came before it (the
         marker, RFC 3551, 4.1). Where the line isn't up, or no more, it is lost like any other packet."""
+        self._send(self._payload_type, payload, ticks, is_first)
+
+    def push_event(self, payload: bytes, ticks: int, *, is_first: bool) -> None:
+        """The same for a telephone-event. Only where ``event_hz`` is known."""
+        self._send(self._event_type, payload, ticks, is_first)
+
+    def _send(self, payload_type: int, payload: bytes, ticks: int, is_first: bool) -> None:
         its: Any = self
         dtls = self.transport
         pair = dtls.transport._connection._nominated.get(1)
@@ -170,7 +208,7 @@ class RtpSender(RTCRtpSender):
             return
         timestamp = (self._origin + ticks) & 0xFFFF_FFFF
         first = 0x90 if self._extension else 0x80
-        header = _HEADER.pack(first, is_first << 7 | self._payload_type, self._sequence, timestamp, self._ssrc)
+        header = _HEADER.pack(first, is_first << 7 | payload_type, self._sequence, timestamp, self._ssrc)
         try:
             pair.protocol.transport.sendto(dtls._tx_srtp.protect(header + self._extension + payload), pair.remote_addr)
         except (OSError, RuntimeError, pylibsrtp.Error) as error:
@@ -181,3 +219,7 @@ class RtpSender(RTCRtpSender):
         its._RTCRtpSender__rtp_timestamp = timestamp
         its._RTCRtpSender__octet_count += len(payload)
         its._RTCRtpSender__packet_count += 1
+
+
+def _event_codecs(parameters: Any) -> list[Any]:
+    return [codec for codec in parameters.codecs if codec.name.lower() == "telephone-event"]

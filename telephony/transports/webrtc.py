@@ -24,8 +24,8 @@ from telephony.transports import guard
 from telephony.transports.inbound import RATE_HZ, Inbound
 from telephony.transports.mouth import Mouth
 from telephony.transports.opus import FRAME_MS
-from telephony.transports.rtp import RtpReceiver, RtpSender
-from telephony.wire import offer
+from telephony.transports.rtp import RtpReceiver, RtpSender, event_codecs
+from telephony.wire import dtmf, offer
 
 __all__ = ["CONNECT_SECONDS", "Line", "LineReport", "RtpReceiver", "WebRTCTransport"]
 
@@ -76,7 +76,8 @@ class WebRTCTransport:
         self._line = line
         self._on_report = on_report
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=list(line.ice_servers)))
-        self._mouth = Mouth(RtpSender.adopt(self._connection.addTransceiver("audio", direction="sendrecv").sender).push)
+        sender = RtpSender.adopt(self._connection.addTransceiver("audio", direction="sendrecv").sender)
+        self._mouth = Mouth(sender.push, sender)
         self._inbound = Inbound()
         self._up = asyncio.Event()
         self._over = asyncio.Event()
@@ -104,6 +105,7 @@ class WebRTCTransport:
             audio._codecs = [codec for codec in audio._codecs if codec.name.lower() == "opus"]
             for codec in audio._codecs:
                 codec.parameters = dict(_FORMAT)
+            audio._codecs += event_codecs(text, {codec.payloadType for codec in audio._codecs})
             RtpReceiver.adopt(audio.receiver, self._inbound, self._said_bye)
             await self._connection.setLocalDescription(await self._connection.createAnswer())
         except offer.BadOffer:
@@ -152,9 +154,13 @@ class WebRTCTransport:
 
     # -- talking
 
+    def listen_for_digits(self, tell: Callable[[dtmf.DigitEvent], None]) -> None:
+        """What the caller presses is told from now on, on the loop: beside their sound, or as "digits 12#" by a data channel."""
+        self._inbound.on_digit = tell
+
     def attach(self, playout: Playout) -> None:
         """What is sent from now on, as long as ``frames`` are taken: ``playout.pull()``, every 20 ms."""
-        self._mouth.pull = playout.pull
+        self._mouth.pull, self._mouth.digit = playout.pull, lambda: playout.digit
 
     async def frames(self) -> AsyncIterator[AudioFrame]:
         """The caller's sound: one frame per 20 ms of time, concealed or silent where nothing came. The agent's goes out at the
@@ -219,6 +225,8 @@ class WebRTCTransport:
         def received(message: Any) -> None:
             if message == "hang_up":
                 self.hang_up()
+            elif isinstance(message, str) and message.startswith("digits "):
+                self._inbound.press(message.removeprefix("digits "))
 
         channel.on("message", received)
 

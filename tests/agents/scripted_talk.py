@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from agents import keypad
 from agents.conversation import Conversation
 from agents.demo_spec import DEMO_SPEC
 from agents.mind import Collected, EndCall, ReplyPart, Say, Thought, Utterance, Value
@@ -37,12 +38,16 @@ class Talk:
         await mind.prepare()
         return cls(mind, greeting=words_of(mind.greet()) if greets else "")
 
-    async def say(self, text: str) -> str:
+    async def say(self, text: str, digits: str = "") -> str:
         revision = len(self.replies)
-        parts = [part async for part in self.mind.reply(Utterance(text, revision), Conversation())]
+        utterance = Utterance(keypad.shown(text, digits), revision, digits=digits)
+        parts = [part async for part in self.mind.reply(utterance, Conversation())]
         self.mind.commit(revision)
         self.replies.append(parts)
         return words_of(parts)
+
+    async def press(self, digits: str) -> str:
+        return await self.say("", digits)
 
     async def all(self, *texts: str) -> str:
         """Say one after the other; the last answer."""

@@ -79,6 +79,18 @@ def spoken(parts: list[ReplyPart]) -> list[str]:
     return [part.text for part in parts if isinstance(part, Say)]
 
 
+async def test_the_model_reads_which_keys_were_pressed() -> None:
+    mind, llm = mind_of([Text("Thank you."), DONE])
+    conversation = Conversation()
+    conversation.caller_said("My number is. Pressed 5 5 5 #", "555#")
+    conversation.agent_said("And your PIN?")
+    parts = mind.reply(Utterance("Pressed 1 2", 1, digits="12"), conversation)
+    assert spoken([part async for part in parts]) == ["Thank you."]
+    (system, *rest), _ = llm.asked[0]
+    assert [message.text for message in rest] == ["My number is [pressed 5 5 5 #]", "And your PIN?", "[pressed 1 2]"]
+    assert "[pressed 1 2 #]" in system.text
+
+
 async def test_words_become_phrases() -> None:
     mind, _ = mind_of([Text("We are op"), Text("en today. A cleaning costs $1"), Text("20.50. Dr. Lee is in."), DONE])
     parts = await reply(mind)

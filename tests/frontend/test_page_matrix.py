@@ -49,6 +49,7 @@ EXPECTED: dict[str, dict[str, tuple[int, ...]]] = {
     "rtc-ice-servers": {"get": (401,) * 5},
     "rtc-candidates": {"post": (401,) * 5},
     "rtc-hangup": {"post": (401,) * 5},
+    "rtc-digits": {"post": (401,) * 5},
     "frontend:home": {"get": EVERYBODY_IN},
     "frontend:agents": {"get": EVERYBODY_IN},
     "frontend:agent-create": {"get": (200, 200, 403, 200, 302), "post": (302, 302, 403, 302, 302)},
@@ -82,6 +83,7 @@ EXPECTED: dict[str, dict[str, tuple[int, ...]]] = {
     "frontend:call": {"get": MEMBERS},
     "frontend:call-row": {"get": MEMBERS},
     "frontend:call-hang-up": {"post": EDITORS_DONE},
+    "frontend:call-digits": {"get": EDITORS, "post": (422, 422, 403, 404, 302)},  # it is over
     "frontend:call-recording": {"get": MEMBERS},
     "frontend:call-peaks": {"get": MEMBERS},
     "frontend:health": {"get": EVERYBODY_IN},

@@ -34,6 +34,8 @@ _REPLY = re.compile(r"Reply (\d+) part")
 COUGH_WAIT_MS = TurnSettings().cough_wait_ms
 OWED_MS = 3_000
 """No caller waits longer for the first sound of an answer, or of an excuse."""
+WAITED_FOR_MS = TurnSettings().digit_timeout_ms
+"""Another digit may come for so long."""
 YIELD_MS = {"patient": 900, "snappy": 120, "low": 600, "medium": 350, "high": 200}
 
 
@@ -332,6 +334,8 @@ def coughs_and_nods_change_nothing(call: Call) -> Iterator[str]:
         return
     yield_ms = YIELD_MS[plan.spec["listens"]["barge_in_sensitivity"]]
     for event in call.record.of(BargedIn):
+        if any(event.at_ms - 2 * FRAME_MS <= at_ms <= event.at_ms for at_ms, _ in call.record.line.pressed):
+            continue
         near = [each for each in call.record.line.sounds if each[0] < event.at_ms and each[1] > event.at_ms - 4_000]
         kinds = {sound.kind for _, _, sound in near}
         lasted_ms = max((end for _, end, _ in near), default=0) - min((begin for begin, _, _ in near), default=0)
@@ -382,6 +386,7 @@ def answers_or_excuses_itself(call: Call) -> Iterator[str]:
         begin_ms = frame * FRAME_MS
         until_ms = begin_ms + OWED_MS + 200
         sounds_ms = [begin for begin, _, _ in call.record.line.sounds if begin >= word.end_ms]
+        sounds_ms += [at_ms for at_ms, _ in call.record.line.pressed if at_ms >= word.end_ms - WAITED_FOR_MS]
         if until_ms >= min([*sounds_ms, call.end_ms - FRAME_MS]):
             continue
         if not call.is_voiced(begin_ms, until_ms) and not _was_answered(call, word.text):
@@ -392,7 +397,7 @@ def _was_answered(call: Call, word: str) -> bool:
     """In a turn before, or the agent was speaking its answer when the caller's noise held it up."""
     answered = {asked.utterance.revision for heard in call.heard.heard if (asked := call.reply_of(heard)) is not None}
     return any(
-        word in asked.utterance.text.split() and asked.utterance.revision in answered
+        word in words_of(asked.utterance.text) and asked.utterance.revision in answered
         for asked in call.record.mind.asked
     )
 
@@ -409,7 +414,7 @@ def loses_no_words(call: Call) -> Iterator[str]:
     plan = call.record.scenario
     said = [word for word in call.record.line.words if word.kind == "words" and word.text not in (*ENDINGS, "so")]
     nods = _taken_for_nods(call)
-    told = [word for turn in call.turns if turn.role == "caller" for word in turn.text.split()]
+    told = [word for turn in call.turns if turn.role == "caller" for word in words_of(turn.text)]
     order = [word for word in told if any(word == each.text for each in said)]
     if len(order) != len(set(order)):
         yield f"words in two turns: {[word for word in order if order.count(word) > 1]}"
@@ -424,6 +429,52 @@ def loses_no_words(call: Call) -> Iterator[str]:
             and call.record.reason == "caller_hung_up"
         ):
             yield f"{word.text!r}, said at {word.begin_ms} ms, is in no turn"
+
+
+def words_of(text: str) -> list[str]:
+    """Of a turn; where digits follow, the words before them end with a full stop."""
+    return [word.rstrip(".") for word in text.split()]
+
+
+def keeps_what_is_pressed(call: Call) -> Iterator[str]:
+    """Each digit is in one turn, in its order, and in the turn's words as in its event."""
+    told = [
+        digit for event in call.record.of(Happened) if event.kind == "digits" for digit in str(event.data["digits"])
+    ]
+    pressed = [digit for _, digit in call.record.line.pressed]
+    if told != pressed[: len(told)]:
+        yield f"pressed {pressed}, told {told}"
+    shown = [
+        digit
+        for turn in call.turns
+        if turn.role == "caller" and "Pressed " in turn.text
+        for digit in turn.text.rpartition("Pressed ")[2].split()
+    ]
+    if shown[: len(told)] != told:
+        yield f"told {told}, and the turns say {shown}"
+    is_over = all(at_ms < call.end_ms - WAITED_FOR_MS - 3_000 for at_ms, _ in call.record.line.pressed)
+    plan = call.record.scenario
+    is_sound = plan.voice.is_sound and plan.ear.is_sound and not _had_failures(call)
+    if is_sound and is_over and call.record.reason == "caller_hung_up" and told != pressed:
+        yield f"pressed {pressed} in time, told {told}"
+
+
+def gives_way_to_digits(call: Call) -> Iterator[str]:
+    """Within two frames of a press, where the caller may interrupt; and nobody who presses is asked whether they are there."""
+    plan = call.record.scenario
+    for at_ms, digit in call.record.line.pressed:
+        for event in call.record.of(Happened):
+            if event.kind == "reminder" and at_ms < event.at_ms < at_ms + WAITED_FOR_MS:
+                yield f"reminded at {event.at_ms} ms, when {digit} had just been pressed"
+        if not plan.spec["listens"]["barge_in"] or plan.line.stalls:
+            continue
+        for heard in call.heard.heard:
+            if (
+                heard.begin_ms < at_ms - FRAME_MS
+                and heard.end_ms > at_ms + 3 * FRAME_MS
+                and not _is_protected(call, heard)
+            ):
+                yield f"“{heard.speech.text}” went on to {heard.end_ms} ms, and {digit} was pressed at {at_ms} ms"
 
 
 def _had_failures(call: Call) -> bool:
@@ -451,8 +502,9 @@ def reminds_only_in_silence(call: Call) -> Iterator[str]:
 def fills_never_twice(call: Call) -> Iterator[str]:
     for one, two in pairwise(call.heard.heard):
         if one.speech.text == two.speech.text and one.speech.text in FILLERS:
-            said = [word for word in call.record.line.words if one.end_ms < word.end_ms < two.begin_ms]
-            if not said:
+            said_ms = [word.end_ms for word in call.record.line.words]
+            pressed_ms = [at_ms for at_ms, _ in call.record.line.pressed]
+            if not any(one.begin_ms < at_ms < two.begin_ms for at_ms in (*said_ms, *pressed_ms)):
                 yield f"“{one.speech.text}” at {one.begin_ms} and again at {two.begin_ms} ms"
 
 
@@ -488,7 +540,8 @@ def latency_adds_up(call: Call) -> Iterator[str]:
         first = next((each for each in call.phrases_of(turn) if each.speech.text not in FILLERS), None)
         if first is None or plan.jitters or plan.stalls:
             continue
-        caller_ms = max(at_ms for at_ms in stops if at_ms < turn.started_ms)
+        pressed = [at_ms for at_ms, _ in call.record.line.pressed]
+        caller_ms = max(at_ms for at_ms in (*stops, *pressed) if at_ms < turn.started_ms)
         waited_ms = first.begin_ms + plan.delay_ms - caller_ms
         if abs(parts["total_ms"] - max(waited_ms, plan.delay_ms)) > 3 * FRAME_MS:
             yield f"turn {turn.turn} says {parts['total_ms']} ms, the caller waited {waited_ms} ms"
@@ -511,6 +564,8 @@ CHECKS: tuple[Callable[[Call], Iterator[str]], ...] = (
     goes_on_soon_after_a_cough,
     answers_or_excuses_itself,
     loses_no_words,
+    keeps_what_is_pressed,
+    gives_way_to_digits,
     reminds_only_in_silence,
     fills_never_twice,
     last_words_are_heard,

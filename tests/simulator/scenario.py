@@ -45,7 +45,16 @@ class Sounds:
     ms: int
 
 
-Step = Wait | UntilHeard | UntilQuiet | Sounds
+@dataclass(frozen=True, slots=True)
+class Presses:
+    """The caller presses digits, each held for a while."""
+
+    digits: str
+    every_ms: int
+    held_ms: int
+
+
+Step = Wait | UntilHeard | UntilQuiet | Sounds | Presses
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +169,7 @@ class Scenario:
 
 NODS = ("mm-hm", "okay", "yeah right", "uh huh", "I see")
 STOPS = ("stop", "wait", "no")
+DIGITS = "1234567890*A"
 ENDINGS = ("and", "my", "because", "um")
 _ONSETS, _VOWELS = "bdfgklmnprstvz", "aeiou"
 
@@ -178,7 +188,7 @@ def scenario(seed: int) -> Scenario:
     is_rough = dice.random() < 0.5
     drawn = Scenario(
         seed,
-        tuple(_caller(dice)),
+        _with_digits(tuple(_caller(dice)), random.Random(f"{seed} digits")),
         _spec(dice),
         _line(dice, is_rough),
         VADPlan(
@@ -234,6 +244,27 @@ def _caller(dice: random.Random) -> Iterator[Step]:
             pass  # hangs up at once
         case _:
             yield Wait(dice.randrange(200, 1_500, 20))
+
+
+def _with_digits(steps: tuple[Step, ...], dice: random.Random) -> tuple[Step, ...]:
+    """In some calls the caller presses digits too, each of the others than # at most once, in the order of ``DIGITS``."""
+    if dice.random() >= 0.15:
+        return steps
+    left = DIGITS
+    for _ in range(dice.choice((1, 1, 2))):
+        count = dice.choice((1, 1, 2, 4))
+        pressed, left = left[:count], left[count:]
+        at = dice.randrange(len(steps) + 1)
+        every_ms = dice.choice((160, 300, 600, 1_500, 2_400))
+        press = Presses(pressed + dice.choice(("", "#")), every_ms, dice.choice((40, 100, every_ms - 20)))
+        steps = (*steps[:at], press, *steps[at:])
+    order = iter(DIGITS)
+    return tuple(
+        Presses("".join("#" if digit == "#" else next(order) for digit in step.digits), step.every_ms, step.held_ms)
+        if isinstance(step, Presses)
+        else step
+        for step in steps
+    )
 
 
 def _sentence(dice: random.Random, words: Iterator[str], ends: str = "") -> Iterator[Step]:

@@ -13,6 +13,7 @@ from telephony.session.finishing import TOLD_MS
 from telephony.session.knobs import TurnSettings
 from telephony.session.signals import Line, Signal
 from telephony.session.turns import Agent, Caller, TurnTaker
+from telephony.wire.dtmf import DIGITS, Pressed, Released
 
 TEXTS = st.sampled_from(
     (
@@ -43,6 +44,7 @@ class AnyCall(RuleBasedStateMachine):
         self.line: Line | None = None
         self.hang_up = ""
         self.is_paused = False
+        self.paused_ms = 0
         self.is_deaf = False
         self.utterances = 0
         self.revisions = 0
@@ -98,6 +100,13 @@ class AnyCall(RuleBasedStateMachine):
         at_ms = max(0, self.now_ms - late_ms)
         self.tell(SpeechStarted(at_ms) if self.is_voiced else SpeechStopped(at_ms))
 
+    @rule(digit=st.sampled_from((*DIGITS, "#", "#")), before=st.sampled_from((0, 0, 0, 1)), is_held=st.booleans())
+    def digit(self, digit: str, before: int, is_held: bool) -> None:
+        """Held: until another is pressed, or for good."""
+        self.tell(Pressed(digit, before))
+        if not is_held:
+            self.tell(Released(digit))
+
     @precondition(lambda self: not self.is_deaf)
     @rule(
         text=TEXTS,
@@ -123,7 +132,7 @@ class AnyCall(RuleBasedStateMachine):
     def first_sound(self, is_question: bool) -> None:
         self.reply = "speaking"
         self.tell(signals.AgentStarted())
-        self.tell(signals.AgentAsked(None, is_question))
+        self.tell(signals.AgentAsked(None, is_question, digits=int(is_question)))
 
     @precondition(lambda self: self.reply == "speaking" and not self.is_paused)
     @rule()
@@ -195,7 +204,7 @@ class AnyCall(RuleBasedStateMachine):
                 assert not self.is_paused
                 assert self.turns.settings.barge_in
                 assert not self.is_protected, "paused what may not be interrupted"
-                self.is_paused = True
+                self.is_paused, self.paused_ms = True, self.now_ms
             case signals.ResumePlayout():
                 assert self.is_paused
                 self.is_paused = False
@@ -241,6 +250,10 @@ class AnyCall(RuleBasedStateMachine):
         ] is turns.agent
         assert (turns.caller is Caller.ANSWERED) <= (turns.agent is Agent.PREPARING)
         assert (turns.caller is Caller.SPEAKING) <= self.is_voiced
+
+    @invariant()
+    def nobody_is_left_in_doubt(self) -> None:
+        assert self.ended or not self.is_paused or self.now_ms - self.paused_ms <= TurnSettings().max_pause_ms + 40
 
     @invariant()
     def it_ends_in_time(self) -> None:

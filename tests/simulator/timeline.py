@@ -45,6 +45,7 @@ def _rows(record: Record) -> list[tuple[int, str, str]]:
     for begin, end, sound in record.line.sounds:
         rows.append((begin, "CALLER", f"{sound.kind}: {' '.join(sound.words) or '—'}  ({end - begin} ms)"))
         rows.append((end, "CALLER", "… is silent"))
+    rows += [(at_ms, "CALLER", f"presses {digit}") for at_ms, digit in record.line.pressed]
     for at_ms, edge in record.hearing.edges:
         rows.append((at_ms, "vad", f"{'onset' if isinstance(edge, SpeechStarted) else 'stop'} at {edge.at_ms}"))
     for at_ms, until_ms in record.ears.flushes:

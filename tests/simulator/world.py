@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,7 @@ from agents.mind import Collected, EndCall, ReplyPart, Say, Utterance, Value
 from agents.speech import AudioFrame, ProviderError, Transcript
 from telephony.audio.playout import PLAYOUT_RATE_HZ, SILENCE, Playout
 from telephony.audio.vad import SpeechStarted, SpeechStopped, VADEdge
+from telephony.wire.dtmf import DigitEvent, Pressed, Released
 from tests.simulator.loop import VirtualLoop
 from tests.simulator.scenario import (
     GREETING,
@@ -25,6 +26,7 @@ from tests.simulator.scenario import (
     EndOfTurnPlan,
     LinePlan,
     MindPlan,
+    Presses,
     Scenario,
     Sound,
     Sounds,
@@ -73,6 +75,10 @@ class Line:
         self.sounds: list[tuple[int, int, Sounds]] = []
         """The caller's: from when, to when, what."""
         self.words: list[Word] = []
+        self.pressed: list[tuple[int, str]] = []
+        """The digits, and when they went down."""
+        self._tell_digit: Callable[[DigitEvent], None] = lambda event: None
+        self._digits: list[DigitEvent] = []
         self.has_hung_up = False
         self.has_died = False
         self.closed = 0
@@ -86,6 +92,9 @@ class Line:
 
     def attach(self, playout: Playout) -> None:
         self._playout = playout
+
+    def listen_for_digits(self, tell: Callable[[DigitEvent], None]) -> None:
+        self._tell_digit = tell
 
     async def close(self) -> None:
         self.closed += 1
@@ -124,6 +133,9 @@ class Line:
             if plan.pulls_first:
                 self._pull()
             yield frame
+            for event in self._digits:
+                self._tell_digit(event)
+            self._digits.clear()
             if busy:  # the loop was away: nobody else had a turn
                 busy -= 1
             else:
@@ -166,6 +178,14 @@ class Line:
                         self.words.append(Word(word, begin, begin_ms + ms * (index + 1) // len(words), kind))
                     for _ in range(ms // FRAME_MS):
                         yield VOICED
+                case Presses(digits, every_ms, held_ms):
+                    for digit in digits:
+                        self.pressed.append((self.now_ms + FRAME_MS, digit))
+                        self._digits.append(Pressed(digit))
+                        for at_ms in range(0, every_ms, FRAME_MS):
+                            if at_ms == held_ms - held_ms % FRAME_MS:
+                                self._digits.append(Released(digit))
+                            yield SILENT
 
 
 class Hearing:

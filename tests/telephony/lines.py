@@ -46,6 +46,8 @@ class Tone(MediaStreamTrack):
 class HummingPlayout:
     """Stands where a session's playout does."""
 
+    digit = ""
+
     def __init__(self, hz: int = 1_000) -> None:
         self._hz, self._n = hz, 0
 

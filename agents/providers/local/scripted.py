@@ -61,9 +61,12 @@ class ScriptedMind:
 
     async def reply(self, utterance: Utterance, conversation: Conversation) -> AsyncIterator[ReplyPart]:
         dialogue = self._prepared()
-        text = utterance.text[-_LONGEST_UTTERANCE:]
-        heard = Heard.of(text, await self._embedder.embed(Heard.texts(text)))
-        answer = dialogue.reply(self._state, heard, self._now())
+        text = dialogue.words_of(self._state, utterance)[-_LONGEST_UTTERANCE:]
+        if text or not utterance.digits:
+            heard = Heard.of(text, await self._embedder.embed(Heard.texts(text)))
+            answer = dialogue.reply(self._state, heard, self._now())
+        else:
+            answer = dialogue.not_by_keys(self._state)
         self._pending[utterance.revision] = answer.state
         if len(self._pending) > _MOST_REVISIONS:
             del self._pending[min(self._pending)]

@@ -63,6 +63,7 @@ export class CallClient {
   private feed: LiveFeed<CallMessage> | null = null;
   private eventsToken = "";
   private candidates: RTCIceCandidateInit[] = [];
+  private pressing: Promise<unknown> = Promise.resolve();
   private timers = new Set<ReturnType<typeof setTimeout>>();
   private listeners: { [Name in keyof Events]?: ((value: Events[Name]) => void)[] } = {};
 
@@ -117,6 +118,14 @@ export class CallClient {
     const track = microphone.getAudioTracks()[0];
     const sender = this.connection?.getSenders()[0];
     if (track && sender) await sender.replaceTrack(track);
+  }
+
+  /** Press a key: beside the sound where the microphone's track can carry it, through signalling where it can't. */
+  press(digit: string): void {
+    if (this.hasEnded() || this.answeredAt === null) return;
+    const keys = this.connection?.getSenders()[0]?.dtmf;
+    if (keys?.canInsertDTMF) keys.insertDTMF(keys.toneBuffer + digit);
+    else this.pressing = this.pressing.then(() => this.tell("digits", { digits: digit }));
   }
 
   stats(): Promise<RTCStatsReport> | null {
@@ -179,11 +188,16 @@ export class CallClient {
   private async sendCandidates(): Promise<void> {
     const candidates = this.candidates.splice(0);
     if (!candidates.length || !this.callId) return;
-    await fetch(`${this.options.rtcUrl}/calls/${this.callId}/candidates`, {
+    await this.tell("candidates", { candidates }); // the addresses in the offer may do; if not, the call says that it never connected
+  }
+
+  private tell(what: string, body: object, keepalive = false): Promise<unknown> {
+    return fetch(`${this.options.rtcUrl}/calls/${this.callId}/${what}`, {
       method: "POST",
       headers: { "Content-Type": "application/json", Authorization: `Bearer ${this.eventsToken}` },
-      body: JSON.stringify({ candidates }),
-    }).catch(() => undefined); // the addresses in the offer may do; if not, the call says that it never connected
+      body: JSON.stringify(body),
+      keepalive,
+    }).catch(() => undefined);
   }
 
   private openFeed(): void {
@@ -204,12 +218,7 @@ export class CallClient {
 
   private tellHangUp(): void {
     if (!this.callId) return;
-    void fetch(`${this.options.rtcUrl}/calls/${this.callId}/hangup`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", Authorization: `Bearer ${this.eventsToken}` },
-      body: "{}",
-      keepalive: true,
-    }).catch(() => undefined); // the connection closes as well, which the worker notices
+    void this.tell("hangup", {}, true); // the connection closes as well, which the worker notices
   }
 
   private fail(problem: Problem): void {

@@ -1,0 +1,52 @@
+"""The digits a caller presses one after another, until they are an answer. Pure; time is an argument."""
+
+from __future__ import annotations
+
+MOST_DIGITS = 32
+"""Of one turn; what is pressed beyond is left out."""
+LONGEST_PRESS_MS = 10_000
+"""A digit held for longer than this is stuck."""
+
+
+class Keypad:
+    """``press`` and ``release`` as it happens; they are whole from ``over_ms`` on. ``clear`` it for the next turn."""
+
+    def __init__(self, timeout_ms: int, ends_with: str) -> None:
+        """``timeout_ms``: how long the next digit is waited for. ``ends_with``: the one that waits for no other, "" for none."""
+        self.digits = ""
+        self.expects = 0
+        """So many are a whole answer to what the agent has asked; 0: nobody knows."""
+        self._timeout_ms = timeout_ms
+        self._ends_with = ends_with
+        self._is_down = False
+        self._pressed_ms = 0
+        self._last_ms = 0
+
+    def press(self, digit: str, now_ms: int, *, before: int = 0) -> None:
+        """``before``: see ``wire.dtmf.Pressed``."""
+        if len(self.digits) >= MOST_DIGITS:
+            return
+        at = max(0, len(self.digits) - before)
+        self.digits = self.digits[:at] + digit + self.digits[at:]
+        self._pressed_ms = self._last_ms = now_ms
+        self._is_down = before == 0
+
+    def release(self, now_ms: int) -> None:
+        if self._is_down:
+            self._is_down, self._last_ms = False, now_ms
+
+    def clear(self) -> None:
+        self.digits, self._is_down = "", False
+
+    @property
+    def last_ms(self) -> int:
+        """When the last of them went down."""
+        return self._pressed_ms
+
+    @property
+    def over_ms(self) -> int:
+        """When they are an answer, if nothing more comes."""
+        is_ended = bool(self._ends_with) and self.digits.endswith(self._ends_with)
+        if is_ended or 0 < self.expects <= len(self.digits):
+            return self._pressed_ms
+        return self._last_ms + max(self._timeout_ms, LONGEST_PRESS_MS if self._is_down else 0)
