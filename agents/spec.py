@@ -23,6 +23,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from agents.caller_sound import CallerSound
 from agents.settings import Line, Settings, hint
 from agents.turn_taking import Sensitivity, TurnTaking
 
@@ -337,7 +338,7 @@ class Does(Settings):
         return fields
 
 
-class Listens(TurnTaking):
+class Listens(TurnTaking, CallerSound):
     """How the agent listens and when it takes the floor."""
 
     transcriber: str = Field(

@@ -46,6 +46,10 @@ _LIKE, _ALIKE = 0.24, 0.30
 _STANDS_OUT, _FAR_OUT = 5.0, 9.0
 """… and how many times the usual over the other delays that is: the less they are alike, the further out it must stand."""
 _MAY_BE = 0.2
+_MAY_YET_BE = 0.12
+"""Of a short sound."""
+_SHORT_MS = 140
+"""Less sound than this can't be told from an echo for sure."""
 _LEAST_RMS = 15.0
 
 # what is predicted
@@ -67,6 +71,8 @@ _EXPLAINED = 0.3
 """A tick with less than this share of its energy left is the echo alone."""
 _LEFT_OF_VOICE = 0.25
 """Of the energy of the last ticks so much is left where a voice was in them. Of the echo alone it is below 0.03 as a rule."""
+_BREATH = 20
+"""Ticks of silence after which the agent speaks again, for those who count."""
 _LATELY = 8
 _RUN = 5
 """Ticks of echo that make it one that was heard."""
@@ -114,6 +120,8 @@ class Echo:
         self._came: deque[bytes] = deque(maxlen=_LONGEST_MS // FRAME_MS)
         self._silent = _ACTIVE
         """Ticks since something was played."""
+        self._since = 0
+        """Ticks since the first of it that may still be heard."""
         self._path: _Path | None = None
         self._run = 0
         """Ticks of this run that were echo."""
@@ -140,23 +148,25 @@ class Echo:
         if played is SILENCE or played == SILENCE:
             self._played.append(None)
             self._silent += 1
-            if self._silent == _ACTIVE:
-                self._run = 0
+            self._since += 1
         else:
             self._played.append(played)
-            if self._silent > 20:
+            if self._silent >= _ACTIVE:
+                self._since = 0
+            if self._silent >= _BREATH:
                 self._run = 0
             self._silent = 0
+            self._since += 1
         if self._path is None or self._silent >= _ACTIVE:
             return pcm
         without = self._path.take_out(pcm, played if self._silent == 0 else None)
         self._count(self._path)
         return without
 
-    def judge(self, *, is_short: bool = False) -> Verdict:
-        """Speech has begun in what ``hear`` gave: whose is it? UNSURE, on a line of which nothing is known: it may be an echo.
-        ``is_short``: there is little of it yet, so it may be."""
-        if not self.is_possible:
+    def judge(self, sound_ms: int, *, is_calm: bool = True) -> Verdict:
+        """Speech has begun so long ago in what ``hear`` gave: whose is it? UNSURE, on a line of which nothing is known: it may be
+        an echo. ``is_calm``: the agent was heard before on this line, and nothing came back; if not, a short sound may be, too."""
+        if not self.is_possible or sound_ms >= self._since * FRAME_MS:  # it was there before the agent
             return Verdict.VOICE
         path = self._path
         if path is not None and path.left_lately < _LEFT_OF_VOICE:
@@ -165,7 +175,8 @@ class Echo:
         if match.is_sure and (path is None or abs(match.delay_ms - path.delay_ms) > _MOVED_MS):
             self._learn(match)
             return Verdict.ECHO
-        if path is None and (is_short or match.is_possible):
+        is_early = sound_ms < _SHORT_MS and not is_calm and match.likeness > _MAY_YET_BE
+        if path is None and (match.is_possible or is_early):
             return Verdict.UNSURE
         self._doubt()
         return Verdict.VOICE

@@ -16,10 +16,8 @@ from telephony.audio.vad import SpeechStarted, SpeechStopped, VADEdge
 LONGEST_WAIT_MS = 120
 """Only on a line of which nothing is known, and only where it may well be an echo."""
 _AGAIN_MS = 40
-_SHORT_MS = 140
-"""Less sound than this can't be told from an echo for sure …"""
-_CALM_MS = 2_000
-"""… which matters until the agent has spoken for so long with nothing coming back."""
+_CALM_MS = 1_000
+"""The agent has been heard for so long and nothing came back: the line has no echo, as far as can be said."""
 _VOICED_MS = 160
 """A voice over the echo that goes on for so long after it was taken for one."""
 
@@ -61,8 +59,7 @@ class EchoGuard:
         return self._judged(edge)
 
     def _judged(self, edge: SpeechStarted) -> list[VADEdge]:
-        is_short = self._now_ms - edge.at_ms < _SHORT_MS and self._calm_ms < _CALM_MS
-        verdict = self.echo.judge(is_short=is_short)
+        verdict = self.echo.judge(self._now_ms - edge.at_ms, is_calm=self._calm_ms >= _CALM_MS)
         if verdict is Verdict.UNSURE and self._now_ms - self._held_ms < LONGEST_WAIT_MS:
             self._is_echo = False
             return []
@@ -79,7 +76,7 @@ class EchoGuard:
         held, self._held, self._is_voice = self._held, None, False
         if held is None:
             return [edge]
-        if self._is_echo or self.echo.judge() is not Verdict.VOICE:
+        if self._is_echo or self.echo.judge(self._now_ms - held.at_ms) is not Verdict.VOICE:
             return []
         return [held, edge]
 
