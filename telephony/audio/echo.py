@@ -99,8 +99,9 @@ class Match:
     likeness: float = 0.0
     stands_out: float = 0.0
 
-    @property
-    def is_sure(self) -> bool:
+    def is_sure(self, sound_ms: int = _LONGEST_MS) -> bool:
+        if sound_ms < _SHORT_MS:
+            return self.likeness > _ALIKE and self.stands_out > _FAR_OUT
         return (self.likeness > _ALIKE and self.stands_out > _STANDS_OUT) or (
             self.likeness > _LIKE and self.stands_out > _FAR_OUT
         )
@@ -172,7 +173,7 @@ class Echo:
         if path is not None and path.left_lately < _LEFT_OF_VOICE:
             return Verdict.ECHO
         match = self._match()
-        if match.is_sure and (path is None or abs(match.delay_ms - path.delay_ms) > _MOVED_MS):
+        if match.is_sure(sound_ms) and (path is None or abs(match.delay_ms - path.delay_ms) > _MOVED_MS):
             self._learn(match)
             return Verdict.ECHO
         is_early = sound_ms < _SHORT_MS and not is_calm and match.likeness > _MAY_YET_BE
@@ -204,7 +205,7 @@ class Echo:
         if self._looked >= _LOOK_AGAIN:
             self._looked = 0
             match = self._match()
-            if match.is_sure:
+            if match.is_sure():
                 path.move(match.delay_ms)
 
     def _match(self) -> Match:
