@@ -23,6 +23,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from agents.caller_sound import CallerSound
 from agents.keypad import KeypadTiming
 from agents.settings import Line, Settings, hint
 from agents.turn_taking import Sensitivity, TurnTaking
@@ -338,7 +339,7 @@ class Does(Settings):
         return fields
 
 
-class Listens(TurnTaking, KeypadTiming):
+class Listens(TurnTaking, KeypadTiming, CallerSound):
     """How the agent listens and when it takes the floor."""
 
     transcriber: str = Field(

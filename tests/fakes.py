@@ -28,7 +28,8 @@ T = TypeVar("T")
 RATE_HZ = 16_000
 FRAME_MS = 20
 _SILENT = AudioFrame(bytes(640), RATE_HZ)
-_VOICED = AudioFrame((np.sin(np.arange(320) / 6) * 8_000).astype("<i2").tobytes(), RATE_HZ)
+_VOICED = AudioFrame(np.random.default_rng(7).normal(0, 5_000, 320).astype("<i2").tobytes(), RATE_HZ)
+"""Nothing like the tone that the agent speaks: that would be an echo."""
 
 
 class VirtualTime:

@@ -123,6 +123,8 @@ class Playout:
         """How often something that was playing was cut: what of it lies in a buffer on the way needs throwing away."""
         self.last = SILENCE
         """What the last ``pull`` gave."""
+        self.voice = SILENCE
+        """The same without the background."""
         self.background: Samples | None = None
         """A loop mixed under everything, see ``ambience``."""
         self._background_at = 0
@@ -295,6 +297,7 @@ class Playout:
         if reply is not None:
             self._recent.append(reply.played)
             self._check_finished(reply)
+        self.voice = pcm
         if self.background is not None and len(self.background):
             pcm = self._mix(pcm, self.background)
         self.last = pcm

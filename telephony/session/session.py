@@ -28,6 +28,7 @@ from telephony.audio.vad import VADEdge
 from telephony.session import readiness, signals
 from telephony.session.clock import CallClock
 from telephony.session.ear import Ear, EarBroken
+from telephony.session.echo_words import SpokenWords
 from telephony.session.events import (
     BargedIn,
     Ended,
@@ -39,6 +40,7 @@ from telephony.session.events import (
     StateChanged,
 )
 from telephony.session.guesses import Guesser
+from telephony.session.inlet import Inlet
 from telephony.session.knobs import TurnSettings
 from telephony.session.latency import breakdown
 from telephony.session.lines import lines_for
@@ -95,6 +97,8 @@ class Session:
             self._later.listen(self._on_edge)
         if isinstance(transport, HasKeypad):
             transport.listen_for_digits(self._on_digit)
+        self._inlet = Inlet(spec.listens, self.playout, lambda kind, data: self._happened(kind, **data))
+        self._spoken = SpokenWords()
         self._listener = listener
         self._tap = tap
         self._lines = lines_for(spec.sounds.language)
@@ -109,6 +113,8 @@ class Session:
         self._asked_for = AskedFor(spec.does.collect)
         self._generation = 0
         self._reply: Reply | None = None
+        self._utterance_ms = 0
+        """When what the caller says now began."""
         self._transcript_ms = 0
         """When the last final transcript came."""
         self._signals: deque[Signal] = deque()
@@ -146,6 +152,8 @@ class Session:
             self._end(self._end_reason or "worker_stopped")  # cancelled from outside
             self._close_turns()
             await self._close()
+            if self._inlet.echoes:
+                self._happened("echoes", times=self._inlet.echoes)
             self._say_so(Ended(self.clock.now_ms, self._end_reason))
         return self._end_reason
 
@@ -200,14 +208,17 @@ class Session:
         self.clock.tick(begin_ms + FRAME_MS)
         if self._tap is not None:
             self._tap.caller(frame, begin_ms)
-        self._ear.push(frame, begin_ms)
+        passed = self._inlet.hear(frame)
+        self._ear.push(passed.for_ear, begin_ms)
         self._guesser.push(frame, begin_ms)
         for happening in self.playout.events():
             self._on_playout(happening)
         now_ms = self.clock.now_ms
         self._tell(signals.Ticked(now_ms if self._later is None else self._later.settled_ms(now_ms)))
-        for edge in self._vad.push(frame):
+        for edge in passed.edges:
             self._tell(edge)
+        for edge in self._vad.push(passed.for_vad):
+            self._on_edge(edge)
         reply = self._reply
         if reply is not None and reply.is_committed and reply.waiting:
             self._tell_collected(reply)
@@ -218,9 +229,10 @@ class Session:
             self._check_pulls()
 
     def _on_edge(self, edge: VADEdge) -> None:
-        """Between two frames, from a VAD that takes its time."""
-        if self._tasks is not None and not self._end_reason:
-            self._tell(edge)
+        """Also between two frames, from a VAD that takes its time."""
+        for told in self._inlet.edge(edge):
+            if self._tasks is not None and not self._end_reason:
+                self._tell(told)
 
     def _on_digit(self, event: DigitEvent) -> None:
         if self._tasks is None or self._end_reason:
@@ -243,12 +255,25 @@ class Session:
             return
         if transcript.is_final:
             self._transcript_ms = self.clock.now_ms
-        self._log.caller_says(self.clock.now_ms, cleaned(transcript.text), transcript.confidence)
+        text = "" if self._is_echo(transcript) else transcript.text
+        self._log.caller_says(self.clock.now_ms, cleaned(text), transcript.confidence)
         self._tell(
             signals.Transcribed(
-                transcript.text, transcript.utterance, transcript.until_ms, transcript.is_final, transcript.ends_turn
+                text, transcript.utterance, transcript.until_ms, transcript.is_final, transcript.ends_turn
             )
         )
+
+    def _is_echo(self, transcript: Transcript) -> bool:
+        """The words are the agent's own, come back: nothing was said."""
+        if not self._inlet.has_guard:
+            return False
+        began_ms, now_ms = self._utterance_ms, self.clock.now_ms
+        ended_ms = self._inlet.stopped_ms if self._inlet.stopped_ms > began_ms else now_ms
+        language, delay_ms = self.agent.spec.sounds.language, self._inlet.echo_delay_ms
+        is_echo = self._spoken.is_echo(transcript.text, language, began_ms, ended_ms, delay_ms)
+        if is_echo and transcript.is_final:
+            self._happened("echo_words", text=transcript.text)
+        return is_echo
 
     def _prepare(self) -> None:
         sounds = self.agent.spec.sounds
@@ -293,6 +318,7 @@ class Session:
     def _carry_out(self, action: Action) -> None:
         match action:
             case signals.StartUtterance(utterance, at_ms):
+                self._utterance_ms = at_ms
                 self._ear.start(utterance, at_ms)
                 self._guesser.start(at_ms)
                 self._log.caller_began(at_ms)
@@ -448,6 +474,7 @@ class Session:
     def _on_phrase(self, reply: Reply, index: int) -> None:
         now_ms = self.clock.now_ms
         text = reply.phrases[index]
+        self._spoken.begins(text, now_ms)
         if not reply.has_started:
             reply.has_started = True
             self._commit(reply)
@@ -487,6 +514,7 @@ class Session:
             self._happened("digits", digits=digits)
 
     def _end_agent_turn(self, reply: Reply, heard: Heard) -> None:
+        self._spoken.stops(self.clock.now_ms - (self.playout.delay_ms if heard.was_whole else 0))
         was_cut = not heard.was_whole or heard.text != reply.intended
         if was_cut:
             self.conversation.cut_agent(heard.text, intended=reply.intended)

@@ -1,0 +1,420 @@
+"""The agent's own voice, come back from a speakerphone: found in the caller's sound, and taken out of it. Pure; numpy only.
+
+    what was played, 20 ms a tick ─▶ ┐
+    the caller, 20 ms a tick ──────▶ Echo.hear ─▶ the same without the echo ─▶ VAD, transcriber
+                 the VAD: "speech!" ─▶ Echo.judge ─▶ ECHO (it was the agent) · VOICE · UNSURE (ask again in a moment)
+
+As long as no echo was found this costs next to nothing: the last second of both is kept. Where speech begins while the agent can
+be heard, ``judge`` looks whether it is what was played, by the correlation of both sounds over all delays. Once it was, the line
+is known to have an echo, with this delay, so much quieter in each band of frequencies; from then on ``hear`` predicts the
+echo of what is played and takes it away band by band, as hands-free telephones do. What is clearly more than the prediction is a
+caller's voice, and stays. Prediction and delay follow the line; a new path (the telephone was put on the table) is found like the first.
+
+Ticks are the call's clock: what was played in the same tick as a frame has no delay.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import numpy as np
+import numpy.typing as npt
+
+from telephony.audio.playout import SILENCE
+
+RATE_HZ = 16_000
+FRAME = 320
+FRAME_MS = 20
+MAX_DELAY_MS = 700
+"""A browser's buffers, a mobile network and back. What comes later is taken for a voice."""
+_KEPT = 60
+"""Ticks. The longest delay, what is compared, and the room's reverberation."""
+_ACTIVE = MAX_DELAY_MS // FRAME_MS + 6
+"""So many ticks after its last sound the agent may still be heard in the echo."""
+
+# what is compared, at 8 kHz
+_SLOW_RATE = 8
+"""Samples a millisecond."""
+_SHORTEST_MS, _LONGEST_MS = 160, 280
+_FFT = 8_192
+_WHITENED = 0.7
+"""0: loud vowels decide, 1: every frequency counts the same. Vowels of two people may be alike for a moment."""
+_LIKE, _ALIKE = 0.24, 0.30
+"""Correlation of the whitened sounds at their best delay. An echo through a small room has 0.3 to 0.5, two voices hardly ever 0.3 …"""
+_STANDS_OUT, _FAR_OUT = 5.0, 9.0
+"""… and how many times the usual over the other delays that is: the less they are alike, the further out it must stand."""
+_MAY_BE = 0.2
+_MAY_YET_BE = 0.12
+"""Of a short sound."""
+_SHORT_MS = 140
+"""Less sound than this can't be told from an echo for sure."""
+_LEAST_RMS = 15.0
+
+# what is predicted
+_CONTEXT = 192
+_BLOCK = _CONTEXT + FRAME
+_EDGES = np.array((3, 5, 7, 9, 11, 13, 16, 19, 22, 26, 30, 35, 41, 48, 57, 68, 82, 100, 125, 160, 240), dtype=np.intp)
+"""Of the bands, in bins of 31 Hz: from 94 Hz up."""
+_WIDTHS = np.diff(np.append(_EDGES, 257))
+_DIES = np.float32(0.6)
+"""What is left of the echo after a tick: 2 dB less, a room of half a second."""
+_OVER = np.float32(3.0)
+"""So many times the predicted echo is taken away: it is no more than a prediction."""
+_LEAST = np.float32(0.02)
+_NEW, _CONFIRMED = 25, 10
+"""Ticks of echo in which a prediction is new: it follows faster, and more is taken away; and after which it is no mistake."""
+_UP, _DOWN = np.float32(0.15), np.float32(0.05)
+"""How fast the prediction follows, natural logarithm of power a tick. Three to one: a quarter of the ticks have more echo."""
+_EXPLAINED = 0.3
+"""A tick with less than this share of its energy left is the echo alone."""
+_LEFT_OF_VOICE = 0.25
+"""Of the energy of the last ticks so much is left where a voice was in them. Of the echo alone it is below 0.03 as a rule."""
+_BREATH = 20
+"""Ticks of silence after which the agent speaks again, for those who count."""
+_LATELY = 8
+_RUN = 5
+"""Ticks of echo that make it one that was heard."""
+_LOUD = 40.0
+"""RMS: quieter isn't worth a thought."""
+_LOOK_AGAIN = 75
+"""Ticks of echo between two looks at the delay: devices stretch their buffers."""
+_MOVED_MS = 30
+
+Samples = npt.NDArray[np.float32]
+
+
+class Verdict(Enum):
+    VOICE = auto()
+    ECHO = auto()
+    UNSURE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The delay at which two sounds are most alike, how much (0 to 1), and how far that stands out among all delays."""
+
+    delay_ms: float = 0.0
+    likeness: float = 0.0
+    stands_out: float = 0.0
+
+    def is_sure(self, sound_ms: int = _LONGEST_MS) -> bool:
+        if sound_ms < _SHORT_MS:
+            return self.likeness > _ALIKE and self.stands_out > _FAR_OUT
+        return (self.likeness > _ALIKE and self.stands_out > _STANDS_OUT) or (
+            self.likeness > _LIKE and self.stands_out > _FAR_OUT
+        )
+
+    @property
+    def is_possible(self) -> bool:
+        return self.likeness > _MAY_BE and self.stands_out > _STANDS_OUT
+
+
+class Echo:
+    """One call's. ``hear`` every frame, with what was played in its tick; ``judge`` when the VAD finds speech."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        """How often the agent spoke and was heard to come back."""
+        self._played: deque[bytes | None] = deque(maxlen=_KEPT)
+        self._came: deque[bytes] = deque(maxlen=_LONGEST_MS // FRAME_MS)
+        self._silent = _ACTIVE
+        """Ticks since something was played."""
+        self._since = 0
+        """Ticks since the first of it that may still be heard."""
+        self._path: _Path | None = None
+        self._run = 0
+        """Ticks of this run that were echo."""
+        self._looked = 0
+
+    @property
+    def delay_ms(self) -> int | None:
+        """Of the line, if it is known to have an echo: from the tick in which a sound is played to the one in which it is back."""
+        return None if self._path is None or not self._path.is_confirmed else round(self._path.delay_ms)
+
+    @property
+    def quieter_db(self) -> int:
+        """Than what was played, if the line has an echo."""
+        return 0 if self._path is None else self._path.quieter_db
+
+    @property
+    def is_possible(self) -> bool:
+        """The agent was heard lately."""
+        return self._silent < _ACTIVE
+
+    def hear(self, pcm: bytes, played: bytes) -> bytes:
+        """The caller's 20 ms at 16 kHz; ``played``: what the caller was given in this tick, 20 ms at 48 kHz."""
+        self._came.append(pcm)
+        if played is SILENCE or played == SILENCE:
+            self._played.append(None)
+            self._silent += 1
+            self._since += 1
+        else:
+            self._played.append(played)
+            if self._silent >= _ACTIVE:
+                self._since = 0
+            if self._silent >= _BREATH:
+                self._run = 0
+            self._silent = 0
+            self._since += 1
+        if self._path is None or self._silent >= _ACTIVE:
+            return pcm
+        without = self._path.take_out(pcm, played if self._silent == 0 else None)
+        self._count(self._path)
+        return without
+
+    def judge(self, sound_ms: int, *, is_calm: bool = True) -> Verdict:
+        """Speech has begun so long ago in what ``hear`` gave: whose is it? UNSURE, on a line of which nothing is known: it may be
+        an echo. ``is_calm``: the agent was heard before on this line, and nothing came back; if not, a short sound may be, too."""
+        if not self.is_possible or sound_ms >= self._since * FRAME_MS:  # it was there before the agent
+            return Verdict.VOICE
+        path = self._path
+        if path is not None and path.left_lately < _LEFT_OF_VOICE:
+            return Verdict.ECHO
+        match = self._match()
+        if match.is_sure(sound_ms) and (path is None or abs(match.delay_ms - path.delay_ms) > _MOVED_MS):
+            self._learn(match)
+            return Verdict.ECHO
+        is_early = sound_ms < _SHORT_MS and not is_calm and match.likeness > _MAY_YET_BE
+        if path is None and (match.is_possible or is_early):
+            return Verdict.UNSURE
+        self._doubt()
+        return Verdict.VOICE
+
+    def _doubt(self) -> None:
+        """A voice, after all. What was learned a moment ago was learned from it."""
+        if self._path is not None and not self._path.is_confirmed:
+            self._path = None
+
+    def has_voice(self) -> bool:
+        """In the last ticks there was clearly more than the echo."""
+        path = self._path
+        return path is None or not self.is_possible or (path.left_lately >= _LEFT_OF_VOICE and path.left_rms >= _LOUD)
+
+    def is_voice(self) -> None:
+        """What ``judge`` took for the echo is a voice."""
+        self._doubt()
+
+    def _count(self, path: _Path) -> None:
+        if not path.is_echo:
+            return
+        self._run += 1
+        self._looked += 1
+        self.runs += self._run == _RUN
+        if self._looked >= _LOOK_AGAIN:
+            self._looked = 0
+            match = self._match()
+            if match.is_sure():
+                path.move(match.delay_ms)
+
+    def _match(self) -> Match:
+        return compared(list(self._came), list(self._played))
+
+    def _learn(self, match: Match) -> None:
+        self._path = _Path(match.delay_ms)
+        self._path.learn(list(self._came), list(self._played))
+        self._looked = 0
+
+
+def compared(came: list[bytes], played: list[bytes | None]) -> Match:
+    """How well the end of what came is explained by what was played before, in the last tick of both or earlier."""
+    caller = _slow_caller(came)
+    count = min(len(caller), _LONGEST_MS * _SLOW_RATE)
+    caller = caller[len(caller) - count :]
+    if count < _SHORTEST_MS * _SLOW_RATE or float(np.dot(caller, caller)) < count * _LEAST_RMS**2:
+        return Match()
+    wanted = count + MAX_DELAY_MS * _SLOW_RATE
+    ticks = min(len(played), -(-wanted // (FRAME_MS * _SLOW_RATE)))
+    agent = np.zeros(wanted, dtype=np.float32)
+    sound = _slow_agent(played[len(played) - ticks :])[-wanted:]
+    agent[wanted - len(sound) :] = sound
+    one, other = _whitened(caller), _whitened(agent)
+    likeness = np.abs(np.fft.irfft(np.conj(one) * other, _FFT)[: wanted - count + 1])
+    energy = np.concatenate(([0.0], np.cumsum(np.square(np.fft.irfft(other, _FFT)[:wanted]))))
+    of_agent = energy[count:] - energy[:-count]
+    spoke = of_agent > 0.05 * float(of_agent.max())
+    if not spoke.any():
+        return Match()
+    likeness[spoke] /= np.sqrt(of_agent[spoke])
+    likeness[~spoke] = 0.0
+    at = int(np.argmax(likeness))
+    best = float(likeness[at])
+    usual = float(np.sqrt(np.mean(np.square(likeness[spoke]))))
+    of_caller = float(np.sum(np.square(np.fft.irfft(one, _FFT)[:count])))
+    return Match((len(likeness) - 1 - at) / _SLOW_RATE, best / max(of_caller, 1e-12) ** 0.5, best / max(usual, 1e-12))
+
+
+def _slow_caller(frames: list[bytes]) -> Samples:
+    samples = np.frombuffer(b"".join(frames), dtype="<i2").astype(np.float32)
+    return np.asarray(samples.reshape(-1, 2).mean(axis=1), dtype=np.float32)
+
+
+def _slow_agent(frames: list[bytes | None]) -> Samples:
+    samples = np.frombuffer(b"".join(frame or SILENCE for frame in frames), dtype="<i2").astype(np.float32)
+    return np.asarray(samples.reshape(-1, 6).mean(axis=1), dtype=np.float32)
+
+
+def _whitened(sound: Samples) -> npt.NDArray[np.complex128]:
+    spectrum = np.fft.rfft(np.diff(sound, prepend=sound[:1]), _FFT)
+    size = np.abs(spectrum)
+    sums = np.concatenate(([0.0], np.cumsum(size)))
+    around = np.empty_like(size)
+    around[16:-16] = (sums[33:] - sums[:-33]) / 33
+    around[:16], around[-16:] = around[16], around[-17]
+    around += 1e-3 * float(around.max()) + 1e-9
+    return np.asarray(spectrum / around**_WHITENED)
+
+
+def _powers(block: Samples) -> tuple[npt.NDArray[np.complex128], Samples]:
+    """The spectrum of a block, and its power in each band under a Hann window."""
+    spectrum = np.fft.rfft(block)
+    smooth = spectrum.copy()
+    smooth[1:-1] -= 0.5 * (spectrum[:-2] + spectrum[2:])
+    return spectrum, np.add.reduceat(smooth.real**2 + smooth.imag**2, _EDGES).astype(np.float32)
+
+
+class _Path:
+    """From the agent's voice to the caller's microphone: the delay, and in each band how much of the power comes back."""
+
+    def __init__(self, delay_ms: float) -> None:
+        self.delay_ms = delay_ms
+        self.is_echo = False
+        """The last tick was the echo, and hardly anything else."""
+        self._log_gain: Samples = np.full(len(_EDGES), -3.0, dtype=np.float32)
+        self._agent: deque[Samples] = deque([np.zeros(len(_EDGES), dtype=np.float32)] * _KEPT, maxlen=_KEPT)
+        """The powers of what was played, a tick each."""
+        self._agent_block: Samples = np.zeros(_BLOCK, dtype=np.float32)
+        self._block: Samples = np.zeros(_BLOCK, dtype=np.float32)
+        self._dying: Samples = np.zeros(len(_EDGES), dtype=np.float32)
+        self._mask: Samples = np.ones(257, dtype=np.float32)
+        self._lately: deque[tuple[float, float]] = deque(maxlen=_LATELY)
+        """Energy before and after."""
+        self._ticks = 0
+        """Of echo, since it was learned."""
+        self._most: Samples = np.zeros(len(_EDGES), dtype=np.float32)
+        """The loudest that was expected in each band, in the last seconds."""
+        self._noise: Samples = np.full(len(_EDGES), 1e9, dtype=np.float32)
+        """Of the caller's room."""
+        self._rise = np.linspace(0.0, 1.0, FRAME, dtype=np.float32)
+        self._moves = 0
+
+    @property
+    def quieter_db(self) -> int:
+        shares = np.exp(self._log_gain[2:16])
+        return round(-10 * float(np.log10(np.mean(shares))))
+
+    @property
+    def is_confirmed(self) -> bool:
+        """It foretold the echo for a while."""
+        return self._ticks >= _CONFIRMED
+
+    @property
+    def left_lately(self) -> float:
+        """Of the energy of the last ticks; 0 while there were too few."""
+        before = sum(each[0] for each in self._lately)
+        return sum(each[1] for each in self._lately) / before if before > 0 and len(self._lately) == _LATELY else 0.0
+
+    @property
+    def left_rms(self) -> float:
+        return float((sum(each[1] for each in self._lately) / max(1, len(self._lately)) / FRAME) ** 0.5)
+
+    def move(self, delay_ms: float) -> None:
+        """Found again at another delay: believed at once where it is near, at the second time where it isn't."""
+        if abs(delay_ms - self.delay_ms) > _MOVED_MS:
+            self._moves += 1
+            if self._moves < 2:
+                return
+        self._moves = 0
+        self.delay_ms = delay_ms
+
+    def learn(self, came: list[bytes], played: list[bytes | None]) -> None:
+        """The first prediction, from the ticks in which the echo was found."""
+        for each in played[: len(played) - len(came)]:
+            self._hear_agent(each)
+        ratios: list[Samples] = []
+        weights: list[Samples] = []
+        for pcm, each in zip(came, played[len(played) - len(came) :], strict=True):
+            self._hear_agent(each)
+            expected = self._expected()
+            _, power = self._hear_caller(pcm)
+            ratios.append(power / np.maximum(expected, 1.0))
+            weights.append(expected)
+        expected_power, ratio = np.array(weights), np.array(ratios)
+        most = expected_power.max(axis=0)
+        typical = np.array(
+            [np.quantile(ratio[expected_power[:, band] > 0.1 * most[band], band], 0.75) for band in range(len(_EDGES))]
+        )
+        overall = float(np.dot(typical, most) / max(1.0, float(most.sum())))
+        typical[most < 1e-3 * float(most.max())] = overall  # nothing known yet
+        bounded = np.clip(typical, overall / 30, overall * 30)
+        self._log_gain = np.log(np.clip(bounded, 1e-7, 4.0)).astype(np.float32)
+        self._most = most.astype(np.float32)
+
+    def take_out(self, pcm: bytes, played: bytes | None) -> bytes:
+        self._hear_agent(played)
+        expected = self._expected()
+        echo = np.exp(self._log_gain) * expected
+        np.maximum(expected, self._most * np.float32(0.996), out=self._most)
+        spectrum, power = self._hear_caller(pcm)
+        newness = max(0.0, 1.0 - self._ticks / _NEW)
+        share = 1.0 - _OVER * np.float32(1.0 + 2.0 * newness) * echo / np.maximum(power, 1.0)
+        gain = np.sqrt(np.maximum(share, _LEAST**2))
+        left = float(np.dot(power, gain * gain))
+        before = float(power.sum())
+        self.is_echo = left < _EXPLAINED * before and before > _BLOCK * FRAME * _LOUD**2
+        if left < _EXPLAINED * before:
+            self._ticks += self.is_echo
+            self._follow(power, expected, echo, np.float32(1.0 + 2.0 * newness))
+        without = self._filtered(spectrum, gain)
+        sound = self._block[_CONTEXT:]
+        self._lately.append((float(np.dot(sound, sound)), float(np.dot(without, without))))
+        return np.clip(without, -32_768, 32_767).astype("<i2").tobytes()
+
+    def _follow(self, power: Samples, expected: Samples, echo: Samples, haste: np.float32) -> None:
+        """Only in bands in which the agent is loud now, and the echo, if it is lower than expected, would be heard over the room."""
+        step = np.where(power > echo + 2 * self._noise, _UP, np.where(echo > self._noise, -_DOWN, np.float32(0.0)))
+        self._log_gain += np.where(expected > 0.1 * self._most, step * haste, np.float32(0.0))
+        np.clip(self._log_gain, -16.0, 1.5, out=self._log_gain)
+
+    def _hear_agent(self, played: bytes | None) -> None:
+        self._agent_block[:_CONTEXT] = self._agent_block[FRAME:]
+        if played is None:
+            self._agent_block[_CONTEXT:] = 0.0
+            if not self._agent_block[:_CONTEXT].any():
+                self._agent.append(np.zeros(len(_EDGES), dtype=np.float32))
+                return
+        else:
+            samples = np.frombuffer(played, dtype="<i2").astype(np.float32)
+            self._agent_block[_CONTEXT:] = samples.reshape(-1, 3) @ np.full(3, 1 / 3, dtype=np.float32)
+        self._agent.append(_powers(self._agent_block)[1])
+
+    def _expected(self) -> Samples:
+        """The powers of the agent's voice in the tick in which they would be back, with the room's reverberation."""
+        ticks, rest = divmod(self.delay_ms, FRAME_MS)
+        newer, late = len(self._agent) - 1 - int(ticks), rest / FRAME_MS
+        now = np.maximum(
+            self._agent[newer] * np.float32(min(1.0, 2 * (1 - late))),
+            self._agent[newer - 1] * np.float32(min(1.0, 2 * late)),
+        )
+        if newer + 1 < len(self._agent):
+            now = np.maximum(now, self._agent[newer + 1] * np.float32(0.25))
+        self._dying = np.maximum(now, self._dying * _DIES)
+        return self._dying
+
+    def _hear_caller(self, pcm: bytes) -> tuple[npt.NDArray[np.complex128], Samples]:
+        self._block[:_CONTEXT] = self._block[FRAME:]
+        self._block[_CONTEXT:] = np.frombuffer(pcm, dtype="<i2")
+        spectrum, power = _powers(self._block)
+        self._noise = np.minimum(self._noise * np.float32(1.01), power)
+        return spectrum, power
+
+    def _filtered(self, spectrum: npt.NDArray[np.complex128], gain: Samples) -> Samples:
+        """The tick under the new gains, faded over from what the old ones make of it, so that nothing clicks."""
+        mask = np.empty(257, dtype=np.float32)
+        mask[: _EDGES[0]] = gain[0]
+        mask[_EDGES[0] :] = np.repeat(gain, _WIDTHS)
+        before, self._mask = self._mask, mask
+        now = np.fft.irfft(spectrum * mask)[_CONTEXT:]
+        then = np.fft.irfft(spectrum * before)[_CONTEXT:]
+        return np.asarray(then + (now - then) * self._rise, dtype=np.float32)
