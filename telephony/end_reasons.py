@@ -41,13 +41,16 @@ REASONS: dict[str, EndReason] = {
         "The transcriber failed",
         "vendor",
         True,
-        "Choose another for this case: Listens → If the transcriber fails, use.",
+        "Choose another for this case: Listens → If the transcriber fails, use. One on this machine may be too busy.",
     ),
     "model_failed": EndReason(
         "The language model failed", "vendor", True, "Choose another for this case: Knows → If the model fails, use."
     ),
     "tts_failed": EndReason(
-        "The voice failed", "vendor", True, "Choose another for this case: Sounds → If the voice fails, use."
+        "The voice failed",
+        "vendor",
+        True,
+        "Choose another for this case: Sounds → If the voice fails, use. One on this machine may be too busy.",
     ),
     "worker_lost": EndReason(
         "The call worker stopped in the middle of the call",

@@ -34,9 +34,11 @@ export default function mount(element: HTMLElement): void | (() => void) {
   }
   const isToday = moment.toDateString() === new Date().toDateString();
   const options: Intl.DateTimeFormatOptions = {
-    ...(style === "time" || (style === "recent" && isToday) ? {} : { dateStyle: "medium" }),
+    ...(style === "time" || style === "recent" ? {} : { dateStyle: "medium" }),
     ...(style === "date" ? {} : { timeStyle: "short" }),
   };
-  element.replaceChildren(moment.toLocaleString(language, options));
+  const day = moment.toLocaleDateString(language, { month: "short", day: "numeric", ...(moment.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" }) });
+  const shown = moment.toLocaleString(language, options);
+  element.replaceChildren(style === "recent" && !isToday ? `${day}, ${shown}` : shown);
   return undefined;
 }

@@ -106,7 +106,7 @@ class TalkPanel {
         .on("message", (message) => this.receive(message))
         .on("feed", (state) => (this.at.feedNote.hidden = state !== "lost"))
         .on("end", (end) => this.finish(end));
-      this.at.hangUp.focus();
+      this.at.hangUp.focus({ preventScroll: true }); // which would end the way to the panel
       if (this.microphone) await call.start(this.microphone);
     } catch (error) {
       if (this.call) return; // it has told through its "end"
@@ -175,6 +175,7 @@ class TalkPanel {
   }
 
   private async toggleCheck(): Promise<void> {
+    if (this.call) return; // it would close the call's own
     if (this.microphone) {
       this.closeMicrophone();
       return;
@@ -302,6 +303,7 @@ class TalkPanel {
 
   private enter(state: string): void {
     this.root.dataset["state"] = state;
+    this.at.check.hidden = ["connecting", "connected", "reconnecting"].includes(state);
     // Whose turn it is changes every few seconds and is heard anyway: a screen reader would speak into the microphone.
     this.at.status.setAttribute("aria-live", state === "connected" ? "off" : "polite");
     part(this.at.talk, "talk-label").textContent = state === "ended" ? "Talk again" : "Talk";
