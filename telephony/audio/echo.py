@@ -37,8 +37,10 @@ _ACTIVE = MAX_DELAY_MS // FRAME_MS + 6
 # what is compared, at 8 kHz
 _SLOW_RATE = 8
 """Samples a millisecond."""
-_SHORTEST_MS, _LONGEST_MS = 160, 280
+_SHORTEST_MS, _LONGEST_MS = 100, 280
 _FFT = 8_192
+_LEAD_MS = 40
+"""A sound begins a little before a VAD says so."""
 _WHITENED = 0.7
 """0: loud vowels decide, 1: every frequency counts the same. Vowels of two people may be alike for a moment."""
 _LIKE, _ALIKE = 0.24, 0.30
@@ -63,8 +65,10 @@ _DIES = np.float32(0.6)
 _OVER = np.float32(3.0)
 """So many times the predicted echo is taken away: it is no more than a prediction."""
 _LEAST = np.float32(0.02)
-_NEW, _CONFIRMED = 25, 10
-"""Ticks of echo in which a prediction is new: it follows faster, and more is taken away; and after which it is no mistake."""
+_NEW, _PROBATION = 25, 12
+"""Ticks of echo in which a prediction is new: it follows faster, and more is taken away; and after which it is looked whether it
+was a mistake."""
+_SAME_MS = 15
 _UP, _DOWN = np.float32(0.15), np.float32(0.05)
 """How fast the prediction follows, natural logarithm of power a tick. Three to one: a quarter of the ticks have more echo."""
 _EXPLAINED = 0.3
@@ -172,7 +176,7 @@ class Echo:
         path = self._path
         if path is not None and path.left_lately < _LEFT_OF_VOICE:
             return Verdict.ECHO
-        match = self._match()
+        match = self._match(sound_ms + _LEAD_MS)  # nothing from before it
         if match.is_sure(sound_ms) and (path is None or abs(match.delay_ms - path.delay_ms) > _MOVED_MS):
             self._learn(match)
             return Verdict.ECHO
@@ -183,7 +187,7 @@ class Echo:
         return Verdict.VOICE
 
     def _doubt(self) -> None:
-        """A voice, after all. What was learned a moment ago was learned from it."""
+        """What was learned a moment ago may have been learned from a voice."""
         if self._path is not None and not self._path.is_confirmed:
             self._path = None
 
@@ -199,6 +203,12 @@ class Echo:
     def _count(self, path: _Path) -> None:
         if not path.is_echo:
             return
+        if not path.is_confirmed:
+            if path.ticks >= _PROBATION:
+                match = self._match()
+                path.is_confirmed = match.is_possible and abs(match.delay_ms - path.delay_ms) <= _SAME_MS
+                self._doubt()
+            return
         self._run += 1
         self._looked += 1
         self.runs += self._run == _RUN
@@ -208,8 +218,9 @@ class Echo:
             if match.is_sure():
                 path.move(match.delay_ms)
 
-    def _match(self) -> Match:
-        return compared(list(self._came), list(self._played))
+    def _match(self, ms: int = _LONGEST_MS) -> Match:
+        ticks = -(-max(ms, _SHORTEST_MS) // FRAME_MS)
+        return compared(list(self._came)[-ticks:], list(self._played))
 
     def _learn(self, match: Match) -> None:
         self._path = _Path(match.delay_ms)
@@ -279,8 +290,12 @@ class _Path:
 
     def __init__(self, delay_ms: float) -> None:
         self.delay_ms = delay_ms
+        self.is_confirmed = False
+        """The echo was found at this delay again."""
         self.is_echo = False
         """The last tick was the echo, and hardly anything else."""
+        self.ticks = 0
+        """Of echo, since it was learned."""
         self._log_gain: Samples = np.full(len(_EDGES), -3.0, dtype=np.float32)
         self._agent: deque[Samples] = deque([np.zeros(len(_EDGES), dtype=np.float32)] * _KEPT, maxlen=_KEPT)
         """The powers of what was played, a tick each."""
@@ -290,8 +305,6 @@ class _Path:
         self._mask: Samples = np.ones(257, dtype=np.float32)
         self._lately: deque[tuple[float, float]] = deque(maxlen=_LATELY)
         """Energy before and after."""
-        self._ticks = 0
-        """Of echo, since it was learned."""
         self._most: Samples = np.zeros(len(_EDGES), dtype=np.float32)
         """The loudest that was expected in each band, in the last seconds."""
         self._noise: Samples = np.full(len(_EDGES), 1e9, dtype=np.float32)
@@ -303,11 +316,6 @@ class _Path:
     def quieter_db(self) -> int:
         shares = np.exp(self._log_gain[2:16])
         return round(-10 * float(np.log10(np.mean(shares))))
-
-    @property
-    def is_confirmed(self) -> bool:
-        """It foretold the echo for a while."""
-        return self._ticks >= _CONFIRMED
 
     @property
     def left_lately(self) -> float:
@@ -357,14 +365,14 @@ class _Path:
         echo = np.exp(self._log_gain) * expected
         np.maximum(expected, self._most * np.float32(0.996), out=self._most)
         spectrum, power = self._hear_caller(pcm)
-        newness = max(0.0, 1.0 - self._ticks / _NEW)
+        newness = max(0.0, 1.0 - self.ticks / _NEW)
         share = 1.0 - _OVER * np.float32(1.0 + 2.0 * newness) * echo / np.maximum(power, 1.0)
         gain = np.sqrt(np.maximum(share, _LEAST**2))
         left = float(np.dot(power, gain * gain))
         before = float(power.sum())
         self.is_echo = left < _EXPLAINED * before and before > _BLOCK * FRAME * _LOUD**2
         if left < _EXPLAINED * before:
-            self._ticks += self.is_echo
+            self.ticks += self.is_echo
             self._follow(power, expected, echo, np.float32(1.0 + 2.0 * newness))
         without = self._filtered(spectrum, gain)
         sound = self._block[_CONTEXT:]

@@ -34,8 +34,10 @@ class _Phrase:
     begin_ms: int
     end_ms: int | None = None
 
-    def ended_ms(self, now_ms: int) -> int:
-        return self.end_ms if self.end_ms is not None else min(now_ms, self.begin_ms + len(self.text) * LETTER_MS)
+    @property
+    def ends_ms(self) -> int:
+        """While it is being said, a guess."""
+        return self.end_ms if self.end_ms is not None else self.begin_ms + len(self.text) * LETTER_MS
 
 
 class SpokenWords:
@@ -66,7 +68,7 @@ class SpokenWords:
         if inside_ms < length_ms * (INSIDE_UNKNOWN if delay_ms is None else INSIDE):
             return False
         since_ms = began_ms - (MAX_DELAY_MS if delay_ms is None else delay_ms) - SLACK_MS
-        said = self._said(since_ms, ended_ms - moved_ms + SLACK_MS, ended_ms, language)
+        said = self._said(since_ms, ended_ms - moved_ms + SLACK_MS, language)
         heard = " ".join(words)
         if not said or len(heard) > len(said) * 1.3 + 6:
             return False
@@ -75,14 +77,14 @@ class SpokenWords:
 
     def _spoken_ms(self, begin_ms: int, end_ms: int, now_ms: int) -> int:
         return sum(
-            max(0, min(end_ms, phrase.ended_ms(now_ms)) - max(begin_ms, phrase.begin_ms)) for phrase in self._phrases
+            max(0, min(end_ms, now_ms, phrase.ends_ms) - max(begin_ms, phrase.begin_ms)) for phrase in self._phrases
         )
 
-    def _said(self, begin_ms: int, end_ms: int, now_ms: int, language: str) -> str:
+    def _said(self, begin_ms: int, end_ms: int, language: str) -> str:
         """The words that were sent, in part at least, between the two."""
         found: list[str] = []
         for phrase in self._phrases:
-            length_ms = phrase.ended_ms(now_ms) - phrase.begin_ms
+            length_ms = phrase.ends_ms - phrase.begin_ms
             for word in re.finditer(r"\S+", phrase.text):
                 first, last = (phrase.begin_ms + length_ms * at // max(1, len(phrase.text)) for at in word.span())
                 if last > begin_ms and first < end_ms:

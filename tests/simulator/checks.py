@@ -11,6 +11,7 @@ from agents.mind import EndCall
 from telephony.audio.playout import words_heard
 from telephony.audio.vad import SpeechStarted, SpeechStopped
 from telephony.end_reasons import REASONS
+from telephony.session.echo_guard import LONGEST_WAIT_MS
 from telephony.session.events import (
     BargedIn,
     Ended,
@@ -297,12 +298,21 @@ def pauses_at_once(call: Call) -> Iterator[str]:
     for at_ms, edge in call.record.hearing.edges:
         if not isinstance(edge, SpeechStarted):
             continue
+        if plan.line.echo_ms is not None:  # is it the agent? That may take a moment
+            if not _is_callers(call, edge.at_ms, at_ms):
+                continue
+            at_ms += LONGEST_WAIT_MS
         frame = at_ms // FRAME_MS
         heard = next((each for each in call.heard.heard if any(index == frame + 2 for index, _ in each.frames)), None)
         if heard is None or _is_protected(call, heard):
             continue
         if call.heard.is_voiced[frame + 1] and call.heard.is_voiced[frame - 1]:
             yield f"“{heard.speech.text}” went on {2 * FRAME_MS} ms after the onset detected at {at_ms} ms"
+
+
+def _is_callers(call: Call, begin_ms: int, end_ms: int) -> bool:
+    """They made a sound then."""
+    return any(begin < end_ms and end > begin_ms for begin, end, _ in call.record.line.sounds)
 
 
 def _is_protected(call: Call, heard: Heard) -> bool:
@@ -343,6 +353,30 @@ def coughs_and_nods_change_nothing(call: Call) -> Iterator[str]:
             yield f"a cough took the floor at {event.at_ms} ms"
         if kinds == {"nod"} and lasted_ms + 100 < yield_ms and not event.heard.rstrip().endswith("?"):
             yield f"a nod took the floor at {event.at_ms} ms"
+
+
+def never_stops_itself(call: Call) -> Iterator[str]:
+    """On a line with an echo: where the caller makes no sound, nothing interrupts the agent or holds it up."""
+    plan = call.record.scenario
+    if plan.line.echo_ms is None:
+        return
+    for event in call.record.of(BargedIn):
+        if not _is_callers(call, event.at_ms - 3_000, event.at_ms):
+            yield f"interrupted itself at {event.at_ms} ms"
+    if not plan.voice.is_sound:
+        return
+    for heard in call.heard.heard:
+        for (one, _), (two, _) in pairwise(heard.frames):
+            begin_ms = one * FRAME_MS + heard.shift_ms
+            if two != one + 1 and not _is_callers(call, begin_ms - 2_000, begin_ms + FRAME_MS):
+                yield f"silent from {begin_ms} to {two * FRAME_MS + heard.shift_ms} ms, for its own voice"
+
+
+def never_answers_itself(call: Call) -> Iterator[str]:
+    said = {word.text for word in call.record.line.words}
+    for asked in call.record.mind.asked:
+        if not said & set(asked.utterance.text.split()):
+            yield f"answered {asked.utterance.text!r}, which the caller never said"
 
 
 def goes_on_soon_after_a_cough(call: Call) -> Iterator[str]:
@@ -540,8 +574,12 @@ def latency_adds_up(call: Call) -> Iterator[str]:
         first = next((each for each in call.phrases_of(turn) if each.speech.text not in FILLERS), None)
         if first is None or plan.jitters or plan.stalls:
             continue
+        if plan.echo_ms is not None:
+            stops = [at_ms for at_ms in stops if _is_callers(call, at_ms - 2 * FRAME_MS, at_ms + FRAME_MS)]
         pressed = [at_ms for at_ms, _ in call.record.line.pressed]
-        caller_ms = max(at_ms for at_ms in (*stops, *pressed) if at_ms < turn.started_ms)
+        caller_ms = max((at_ms for at_ms in (*stops, *pressed) if at_ms < turn.started_ms), default=None)
+        if caller_ms is None:
+            continue
         waited_ms = first.begin_ms + plan.delay_ms - caller_ms
         if abs(parts["total_ms"] - max(waited_ms, plan.delay_ms)) > 3 * FRAME_MS:
             yield f"turn {turn.turn} says {parts['total_ms']} ms, the caller waited {waited_ms} ms"
@@ -561,6 +599,8 @@ CHECKS: tuple[Callable[[Call], Iterator[str]], ...] = (
     pauses_at_once,
     never_cuts_protected_lines,
     coughs_and_nods_change_nothing,
+    never_stops_itself,
+    never_answers_itself,
     goes_on_soon_after_a_cough,
     answers_or_excuses_itself,
     loses_no_words,

@@ -71,6 +71,10 @@ class LinePlan:
     """``outbound_delay_ms`` wanders."""
     dies_ms: int | None = None
     """From here on no frame comes, and nobody says so."""
+    echo_ms: int | None = None
+    """A speakerphone: the agent's voice comes back so long after it was pulled, in whole frames."""
+    echo_db: int = 0
+    """And so much quieter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +194,7 @@ def scenario(seed: int) -> Scenario:
         seed,
         _with_digits(tuple(_caller(dice)), random.Random(f"{seed} digits")),
         _spec(dice),
-        _line(dice, is_rough),
+        _with_echo(seed, _line(dice, is_rough)),
         VADPlan(
             dice.choice((40, 60, 100)), dice.choice((80, 100, 200)), 0.02 if is_rough and dice.random() < 0.2 else 0.0
         ),
@@ -304,6 +308,14 @@ def _line(dice: random.Random, is_rough: bool) -> LinePlan:
         dice.random() < 0.3,
         dice.randrange(1_000, 15_000) if dice.random() < 0.04 else None,
     )
+
+
+def _with_echo(seed: int, line: LinePlan) -> LinePlan:
+    """Every sixth line, by dice of its own."""
+    dice = random.Random(f"{seed} echo")
+    if dice.random() > 1 / 6:
+        return line
+    return replace(line, echo_ms=dice.choice((80, 160, 240, 400, 600)), echo_db=dice.choice((6, 12, 20)))
 
 
 def _ear(dice: random.Random, is_rough: bool) -> EarPlan:

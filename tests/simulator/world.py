@@ -53,6 +53,16 @@ def _noise() -> bytes:
 
 
 NOISE = _noise()
+_A_WORD_FRAMES = 3
+_LOUD_RMS = 150.0
+"""What a VAD notices: an echo 20 dB quieter than ``NOISE`` has 270."""
+
+
+def is_loud(frame: AudioFrame) -> bool:
+    if frame is VOICED or frame is SILENT:
+        return frame is VOICED
+    samples = np.frombuffer(frame.pcm, dtype="<i2").astype(np.float32)
+    return float(np.dot(samples, samples)) > len(samples) * _LOUD_RMS**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,10 @@ class Line:
         self.has_hung_up = False
         self.has_died = False
         self.closed = 0
+        self.voice: Voice | None = None
+        """Whose samples are pulled, for a line with an echo."""
+        self.came_back: dict[int, tuple[int, int, str]] = {}
+        """Frames of echo, by when they begin: of which phrase, which of its words, and that word."""
         self._steps = steps
         self._plan = plan
         self._dice = dice
@@ -128,6 +142,8 @@ class Line:
                 busy = dice.randrange(2, 12)
             if plan.jitters and dice.random() < 0.02:
                 self.outbound_delay_ms = max(0, plan.delay_ms + dice.randrange(-60, 80, 10))
+            elif plan.echo_ms is not None:
+                frame = self._with_echo(frame, plan.echo_ms, plan.echo_db)
             self.frames_given += 1
             self.loop.now += FRAME_MS / 1000
             if plan.pulls_first:
@@ -143,6 +159,16 @@ class Line:
             if not plan.pulls_first:
                 self._pull()
         self.has_hung_up = True
+
+    def _with_echo(self, frame: AudioFrame, delay_ms: int, quieter_db: int) -> AudioFrame:
+        at = len(self.pulled) - delay_ms // FRAME_MS
+        if at < 0 or self.pulled[at] is SILENCE or self.voice is None:
+            return frame
+        sound = np.frombuffer(self.pulled[at], dtype="<i2").astype(np.float32).reshape(-1, 3).mean(axis=1)
+        if (word := self.voice.word_of(self.pulled[at])) is not None:
+            self.came_back[self.now_ms] = word
+        mixed = np.frombuffer(frame.pcm, dtype="<i2") + sound * 10 ** (-quieter_db / 20)
+        return AudioFrame(np.clip(mixed, -32_768, 32_767).astype("<i2").tobytes(), 16_000)
 
     def _pull(self) -> None:
         if self._playout is None:
@@ -201,15 +227,15 @@ class Hearing:
 
     def push(self, frame: AudioFrame) -> Sequence[VADEdge]:
         self._at_ms += FRAME_MS
-        is_loud = frame is VOICED and not (self._plan.misses and self._dice.random() < self._plan.misses)
-        if is_loud is self._is_speech:
+        is_heard = is_loud(frame) and not (self._plan.misses and self._dice.random() < self._plan.misses)
+        if is_heard is self._is_speech:
             self._run_ms = 0
             return ()
         self._run_ms += FRAME_MS
         if self._run_ms < (self._plan.stop_ms if self._is_speech else self._plan.start_ms):
             return ()
-        self._is_speech, begun_ms, self._run_ms = is_loud, self._at_ms - self._run_ms, 0
-        edge = SpeechStarted(begun_ms) if is_loud else SpeechStopped(begun_ms)
+        self._is_speech, begun_ms, self._run_ms = is_heard, self._at_ms - self._run_ms, 0
+        edge = SpeechStarted(begun_ms) if is_heard else SpeechStopped(begun_ms)
         self.edges.append((self._at_ms, edge))
         return (edge,)
 
@@ -256,6 +282,10 @@ class EarStream:
         self._since_ms: int | None = None
         self._due_s = 0.0
         self._unasked_ms = 0
+        self._echoes: list[tuple[int, str]] = []
+        """Words of the agent's own that it hears come back, and when."""
+        self._last_back: tuple[int, int, str] | None = None
+        self._loud_frames = 0
 
     def start(self, utterance: int, at_ms: int) -> None:
         self._utterance, self._since_ms = utterance, at_ms
@@ -265,12 +295,14 @@ class EarStream:
         plan = self._ears.plan
         if plan.dies_ms is not None and at_ms == plan.dies_ms - plan.dies_ms % FRAME_MS:
             self._queue.put_nowait(None)
+        if (back := self._ears.line.came_back.get(at_ms)) is not None and is_loud(frame):
+            self._hear_agent(at_ms, back)
         if self._since_ms is None:
             return
         if plan.interim_every_ms and at_ms % plan.interim_every_ms == 0:
             self._tell(at_ms, is_final=False)
         if plan.unasked:
-            self._unasked_ms = self._unasked_ms + FRAME_MS if frame is SILENT else 0
+            self._unasked_ms = 0 if is_loud(frame) else self._unasked_ms + FRAME_MS
             if self._unasked_ms == (300 if plan.tells_turns is None else 60):
                 self._tell(at_ms, is_final=True)
 
@@ -297,7 +329,10 @@ class EarStream:
             return
         delay_ms = dice.choice(plan.delays_ms)
         ends_turn = self._ears.judge(at_ms) if is_final and plan.tells_turns is not None else None
-        said = [each.text for each in self._ears.line.words if each.end_ms > self._since_ms and each.end_ms <= at_ms]
+        words = self._ears.line.words
+        heard = [(each.end_ms, each.text) for each in words if each.end_ms > self._since_ms and each.end_ms <= at_ms]
+        heard += [each for each in self._echoes if each[0] > self._since_ms and each[0] <= at_ms]
+        said = [word for _, word in sorted(heard)]
         text = " ".join(said) if said or not plan.writes_noise else "[noise]"
         transcript = Transcript(text, is_final, self._utterance, at_ms, 0.9, delay_ms, ends_turn)
         loop = asyncio.get_running_loop()
@@ -307,6 +342,15 @@ class EarStream:
                 due_s = self._due_s = max(due_s, self._due_s)
             loop.call_at(due_s, self._queue.put_nowait, transcript)
             delay_ms += 100
+
+    def _hear_agent(self, at_ms: int, back: tuple[int, int, str]) -> None:
+        """A word is heard when ``_A_WORD_FRAMES`` of it were loud enough, unless the caller drowns it."""
+        if any(begin <= at_ms < end for begin, end, _ in self._ears.line.sounds):
+            return
+        self._loud_frames = self._loud_frames + 1 if back == self._last_back else 1
+        self._last_back = back
+        if self._loud_frames == _A_WORD_FRAMES:
+            self._echoes.append((at_ms + FRAME_MS, back[2]))
 
 
 @dataclass(slots=True)
@@ -397,6 +441,17 @@ class Voice:
         finally:
             speech.is_open = False
 
+    def word_of(self, pcm: bytes) -> tuple[int, int, str] | None:
+        """Which phrase, and which of its words, these 20 ms are of."""
+        for speech in reversed(self.speeches[-6:]):
+            found = NOISE.find(pcm[960:1024], speech.begin * 2, (speech.begin + speech.made) * 2)
+            if found >= 0:
+                share = (found // 2 - speech.begin) / (len(speech.text) * self._plan.letter_ms * SAMPLES_A_MS)
+                words = speech.text.split()
+                count = min(len(words) - 1, len(speech.text[: round(share * len(speech.text))].split(" ")) - 1)
+                return speech.serial, count, words[count]
+        return None
+
 
 # ---- the mind
 
@@ -480,11 +535,12 @@ def world(scenario: Scenario, loop: VirtualLoop) -> tuple[Line, Hearing, Ears, V
         return random.Random(f"{scenario.seed} {name}")
 
     line = Line(loop, scenario.steps, scenario.line, dice("line"))
+    line.voice = Voice(line, scenario.voice, dice("voice"))
     return (
         line,
         Hearing(scenario.vad, dice("vad")),
         Ears(line, scenario.ear, dice("ear"), judging=dice("ear that tells turns")),
-        Voice(line, scenario.voice, dice("voice")),
+        line.voice,
         Thinker(line, scenario.mind, dice("mind")),
         None if scenario.end_of_turn is None else Judge(line, scenario.end_of_turn, dice("end of turn")),
     )

@@ -83,7 +83,10 @@ async def test_who_repeats_the_agents_words_after_it_is_a_caller() -> None:
     script = [UntilAgentQuiet(500), says("Wednesday morning, please."), UntilAgentQuiet(800)]
     line = EchoLine(250, 10)
     story = await call(
-        script, lambda text: "That is fine.", line, greeting="Hello. Would you like to come on Wednesday morning, please?"
+        script,
+        lambda text: "That is fine.",
+        line,
+        greeting="Hello. Would you like to come on Wednesday morning, please?",
     )
     assert [role for role, _ in story.turns] == ["agent", "caller", "agent"]
     assert said(story.turns[1][1], "Wednesday morning please") > 75

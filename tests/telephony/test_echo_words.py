@@ -1,0 +1,90 @@
+"""When a transcript is the agent's own words come back, and when a caller has said them."""
+
+from __future__ import annotations
+
+import pytest
+
+from telephony.session.echo_words import SpokenWords, spelled
+
+HOURS = "We are open from 8 to 5 on every day of the week, but not on Sunday."
+OFFER = "Would you like to come on Tuesday at three?"
+
+
+def spoken(*phrases: tuple[str, int, int]) -> SpokenWords:
+    words = SpokenWords()
+    for text, begin_ms, end_ms in phrases:
+        words.begins(text, begin_ms)
+        words.stops(end_ms)
+    return words
+
+
+ECHOES = [
+    ("We are open from eight to five on every day of the week, but not on Sunday.", 200, 5_250, None),
+    ("open from eight to five", 700, 2_000, None),
+    ("We're open from ate to five every day", 250, 3_000, None),
+    ("open from 8 to 5", 950, 2_250, 250),
+    ("Sunday", 4_850, 5_300, 250),
+    ("not on Sunday.", 4_700, 5_400, 500),
+    ("We are", 250, 700, 250),
+]
+
+
+@pytest.mark.parametrize(("text", "began_ms", "ended_ms", "delay_ms"), ECHOES)
+def test_the_agents_words_in_their_time_are_an_echo(
+    text: str, began_ms: int, ended_ms: int, delay_ms: int | None
+) -> None:
+    words = spoken((HOURS, 0, 5_000))
+    assert words.is_echo(text, "en-US", began_ms, ended_ms, delay_ms)
+
+
+CALLERS = [
+    ("Tuesday at three.", 3_300, 4_300, None, "an answer after the question"),
+    ("Tuesday at three.", 3_300, 4_300, 80, "the same on a line with an echo"),
+    ("Tuesday at three.", 3_450, 4_500, 500, "the same on a line with a long echo"),
+    ("Tuesday at three.", 60_000, 61_000, 250, "much later"),
+    ("Tuesday", 2_000, 2_400, None, "a word into the question, where no echo is known"),
+    ("Wait, I have another question.", 1_200, 2_500, 250, "other words over the agent's"),
+    ("No, Wednesday.", 1_200, 2_000, 250, "a correction"),
+    ("yes", 3_100, 3_400, 250, "a short answer"),
+    ("three", 1_000, 1_400, 250, "a word that the agent says only later"),
+    ("", 1_000, 1_400, 250, "nothing"),
+    ("Would you like to come on Tuesday at three yes please I would like that very much indeed", 300, 6_000, 250, "more than the agent's words"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "began_ms", "ended_ms", "delay_ms", "why"), CALLERS)
+def test_a_caller_is_none(text: str, began_ms: int, ended_ms: int, delay_ms: int | None, why: str) -> None:
+    words = spoken((OFFER, 0, 3_000))
+    assert not words.is_echo(text, "en-US", began_ms, ended_ms, delay_ms), why
+
+
+def test_words_are_taken_from_the_phrases_of_their_time() -> None:
+    words = spoken(
+        ("Good morning.", 0, 800), ("How can I help you?", 800, 2_000), ("Please hold the line.", 9_000, 10_000)
+    )
+    assert words.is_echo("How can I help you?", "en-US", 1_050, 2_250, 250)
+    assert not words.is_echo("Good morning.", "en-US", 9_300, 10_000, 250)
+
+
+def test_a_phrase_that_goes_on_is_heard_as_far_as_it_was_said() -> None:
+    words = SpokenWords()
+    words.begins(HOURS, 0)
+    assert words.is_echo("We are open from eight", "en-US", 250, 1_700, 250)
+    assert not words.is_echo("but not on Sunday", "en-US", 250, 1_400, 250)
+
+
+def test_an_agent_that_says_nothing_has_no_echo() -> None:
+    assert not SpokenWords().is_echo("Hello, is anybody there?", "en-US", 0, 1_500, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "words"),
+    [
+        ("8 to 5!", "en-US", "eight to five"),
+        ("um 10 Uhr", "de-DE", "um zehn uhr"),
+        ("at 10", "xx", "at 10"),
+        ("25", "en", "twenty five"),
+    ],
+)
+def test_numbers_are_spelled(text: str, language: str, words: str) -> None:
+    assert spelled(text, language) == words
