@@ -23,8 +23,8 @@ class CannotDo(Exception):
 
 
 def is_public() -> bool:
-    """Whether a carrier on the internet can reach this installation at all."""
-    return settings.SITE_URL.startswith("https://") or settings.TWILIO_API_URL != "https://api.twilio.com"
+    """Whether the carrier can reach this installation: over the internet by https only; one that is here itself in any case."""
+    return settings.SITE_URL.startswith("https://") or settings.TWILIO_API_URL.startswith("http://")
 
 
 def public_url(name: str, *parts: Any) -> str:

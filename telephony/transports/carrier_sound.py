@@ -105,6 +105,8 @@ class AgentSound:
         """When the carrier has played all that was sent; but for the way there."""
         self._cuts = 0
         self._is_cut = False
+        self._has_sent = False
+        """Since the last ``Clear``."""
         self._unmarked = 0
         self._marks = 0
         self._asked: deque[_Asked] = deque(maxlen=64)
@@ -180,6 +182,7 @@ class AgentSound:
 
     def _put(self, coded: bytes, now_ms: float, orders: list[Order]) -> None:
         orders.append(Sound(coded))
+        self._has_sent = True
         self._plays_until_ms = max(self._plays_until_ms, now_ms) + FRAME_MS
         self._unmarked += 1
         if self._unmarked >= MARK_FRAMES:
@@ -194,9 +197,10 @@ class AgentSound:
         orders.append(Mark(self._marks))
 
     def _throw_away(self, now_ms: float, orders: list[Order]) -> None:
-        if self._is_flowing or self.ahead_ms(now_ms) > 0:
+        if self._has_sent:  # also where all of it should have been played: the carrier knows better
             orders.append(Clear())
-            self._is_cut = True
+            self._has_sent = False
+        self._is_cut = self._is_flowing and self._silent == 0
         self._asked.clear()
         self._is_flowing, self._unmarked, self._owed = False, 0, 0
         self._plays_until_ms = 0.0

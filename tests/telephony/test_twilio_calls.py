@@ -7,13 +7,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from asgiref.sync import sync_to_async
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from accounts import tenancy
-from telephony import outbound, phone_calls
+from agents.speech import AudioFrame
+from telephony import outbound, phone_calls, warmup
+from telephony.audio.vad import SpeechStarted, SpeechStopped, VADEdge
 from telephony.models import Call, CallEvent
 from tests.peers.twilio_stand_in import TOKEN, PhoneCall, sign
 from tests.telephony.phones import NUMBER, Phones, ask_our_pages, is_humming, phones, tone
@@ -109,6 +112,56 @@ async def test_a_stream_that_breaks_is_taken_up_again_with_all_that_was_said(
     assert turns[0][1].startswith("Hello") and turns[1][1].startswith("I'm sorry, we were cut off")
     assert ("resumed", {"stream": 2}) in events
     assert call.duration_ms > 9_000
+
+
+class LoudVAD:
+    """Speech is what is loud."""
+
+    def __init__(self, start_ms: int = 0) -> None:
+        self._now_ms, self._is_speech, self._loud, self._quiet = start_ms, False, 0, 0
+
+    def push(self, frame: AudioFrame) -> list[VADEdge]:
+        self._now_ms += 20
+        is_loud = int(np.abs(np.frombuffer(frame.pcm, np.int16).astype(int)).max()) > 2_000
+        self._loud, self._quiet = (self._loud + 1, 0) if is_loud else (0, self._quiet + 1)
+        if not self._is_speech and self._loud >= 3:
+            self._is_speech = True
+            return [SpeechStarted(self._now_ms - 60)]
+        if self._is_speech and self._quiet >= 5:
+            self._is_speech = False
+            return [SpeechStopped(self._now_ms - 100)]
+        return []
+
+
+async def test_a_caller_who_barges_in_hears_no_more_of_it_and_what_was_not_played_was_not_heard(
+    settings: Any, site: Any, worker: Any, agent: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def talkative() -> None:
+        with tenancy.use(agent.organization_id):
+            agent.draft["says"] = {"first_message": " ".join(f"word{number}" for number in range(60))}
+            agent.save()
+
+    await sync_to_async(talkative)()
+    async with worker() as running, site(network_ms=0) as line:
+        monkeypatch.setattr(warmup, "new_vad", LoudVAD)
+        listens_at(settings, running)
+        caller = line.ring()
+        await until(lambda: len(caller.heard) > 150)
+        heard_ms = len(caller.heard) * 20
+        began = time.monotonic()
+        caller.say(tone(3.0))
+        await until(lambda: caller.clears)
+        await asyncio.sleep(1.0)
+        until_quiet_s = [at for at, sound in caller.heard if set(sound) - {0xFF, 0x7F}][-1] - began
+        caller.hang_up()
+        call = await ended(line)
+    turns, events = await rows(call)
+    words = turns[0][1].split()
+    assert caller.clears == 1 and until_quiet_s < 1.0
+    assert "barge_in" in [kind for kind, _ in events]
+    # It hums 50 ms a letter. What the line behind the carrier holds back is not counted as heard.
+    letters = (heard_ms + until_quiet_s * 1000) / 50
+    assert letters - 25 <= len(" ".join(words)) <= letters + 5, (len(" ".join(words)), letters)
 
 
 async def test_a_token_lets_one_stream_in_and_no_other(settings: Any, site: Any, worker: Any) -> None:
