@@ -16,7 +16,8 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av.packet import Packet
 
 from telephony.audio.resample import Resampler
-from telephony.transports.opus import SAMPLES, TIME_BASE, Decoder, Encoder
+from telephony.transports.opus import RTP_RATE_HZ, SAMPLES, TIME_BASE, Decoder, Encoder
+from telephony.wire import dtmf
 
 RATE_HZ = 48_000
 QUIET = 300
@@ -117,6 +118,9 @@ class Ear:
         self._frames: dict[int, Samples] = {}
         self._origin: int | None = None
         self._highest = 0
+        self._digits = dtmf.Receiver()
+        self.digits = ""
+        """Those the agent pressed."""
         self.received = 0
         self.last_packet_at: float | None = None
         self.sounds: list[tuple[float, float]] = []
@@ -140,6 +144,12 @@ class Ear:
             self.sounds[-1] = (self.sounds[-1][0], end)
         else:
             self.sounds.append((begin, end))
+
+    def push_event(
+        self, ssrc: int, sequence: int, timestamp: int, payload: bytes, arrival_ms: float, rate_hz: int
+    ) -> None:
+        events = self._digits.push(ssrc, timestamp, payload, arrival_ms, rate_hz=rate_hz, stream_hz=RTP_RATE_HZ)
+        self.digits += "".join(event.digit for event in events if isinstance(event, dtmf.Pressed))
 
     def first_sound_after(self, moment: float) -> float | None:
         """When the agent was heard first after this moment, itself included in a run that was going on."""

@@ -80,7 +80,7 @@ def _intent(facts: Facts) -> Why:
 
 def _understood(facts: Facts) -> Why:
     value = facts.get("value")
-    field, value = _field(facts), _quoted(moment_words(value) if is_moment(value) else _read(value))
+    field, value = _field(facts), _quoted(moment_words(str(value)) if is_moment(value) else _read(value))
     return Why(f"Understood {field} as {value}.", pairs(facts, "field", "value"))
 
 

@@ -340,8 +340,8 @@ class _Path:
         """The first prediction, from the ticks in which the echo was found."""
         for each in played[: len(played) - len(came)]:
             self._hear_agent(each)
-        ratios: list[Samples] = []
-        weights: list[Samples] = []
+        ratios: list[npt.NDArray[np.floating]] = []
+        weights: list[npt.NDArray[np.floating]] = []
         for pcm, each in zip(came, played[len(played) - len(came) :], strict=True):
             self._hear_agent(each)
             expected = self._expected()

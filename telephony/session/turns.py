@@ -36,7 +36,8 @@ from agents.turn_taking import AcousticEndOfTurn
 from telephony.audio.vad import SpeechStarted, SpeechStopped
 from telephony.session.keypad import Keypad
 from telephony.session.knobs import TurnSettings
-from telephony.session.pauses import Patience, Pause
+from telephony.session.pause import Pause
+from telephony.session.pauses import Patience
 from telephony.session.signals import (
     Action,
     AgentAsked,
