@@ -360,7 +360,10 @@ def never_stops_itself(call: Call) -> Iterator[str]:
     plan = call.record.scenario
     if plan.line.echo_ms is None:
         return
+    pressed = [at_ms for at_ms, _ in call.record.line.pressed]
     for event in call.record.of(BargedIn):
+        if any(event.at_ms - 3_000 <= at_ms <= event.at_ms for at_ms in pressed):
+            continue
         if not _is_callers(call, event.at_ms - 3_000, event.at_ms):
             yield f"interrupted itself at {event.at_ms} ms"
     if not plan.voice.is_sound:
@@ -368,6 +371,8 @@ def never_stops_itself(call: Call) -> Iterator[str]:
     for heard in call.heard.heard:
         for (one, _), (two, _) in pairwise(heard.frames):
             begin_ms = one * FRAME_MS + heard.shift_ms
+            if any(begin_ms - 2_000 <= at_ms <= begin_ms + FRAME_MS for at_ms in pressed):
+                continue
             if two != one + 1 and not _is_callers(call, begin_ms - 2_000, begin_ms + FRAME_MS):
                 yield f"silent from {begin_ms} to {two * FRAME_MS + heard.shift_ms} ms, for its own voice"
 
@@ -375,7 +380,7 @@ def never_stops_itself(call: Call) -> Iterator[str]:
 def never_answers_itself(call: Call) -> Iterator[str]:
     said = {word.text for word in call.record.line.words}
     for asked in call.record.mind.asked:
-        if not said & set(asked.utterance.text.split()):
+        if not asked.utterance.digits and not said & set(asked.utterance.text.split()):
             yield f"answered {asked.utterance.text!r}, which the caller never said"
 
 
