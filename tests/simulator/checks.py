@@ -125,13 +125,16 @@ def leaves_nothing_open(call: Call) -> Iterator[str]:
 
 
 def waits_for_silence(call: Call) -> Iterator[str]:
-    """Whatever somebody says of the caller's turn: no answer begins while they speak, or sooner than the least silence after it."""
+    """Whatever somebody says of the caller's turn: no answer begins while they speak, or sooner than the least silence after it.
+
+    Who presses # has finished, whatever can be heard."""
     plan = call.record.scenario
     if plan.line.stalls or plan.vad.misses or not plan.spec["listens"]["barge_in"]:
         return
     for turn in call.turns:
         phrases = call.phrases_of(turn) if turn.role == "agent" else []
-        if not any(call.reply_of(each) for each in phrases):
+        asked = next((reply for each in phrases if (reply := call.reply_of(each)) is not None), None)
+        if asked is None or asked.utterance.digits:
             continue
         begin_ms = phrases[0].begin_ms
         edges = [edge for at_ms, edge in call.record.hearing.edges if at_ms <= begin_ms]
