@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts import tenancy
 from telephony import worker_status
+from telephony.dialing import gate
 from telephony.finish import end_call
 from telephony.models import Call
 
@@ -52,6 +53,8 @@ def reap() -> int:
             ended += end_call(pk, organization, reason)
         except Exception:  # one that can't be ended must not keep the others
             logger.exception("Call %s could not be ended", pk)
+    if forgotten := gate.release_forgotten(now):
+        logger.warning("Gave back the places of %d outgoing calls whose end was lost", forgotten)
     if ended:
         logger.warning("Ended %d calls without a worker", ended)
     return ended

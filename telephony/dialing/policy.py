@@ -151,13 +151,15 @@ class Policy(Settings):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A call somebody wants to make. ``price_per_minute`` is ``None`` where the carrier tells none."""
+    """A call somebody wants to make. ``price_per_minute`` is ``None`` where the carrier tells none; ``zones`` is where the
+    called person is known to be, empty where only the number tells."""
 
     number: str
     path: Path
     at: datetime
     longest_minutes: int
     price_per_minute: Decimal | None = None
+    zones: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,9 +236,10 @@ def _whom(policy: Policy, number: Number, usage: Usage) -> Refused | None:
 
 
 def _when(policy: Policy, number: Number, request: Request) -> Refused | None:
-    if request.path in _BY_REQUEST or is_open(policy.hours, number.zones, request.at):
+    zones = request.zones or number.zones
+    if request.path in _BY_REQUEST or is_open(policy.hours, zones, request.at):
         return None
-    where = "everywhere that number may be" if len(number.zones) > 1 else "where that number is"
+    where = "everywhere that number may be" if len(zones) > 1 else "where that number is"
     words = f"Calls go out from {policy.calls_from} to {policy.calls_until}, and it is not that time {where}."
     return Refused("hours", words, "you")
 
