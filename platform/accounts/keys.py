@@ -25,6 +25,9 @@ SCOPES = {
     "agents:write": "Make, change and publish agents",
     "calls:read": "See calls, transcripts and recordings",
     "calls:write": "Start calls and hang up",
+    "campaigns:read": "See campaigns, limits and the do-not-call list",
+    "campaigns:write": "Make and run campaigns, change the do-not-call list",
+    "limits:write": "Change whom agents may call and what it may cost",
 }
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM, _CHECK = 30, 6

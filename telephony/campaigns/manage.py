@@ -34,10 +34,12 @@ def create(organization: Organization, name: str, agent: Agent, member: User | N
 
 
 def change_rules(campaign: Campaign, changes: dict[str, Any]) -> Rules:
-    """Also while it runs: from the next call on. Raises ``pydantic.ValidationError`` and keeps none where one is wrong."""
+    """Also while it runs: from the next call on. ``None`` sets one back to its default. Raises ``pydantic.ValidationError`` and
+    keeps none where one is wrong."""
     with tenancy.use(campaign.organization_id), transaction.atomic():
         row = Campaign.objects.select_for_update().get(pk=campaign.pk)
-        rules = Rules.model_validate({**row.rules, **changes})
+        wanted = {name: value for name, value in {**row.rules, **changes}.items() if value is not None}
+        rules = Rules.model_validate(wanted)
         campaign.rules = rules.model_dump(mode="json", exclude_defaults=True)
         Campaign.objects.filter(pk=campaign.pk).update(rules=campaign.rules)
     return rules

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from accounts.tenancy import Owned
+from telephony.campaigns.rules import OUTCOMES
 
 
 class Campaign(Owned):
@@ -113,6 +114,10 @@ class CampaignContact(Owned):
 
     def __str__(self) -> str:
         return self.number or self.given
+
+    @property
+    def outcome_words(self) -> str:
+        return OUTCOMES.get(self.outcome, "")
 
 
 class CampaignAttempt(Owned):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
+
 from accounts import tenancy
 from accounts.models import Organization
 from telephony.dialing.countries import of_zone
@@ -24,10 +26,13 @@ def policy_of(organization: Organization) -> Policy:
 
 
 def change(organization: Organization, changes: dict[str, Any]) -> Policy:
-    """Keep these knobs. Raises ``pydantic.ValidationError`` and keeps none where one of them is wrong."""
-    with tenancy.use(organization):
-        row, _ = DialPolicy.objects.get_or_create(organization=organization)
-        changed = Policy.model_validate({**row.knobs, **changes})
+    """Keep these knobs; ``None`` sets one back to its default. Raises ``pydantic.ValidationError`` and keeps none where one
+    of them is wrong."""
+    with tenancy.use(organization), transaction.atomic():
+        DialPolicy.objects.get_or_create(organization=organization)
+        row = DialPolicy.objects.select_for_update().get(organization=organization)
+        wanted = {name: value for name, value in {**row.knobs, **changes}.items() if value is not None}
+        changed = Policy.model_validate(wanted)
         row.knobs = changed.model_dump(mode="json", exclude_defaults=True)
         row.save()
     return policy_of(organization)

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
@@ -20,12 +21,16 @@ from accounts.models import Organization, User
 from agents.models import Agent
 from agents.publish import create_agent, publish
 from config.api import api
+from telephony.campaigns import manage
+from telephony.campaigns.models import Campaign
+from telephony.dialing import do_not_call
+from telephony.dialing.models import DoNotCall
 from telephony.models import Call, CallEvent, Turn
 
 pytestmark = pytest.mark.django_db
 
-ALL = ["agents:read", "agents:write", "calls:read", "calls:write"]
-READ = ["agents:read", "calls:read"]
+ALL = list(keys.SCOPES)
+READ = ["agents:read", "calls:read", "campaigns:read"]
 
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/api/v1/agents"): {"name": "By matrix"},
@@ -36,12 +41,26 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/api/v1/agents/{agent_id}/versions/{number}/restore"): {},
     ("post", "/api/v1/calls/{call_id}/hang-up"): {},
     ("post", "/api/v1/calls/web-token"): {"agent_id": "…", "use": "published"},
+    ("post", "/api/v1/campaigns"): {"name": "By matrix", "agent_id": "…"},
+    ("patch", "/api/v1/campaigns/{campaign_id}"): {"rules": {"concurrency": 2}},
+    ("post", "/api/v1/campaigns/{campaign_id}/contacts"): {"file": "…"},
+    ("post", "/api/v1/campaigns/{campaign_id}/start"): {},
+    ("post", "/api/v1/campaigns/{campaign_id}/pause"): {},
+    ("post", "/api/v1/campaigns/{campaign_id}/resume"): {},
+    ("post", "/api/v1/campaigns/{campaign_id}/cancel"): {},
+    ("patch", "/api/v1/dial-policy"): {"policy": {"max_concurrent": 2}},
+    ("post", "/api/v1/do-not-call"): {"number": "+14155550142"},
 }
 # What the owner gets where the row of the trial is not in the state the operation needs.
 OWNER_MAY_GET = {
     ("delete", "/api/v1/agents/{agent_id}"): 409,  # it has a call
     ("post", "/api/v1/calls/{call_id}/hang-up"): 409,  # it is over
     ("get", "/api/v1/calls/{call_id}/recording"): 404,  # it was not recorded
+    ("post", "/api/v1/campaigns/{campaign_id}/start"): 409,  # it has nobody to call
+    ("post", "/api/v1/campaigns/{campaign_id}/pause"): 409,  # it doesn't run
+    ("post", "/api/v1/campaigns/{campaign_id}/resume"): 409,
+    ("post", "/api/v1/campaigns/{campaign_id}/cancel"): 409,  # another key has done it by then
+    ("delete", "/api/v1/do-not-call/{entry_id}"): 404,  # likewise
 }
 
 
@@ -56,6 +75,8 @@ class Scene:
     organization: Organization
     agent: Agent
     call: Call
+    campaign: Campaign
+    entry: DoNotCall
     bearers: dict[str, str]
 
     def request(self, client: Client, method: str, path: str, bearer: str | None) -> Any:
@@ -63,6 +84,8 @@ class Scene:
             path.replace("{agent_id}", str(self.agent.pk))
             .replace("{call_id}", str(self.call.pk))
             .replace("{number}", "1")
+            .replace("{campaign_id}", str(self.campaign.pk))
+            .replace("{entry_id}", str(self.entry.pk))
         )
         if path.endswith("/versions/{number}/changes"):
             url += "?since=1"
@@ -73,6 +96,8 @@ class Scene:
             body = {**body, "agent_id": str(self.agent.pk)}
         headers = {"Authorization": f"Bearer {bearer}"} if bearer is not None else {}
         send = getattr(client, method)
+        if body and "file" in body:
+            return send(url, {"file": SimpleUploadedFile("people.csv", b"phone\n+14155550142\n")}, headers=headers)
         return (
             send(url, body, content_type="application/json", headers=headers)
             if body is not None
@@ -108,17 +133,25 @@ def scene(organization: Organization, alice: User, charlie: User) -> Scene:
         organization,
         agent,
         call,
+        manage.create(organization, "March reminders", agent),
+        do_not_call.add(organization, "+14155550143")[0],
         {
             "owner": key(organization, ALL),
             "reader": key(organization, READ),
             "agents only": key(organization, ["agents:read", "agents:write"]),
             "calls only": key(organization, ["calls:read", "calls:write"]),
+            "campaigns only": key(organization, ["campaigns:read", "campaigns:write", "limits:write"]),
             "stranger": key(theirs, ALL),
             "expired": key(organization, ALL, expires_at=timezone.now() - timedelta(seconds=1)),
             "revoked": revoked,
             "garbage": "parley_live_" + "x" * 36,
         },
     )
+
+
+AREAS = {"calls": "calls only", "health": "calls only"} | dict.fromkeys(
+    ("campaigns", "dial-policy", "do-not-call"), "campaigns only"
+)
 
 
 def is_write(method: str) -> bool:
@@ -133,13 +166,13 @@ def test_every_operation_as_everybody(client: Client, scene: Scene, method: str,
         if who != "owner"
     }
     answers["no one"] = scene.request(client, method, path, None).status_code
-    names_a_row = "{" in path or (method, path) == ("post", "/api/v1/calls/web-token")
-    theirs = 404 if names_a_row else (201 if is_write(method) else 200)
-    in_calls = path.startswith("/api/v1/calls") or path == "/api/v1/health"
-    assert answers.pop("calls only" if in_calls else "agents only") not in (401, 403)
+    names_a_row = "{" in path or path in ("/api/v1/calls/web-token", "/api/v1/campaigns")
+    theirs = 404 if names_a_row and (is_write(method) or "{" in path) else (201 if method == "post" else 200)
+    area = AREAS.get(path.split("/")[3], "agents only")
+    assert answers.pop(area) not in (401, 403)
     assert answers == {
         "reader": 403 if is_write(method) else OWNER_MAY_GET.get((method, path), 200),
-        "agents only" if in_calls else "calls only": 403,
+        **{each: 403 for each in ("agents only", "calls only", "campaigns only") if each != area},
         "stranger": theirs,
         "expired": 401,
         "revoked": 401,
@@ -151,7 +184,7 @@ def test_every_operation_as_everybody(client: Client, scene: Scene, method: str,
     assert own < 300 or (method, path) in OWNER_MAY_GET
 
 
-@pytest.mark.parametrize("path", ["/api/v1/agents", "/api/v1/calls"])
+@pytest.mark.parametrize("path", ["/api/v1/agents", "/api/v1/calls", "/api/v1/campaigns", "/api/v1/do-not-call"])
 def test_a_strangers_lists_are_empty(client: Client, scene: Scene, path: str) -> None:
     body = scene.request(client, "get", path, scene.bearers["stranger"]).json()
     assert body == {"items": [], "next_cursor": None}
