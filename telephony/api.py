@@ -248,7 +248,7 @@ def place(request: HttpRequest, body: CallIn) -> Status[CallOut]:
     """It rings at once. Read the call to see what becomes of it."""
     number, agent = number_of(request, body.number_id), agent_of(request, body.agent_id)
     with told():
-        call = outbound.dial(number, agent, body.to, on_machine=body.on_machine)
+        call = outbound.ring(number, agent, body.to, on_machine=body.on_machine)
     return Status(201, CallOut(**CallOut.facts(call)))
 
 

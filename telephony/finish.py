@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts import tenancy
 from telephony import live_feed, recordings
+from telephony.dialing import gate
 from telephony.end_reasons import REASONS
 from telephony.models import Call, Recording
 from telephony.storable import storable
@@ -68,6 +69,7 @@ def end_call(
         row.duration_ms = outcome.duration_ms if outcome.duration_ms is not None else _duration_ms(row)
         row.collected = storable(outcome.collected) if outcome.collected is not None else _collected(row)
         row.save()
+        gate.release_call(row)
         _finalise(row, outcome.recording)
         transaction.on_commit(lambda: _tell(row))
     return True

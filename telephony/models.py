@@ -185,3 +185,22 @@ class Recording(Owned):
 
     def __str__(self) -> str:
         return self.path
+
+
+# The tables of the parts of telephony, which Django looks for here.
+from telephony.campaigns.models import Campaign, CampaignAttempt, CampaignContact, ContactList  # noqa: E402
+from telephony.dialing.models import DialPolicy, DialReservation, DoNotCall  # noqa: E402
+
+__all__ = [
+    "Call",
+    "CallEvent",
+    "Campaign",
+    "CampaignAttempt",
+    "CampaignContact",
+    "ContactList",
+    "DialPolicy",
+    "DialReservation",
+    "DoNotCall",
+    "Recording",
+    "Turn",
+]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
-import phonenumbers
 from asgiref.sync import async_to_sync
 from pydantic import ValidationError
 
@@ -15,6 +14,8 @@ from agents import spec
 from agents.models import Agent
 from telephony import phone_calls, phone_numbers
 from telephony.carriers import CarrierError
+from telephony.dialing import gate
+from telephony.dialing.policy import Path
 from telephony.finish import end_call
 from telephony.models import Call, PhoneNumber
 
@@ -24,74 +25,76 @@ RING_SECONDS = 30
 OnMachine = Literal["talk", "hang_up"]
 MACHINES = ("machine_start", "machine_end_beep", "machine_end_silence", "machine_end_other", "fax")
 
-MayDial = Callable[[PhoneNumber, str], str | None]
-"""Why this number of ours may not ring that one now, in plain words; ``None``: it may."""
-
 
 class MayNotDial(Exception):
     """The call is not placed; the message says why."""
 
 
-def _is_a_number(number: PhoneNumber, to: str) -> str | None:
-    try:
-        parsed = phonenumbers.parse(to, None)
-    except phonenumbers.NumberParseException:
-        parsed = None
-    if parsed is None or not phonenumbers.is_valid_number(parsed):
-        return f"“{to[:40]}” is no telephone number. Write it with its country, such as +14155550142."
-    if phonenumbers.number_type(parsed) in (
-        phonenumbers.PhoneNumberType.PREMIUM_RATE, phonenumbers.PhoneNumberType.SHARED_COST,
-    ):  # fmt: skip
-        return f"{to} costs more than an ordinary call, and is not called."
-    return None
-
-
-may_dial: MayDial = _is_a_number
-"""The rule that is asked before each call."""
-
-
-def dial(number: PhoneNumber, agent: Agent, to: str, *, on_machine: OnMachine = "talk", member: Any = None) -> Call:
-    """Ring ``to`` from our ``number``; the agent talks, with what is published of it.
+def ring(
+    ours: PhoneNumber, agent: Agent, to: str, *, path: Path = "api", on_machine: OnMachine = "talk", member: Any = None
+) -> Call:
+    """Ring ``to`` from our number, if that may be called; the agent talks, with what is published of it.
 
     Raises :class:`MayNotDial`, ``phone_numbers.CannotDo`` and ``CarrierError``; of the last there is a row that tells of it.
     """
-    to = to.strip()
+    frozen = _published(agent)
+    at_carrier = phone_numbers.carrier(ours.account)
+    longest_minutes = -(-frozen.limits.max_duration_s // 60)
+    try:
+        permit = gate.reserve(ours.organization, to.strip(), path, longest_minutes=longest_minutes)
+    except gate.MayNotDial as error:
+        raise MayNotDial(str(error)) from error
+    return dial(permit, at_carrier, ours, agent, frozen, on_machine=on_machine, member=member)
+
+
+def _published(agent: Agent) -> spec.AgentSpec:
     if agent.archived_at is not None or agent.published is None:
         raise MayNotDial("Publish the agent first: calls run with what is published.")
     if not phone_numbers.is_public():
         raise MayNotDial(
             "Twilio can't reach this installation: it needs an https address that is open to the internet."
         )
-    if (why := may_dial(number, to)) is not None:
-        raise MayNotDial(why)
     try:
-        frozen = spec.load(agent.published.spec)
+        return spec.load(agent.published.spec)
     except ValidationError as error:
         raise MayNotDial("What is published of this agent can't be read any more. Publish it again.") from error
-    with tenancy.use(number.organization_id):
-        at_carrier = phone_numbers.carrier(number.account)
+
+
+def dial(
+    permit: gate.Permit,
+    at_carrier: Any,
+    ours: PhoneNumber,
+    agent: Agent,
+    frozen: spec.AgentSpec,
+    *,
+    on_machine: OnMachine,
+    member: Any,
+) -> Call:
+    """The call that is permitted. Its end gives its place back, whatever becomes of it."""
+    with tenancy.use(ours.organization_id):
         call: Call = Call.objects.create(
-            organization_id=number.organization_id,
+            organization_id=ours.organization_id,
             agent=agent,
             version=agent.published,
             spec=frozen.model_dump(mode="json"),
             channel=Call.Channel.PHONE,
             direction=Call.Direction.OUTBOUND,
-            caller=to[:120],
-            from_number=number.number,
-            to_number=to[:64],
-            phone_number=number,
-            carrier_account=number.account,
+            caller=permit.number[:120],
+            from_number=ours.number,
+            to_number=permit.number[:64],
+            phone_number=ours,
+            carrier_account=ours.account,
             started_by=member,
             lease_until=phone_calls.rings_until(RING_SECONDS),
         )
-    url = phone_numbers.public_url("twilio-answered", number.account_id, call.pk)
+    gate.attach(permit, call)
+    url = phone_numbers.public_url("twilio-answered", ours.account_id, call.pk)
     try:
         sid = async_to_sync(at_carrier.call)(
-            to,
-            number.number,
+            permit.number,
+            ours.number,
             url,
-            phone_numbers.status_url(number.account),
+            phone_numbers.status_url(ours.account),
             detect_machine=on_machine == "hang_up",
             ring_seconds=RING_SECONDS,
         )
@@ -99,7 +102,7 @@ def dial(number: PhoneNumber, agent: Agent, to: str, *, on_machine: OnMachine = 
         end_call(call, call.organization_id, "carrier_refused", error.message)
         raise
     call.carrier_call_id = sid
-    with tenancy.use(number.organization_id):
+    with tenancy.use(ours.organization_id):
         # The carrier may have asked about it already, and have said what it calls it.
         Call.objects.filter(pk=call.pk).update(carrier_call_id=sid)
     return call

@@ -1,9 +1,11 @@
-"""Now and then: end the calls whose worker died, and those that no worker took."""
+"""Now and then: end the calls whose worker died, and those that no worker took; go on with campaigns."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import redis
 from celery import shared_task
@@ -12,7 +14,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import tenancy
+from accounts.models import Organization
 from telephony import worker_status
+from telephony.campaigns import lists
+from telephony.campaigns.dialler import dialler_of
+from telephony.campaigns.lists import lists_at_work
+from telephony.campaigns.runner import advance, campaigns_at_work
+from telephony.dialing import gate
 from telephony.finish import end_call
 from telephony.models import Call
 
@@ -53,6 +61,8 @@ def reap() -> int:
             ended += end_call(pk, organization, reason)
         except Exception:  # one that can't be ended must not keep the others
             logger.exception("Call %s could not be ended", pk)
+    if forgotten := gate.release_forgotten(now):
+        logger.warning("Gave back the places of %d outgoing calls whose end was lost", forgotten)
     if ended:
         logger.warning("Ended %d calls without a worker", ended)
     return ended
@@ -63,3 +73,31 @@ def _held() -> set[str]:
         return {call for status in worker_status.workers() for call in status.call_ids}
     except redis.RedisError:
         return set()
+
+
+@shared_task(ignore_result=True, expires=20)  # type: ignore[untyped-decorator]
+def run_campaigns() -> int:
+    """A wake-up: start the campaign calls whose time has come, and look how the others ended. Returns how many were started."""
+    started = 0
+    for pk, organization_pk in campaigns_at_work():
+        organization = Organization.objects.get(pk=organization_pk)
+        dialler = dialler_of(organization)
+        if dialler is None:
+            continue
+        started += _carefully("run the campaign", pk, lambda pk=pk, who=organization, by=dialler: advance(pk, who, by))
+    return started
+
+
+@shared_task(ignore_result=True, expires=20)  # type: ignore[untyped-decorator]
+def read_lists() -> int:
+    """Go on with the lists of people that are not read to their end. Returns how many rows became contacts."""
+    return sum(_carefully("read the list", pk, partial(lists.read_on, pk, who)) for pk, who in lists_at_work())
+
+
+def _carefully(what: str, pk: object, act: Callable[[], int]) -> int:
+    """One that fails must not keep the others."""
+    try:
+        return act()
+    except Exception:
+        logger.exception("Could not %s %s", what, pk)
+        return 0

@@ -27,6 +27,9 @@ SCOPES = {
     "calls:write": "Start calls, call people and hang up",
     "numbers:read": "See telephone numbers and who answers them",
     "numbers:write": "Connect accounts, import and remove telephone numbers, say who answers",
+    "campaigns:read": "See campaigns, limits and the do-not-call list",
+    "campaigns:write": "Make and run campaigns, change the do-not-call list",
+    "limits:write": "Change whom agents may call and what it may cost",
 }
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM, _CHECK = 30, 6

@@ -12,6 +12,8 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 import agents.api
 import telephony.api
+import telephony.campaigns.api
+import telephony.dialing.api
 import telephony.numbers_api
 from accounts.auth import allowed
 from accounts.paging import BadCursor
@@ -37,6 +39,8 @@ api = ParleyAPI(
 api.add_router("", agents.api.router)
 api.add_router("", telephony.api.router)
 api.add_router("", telephony.numbers_api.router)
+api.add_router("", telephony.campaigns.api.router)
+api.add_router("", telephony.dialing.api.router)
 
 
 def _invalid(errors: list[dict[str, str]]) -> HttpResponse:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
@@ -20,12 +21,16 @@ from accounts.models import Organization, User
 from agents.models import Agent
 from agents.publish import create_agent, publish
 from config.api import api
+from telephony.campaigns import manage
+from telephony.campaigns.models import Campaign
+from telephony.dialing import do_not_call
+from telephony.dialing.models import DoNotCall
 from telephony.models import Call, CallEvent, CarrierAccount, PhoneNumber, Turn
 
 pytestmark = pytest.mark.django_db
 
-ALL = ["agents:read", "agents:write", "calls:read", "calls:write", "numbers:read", "numbers:write"]
-READ = ["agents:read", "calls:read", "numbers:read"]
+ALL = list(keys.SCOPES)
+READ = ["agents:read", "calls:read", "campaigns:read", "numbers:read"]
 
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/api/v1/agents"): {"name": "By matrix"},
@@ -41,6 +46,15 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/api/v1/carrier-accounts"): {"account_sid": "none", "auth_token": "none"},
     ("post", "/api/v1/numbers"): {"account_id": "…", "number_sid": "PN1"},
     ("patch", "/api/v1/numbers/{number_id}"): {"label": "Front desk"},
+    ("post", "/api/v1/campaigns"): {"name": "By matrix", "agent_id": "…"},
+    ("patch", "/api/v1/campaigns/{campaign_id}"): {"rules": {"concurrency": 2}},
+    ("post", "/api/v1/campaigns/{campaign_id}/contacts"): {"file": "…"},
+    ("post", "/api/v1/campaigns/{campaign_id}/start"): {},
+    ("post", "/api/v1/campaigns/{campaign_id}/pause"): {},
+    ("post", "/api/v1/campaigns/{campaign_id}/resume"): {},
+    ("post", "/api/v1/campaigns/{campaign_id}/cancel"): {},
+    ("patch", "/api/v1/dial-policy"): {"policy": {"max_concurrent": 2}},
+    ("post", "/api/v1/do-not-call"): {"number": "+14155550142"},
 }
 # What the owner gets where the row of the trial is not in the state the operation needs.
 OWNER_MAY_GET = {
@@ -54,6 +68,11 @@ OWNER_MAY_GET = {
     ("delete", "/api/v1/carrier-accounts/{account_id}"): 409,  # a number of it is imported
     ("post", "/api/v1/numbers"): 409,  # no carrier reaches 127.0.0.1
     ("delete", "/api/v1/numbers/{number_id}"): 409,  # its account's token is gone
+    ("post", "/api/v1/campaigns/{campaign_id}/start"): 409,  # it has nobody to call
+    ("post", "/api/v1/campaigns/{campaign_id}/pause"): 409,  # it doesn't run
+    ("post", "/api/v1/campaigns/{campaign_id}/resume"): 409,
+    ("post", "/api/v1/campaigns/{campaign_id}/cancel"): 409,  # another key has done it by then
+    ("delete", "/api/v1/do-not-call/{entry_id}"): 404,  # likewise
 }
 
 
@@ -69,6 +88,8 @@ class Scene:
     agent: Agent
     call: Call
     number: PhoneNumber
+    campaign: Campaign
+    entry: DoNotCall
     bearers: dict[str, str]
 
     def request(self, client: Client, method: str, path: str, bearer: str | None) -> Any:
@@ -78,6 +99,8 @@ class Scene:
             .replace("{number}", "1")
             .replace("{number_id}", str(self.number.pk))
             .replace("{account_id}", str(self.number.account_id))
+            .replace("{campaign_id}", str(self.campaign.pk))
+            .replace("{entry_id}", str(self.entry.pk))
         )
         if path.endswith("/versions/{number}/changes"):
             url += "?since=1"
@@ -88,6 +111,8 @@ class Scene:
         body = {name: str(ids[name]) if value == "…" else value for name, value in body.items()} if body else body
         headers = {"Authorization": f"Bearer {bearer}"} if bearer is not None else {}
         send = getattr(client, method)
+        if body and "file" in body:
+            return send(url, {"file": SimpleUploadedFile("people.csv", b"phone\n+14155550142\n")}, headers=headers)
         return (
             send(url, body, content_type="application/json", headers=headers)
             if body is not None
@@ -128,17 +153,32 @@ def scene(organization: Organization, alice: User, charlie: User) -> Scene:
         agent,
         call,
         number,
+        manage.create(organization, "March reminders", agent),
+        do_not_call.add(organization, "+14155550143")[0],
         {
             "owner": key(organization, ALL),
             "reader": key(organization, READ),
             "agents only": key(organization, ["agents:read", "agents:write"]),
             "calls only": key(organization, ["calls:read", "calls:write"]),
+            "numbers only": key(organization, ["numbers:read", "numbers:write"]),
+            "campaigns only": key(organization, ["campaigns:read", "campaigns:write", "limits:write"]),
             "stranger": key(theirs, ALL),
             "expired": key(organization, ALL, expires_at=timezone.now() - timedelta(seconds=1)),
             "revoked": revoked,
             "garbage": "parley_live_" + "x" * 36,
         },
     )
+
+
+AREAS = {
+    "calls": "calls only",
+    "health": "calls only",
+    "campaigns": "campaigns only",
+    "dial-policy": "campaigns only",
+    "do-not-call": "campaigns only",
+    "numbers": "numbers only",
+    "carrier-accounts": "numbers only",
+}
 
 
 def is_write(method: str) -> bool:
@@ -154,15 +194,12 @@ def test_every_operation_as_everybody(client: Client, scene: Scene, method: str,
     }
     answers["no one"] = scene.request(client, method, path, None).status_code
     names_a_row = "{" in path or "…" in BODIES.get((method, path), {}).values()
-    theirs = 404 if names_a_row else OWNER_MAY_GET.get((method, path), 201 if is_write(method) else 200)
-    in_calls = path.startswith("/api/v1/calls") or path == "/api/v1/health"
-    if path.startswith(("/api/v1/numbers", "/api/v1/carrier-accounts")):
-        assert answers.pop("agents only") == 403
-    else:
-        assert answers.pop("calls only" if in_calls else "agents only") not in (401, 403)
+    theirs = 404 if names_a_row else OWNER_MAY_GET.get((method, path), 201 if method == "post" else 200)
+    area = AREAS.get(path.split("/")[3], "agents only")
+    assert answers.pop(area) not in (401, 403)
     assert answers == {
         "reader": 403 if is_write(method) else OWNER_MAY_GET.get((method, path), 200),
-        **{who: 403 for who in ("agents only", "calls only") if who in answers},
+        **{each: 403 for each in ("agents only", "calls only", "campaigns only", "numbers only") if each != area},
         "stranger": theirs,
         "expired": 401,
         "revoked": 401,
@@ -174,7 +211,7 @@ def test_every_operation_as_everybody(client: Client, scene: Scene, method: str,
     assert own < 300 or (method, path) in OWNER_MAY_GET
 
 
-@pytest.mark.parametrize("path", ["/api/v1/agents", "/api/v1/calls"])
+@pytest.mark.parametrize("path", ["/api/v1/agents", "/api/v1/calls", "/api/v1/campaigns", "/api/v1/do-not-call"])
 def test_a_strangers_lists_are_empty(client: Client, scene: Scene, path: str) -> None:
     body = scene.request(client, "get", path, scene.bearers["stranger"]).json()
     assert body == {"items": [], "next_cursor": None}

@@ -274,7 +274,7 @@ async def test_a_caller_who_hangs_up_before_a_worker_has_the_call(settings: Any,
 
 
 async def place(line: Phones, agent: Any, **more: Any) -> Call:
-    return await sync_to_async(outbound.dial)(line.number, agent, "+14155550177", **more)
+    return await sync_to_async(outbound.ring)(line.number, agent, "+14155550177", **more)
 
 
 async def _fresh(agent: Any) -> Any:
@@ -335,5 +335,5 @@ async def test_numbers_that_are_none_are_not_called(site: Any, layer: Any, agent
         fresh = await _fresh(agent)
         for to in ("", "911", "12", "+1", "+49900123456", "hello"):
             with pytest.raises(outbound.MayNotDial):
-                await sync_to_async(outbound.dial)(line.number, fresh, to)
+                await sync_to_async(outbound.ring)(line.number, fresh, to)
         assert await line.calls() == []

@@ -1,0 +1,106 @@
+"""Files of people become contacts: a thousand rows at a time, each thousand in one transaction, so that a restart goes on where it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import tenancy
+from accounts.models import Organization
+from telephony.campaigns.models import Campaign, CampaignContact, ContactList
+from telephony.campaigns.sheet import BadSheet, Columns, Person, Sheet, contacts, open_sheet
+from telephony.dialing.policies import policy_of
+from telephony.storable import storable
+
+ROWS_AT_A_TIME = 1_000
+
+
+def upload(campaign: Campaign, file_name: str, content: bytes) -> tuple[ContactList, Sheet]:
+    """Keep the file until somebody has said what its columns are. Raises :class:`telephony.campaigns.sheet.BadSheet`."""
+    if campaign.status in (Campaign.Status.FINISHED, Campaign.Status.CANCELLED):
+        raise BadSheet("This campaign is over. Make a new one for this list.")
+    sheet = open_sheet(content)
+    with tenancy.use(campaign.organization_id):
+        found: ContactList = ContactList.objects.create(
+            organization_id=campaign.organization_id,
+            campaign=campaign,
+            file_name=storable(file_name)[:200],
+            content=content,
+            rows=len(sheet.rows),
+        )
+    return found, sheet
+
+
+def read_as(contact_list: ContactList, columns: Columns) -> None:
+    """From now on it is being read; ``read_on`` does it. Once chosen, the columns stay."""
+    with tenancy.use(contact_list.organization_id):
+        ContactList.objects.filter(pk=contact_list.pk, status=ContactList.Status.MAPPING).update(
+            mapping=columns.model_dump(mode="json"), status=ContactList.Status.READING
+        )
+
+
+def read_on(pk: Any, organization_pk: Any) -> int:
+    """Read the rest of the list. Returns how many rows became contacts. Another reader of the same list waits for its turn
+    and finds the work done."""
+    with tenancy.use(organization_pk):
+        contact_list = ContactList.objects.filter(pk=pk, status=ContactList.Status.READING).first()
+        if contact_list is None:
+            return 0
+        organization = Organization.objects.get(pk=organization_pk)
+        home = policy_of(organization).home_country
+        sheet, columns = open_sheet(bytes(contact_list.content)), Columns.model_validate(contact_list.mapping)
+        read = 0
+        while some := _read_some(pk, sheet, columns, home):
+            read += some
+    return read
+
+
+def _read_some(pk: Any, sheet: Sheet, columns: Columns, home: str) -> int:
+    with transaction.atomic():
+        contact_list = ContactList.objects.select_for_update().filter(pk=pk, status=ContactList.Status.READING).first()
+        if contact_list is None:
+            return 0
+        people = list(contacts(sheet, columns, home, contact_list.rows_read, ROWS_AT_A_TIME))
+        _add(contact_list, people)
+        contact_list.rows_read += len(people)
+        if contact_list.rows_read >= len(sheet.rows):
+            contact_list.status, contact_list.content = ContactList.Status.DONE, b""
+        contact_list.save()
+    return len(people)
+
+
+def _add(contact_list: ContactList, people: list[Person]) -> None:
+    campaign = Campaign.objects.select_for_update().get(pk=contact_list.campaign_id)
+    numbers = {person.number for person in people if person.number}
+    there = dict(CampaignContact.objects.filter(campaign=campaign, number__in=numbers).values_list("number", "row"))
+    rows = []
+    for person in people:
+        problem = person.problem
+        if person.number and person.number in there:
+            problem = f"The same number is in row {there[person.number]} already, which is called."
+        elif person.number:
+            there[person.number] = person.row
+        rows.append(
+            CampaignContact(
+                organization_id=campaign.organization_id,
+                campaign=campaign,
+                row=person.row,
+                given=storable(person.given),
+                number="" if problem else person.number,
+                zones=",".join(person.zones),
+                variables=storable(dict(person.variables)),
+                priority=person.priority,
+                state=CampaignContact.State.SKIPPED if problem else CampaignContact.State.WAITING,
+                next_at=None if problem else timezone.now(),
+                why=problem[:300],
+            )
+        )
+    CampaignContact.objects.bulk_create(rows)
+
+
+def lists_at_work() -> list[tuple[Any, Any]]:
+    """Those that are not read to their end: (list, organization)."""
+    with tenancy.system("lists that are being read, whosever they are"):
+        return list(ContactList.objects.filter(status=ContactList.Status.READING).values_list("pk", "organization_id"))

@@ -1,0 +1,303 @@
+"""Runs campaigns. It may be killed at any moment, and there may be several of it: PostgreSQL is the record, and no one is called twice.
+
+A call is committed as "placing", under a key of its own, before the carrier is asked. Whoever finds such a row later asks the
+carrier about the key. It was never placed: the row is taken back, and the person waits on. It was: the row goes on with what the
+carrier says. The row stays locked while the carrier is asked, so that two never ask for the same one.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts import tenancy
+from accounts.models import Organization
+from telephony.campaigns.dialler import Dialler, NotPlaced, Order, Over, Running
+from telephony.campaigns.models import Campaign, CampaignAttempt, CampaignContact
+from telephony.campaigns.rules import Rules
+from telephony.campaigns.schedule import (
+    MINUTE,
+    Dial,
+    Due,
+    GaveUp,
+    Never,
+    Postpone,
+    Reached,
+    State,
+    after,
+    next_actions,
+)
+from telephony.dialing import gate, policies
+from telephony.dialing.gate import GRACE, MayNotDial, Permit
+from telephony.storable import storable
+
+logger = logging.getLogger(__name__)
+
+LOOKED_AT = 100
+"""So many of those who are due are looked at in one go."""
+AT_A_TIME = 5
+"""So many calls are committed before the carrier is asked for them: few, as asking takes a while and each must be asked in time."""
+_DUE = Q(state__in=(CampaignContact.State.WAITING, CampaignContact.State.RETRY))
+
+Clock = Callable[[], datetime]
+
+
+def advance(campaign: Any, organization: Organization, dialler: Dialler, clock: Clock = timezone.now) -> int:
+    """See what became of its calls, then start those whose time has come. Returns how many were started.
+
+    For a campaign that runs, and for one that was paused or cancelled while it still has calls.
+    """
+    pk = getattr(campaign, "pk", campaign)
+    with tenancy.use(organization):
+        look_after(pk, organization, dialler, clock)
+        started = 0
+        while placing := _start(pk, organization, dialler, clock()):
+            for permit, order in placing:
+                _place(permit, order, dialler, clock)
+            started += len(placing)
+        if not started:
+            _finish(pk, clock())
+    return started
+
+
+# --- calls that are under way
+
+
+def look_after(campaign: uuid.UUID, organization: Organization, dialler: Dialler, clock: Clock) -> None:
+    """Ask about each call that isn't over."""
+    rows = CampaignAttempt.objects.filter(campaign_id=campaign).exclude(state=CampaignAttempt.State.DONE)
+    for attempt in list(rows):
+        try:
+            if _is_news(attempt, dialler, clock()):
+                _look_after_one(attempt.pk, organization, dialler, clock)
+        except Exception:  # one that can't be asked about must not keep the others
+            logger.exception("What became of the campaign call %s is not known yet", attempt.key)
+
+
+def _is_news(attempt: CampaignAttempt, dialler: Dialler, now: datetime) -> bool:
+    """Most calls run on: those are asked about without a lock."""
+    if attempt.state == CampaignAttempt.State.PLACING:
+        return attempt.placed_at + dialler.settles_after <= now
+    return dialler.find(attempt.key) != Running(attempt.call_id)
+
+
+def _look_after_one(pk: uuid.UUID, organization: Organization, dialler: Dialler, clock: Clock) -> None:
+    with transaction.atomic():
+        attempt = CampaignAttempt.objects.select_for_update(skip_locked=True).filter(pk=pk).first()
+        if attempt is None or attempt.state == CampaignAttempt.State.DONE:
+            return
+        is_placing = attempt.state == CampaignAttempt.State.PLACING
+        match dialler.find(attempt.key):
+            case Over() as over:
+                record(attempt, organization, over, clock())
+            case Running(call):
+                attempt.state, attempt.call_id = CampaignAttempt.State.CALLING, call
+                attempt.save(update_fields=["state", "call"])
+            case None if is_placing:
+                _take_back(attempt, organization, clock())
+            case None if attempt.placed_at + dialler.longest_minutes * MINUTE + GRACE < clock():
+                record(attempt, organization, Over("failed", detail="The carrier knows nothing of it."), clock())
+
+
+def record(attempt: CampaignAttempt, organization: Organization, over: Over, now: datetime) -> None:
+    """The call is over: the place is free, and its person is reached, called again, or given up. In the caller's transaction."""
+    attempt.state, attempt.outcome = CampaignAttempt.State.DONE, over.outcome
+    attempt.detail, attempt.seconds, attempt.ended_at = storable(over.detail)[:300], over.seconds, now
+    attempt.call_id = over.call or attempt.call_id
+    attempt.save()
+    gate.release(organization, attempt.key, seconds=over.seconds, cost=over.cost, now=now)
+    contact = CampaignContact.objects.select_for_update().get(pk=attempt.contact_id)
+    contact.outcome, contact.why, contact.next_at = over.outcome, "", None
+    campaign = Campaign.objects.get(pk=attempt.campaign_id)
+    match after(over.outcome, contact.attempts, Rules.model_validate(campaign.rules), now):
+        case Reached():
+            contact.state = CampaignContact.State.DONE
+        case GaveUp(why):
+            contact.state, contact.why = CampaignContact.State.GAVE_UP, why
+        case retry:
+            contact.state, contact.next_at = CampaignContact.State.RETRY, retry.at
+    if contact.state == CampaignContact.State.RETRY and campaign.status == Campaign.Status.CANCELLED:
+        contact.state, contact.next_at = CampaignContact.State.GAVE_UP, None
+        contact.why = "The campaign was cancelled before another try."
+    contact.save()
+
+
+def _take_back(attempt: CampaignAttempt, organization: Organization, now: datetime) -> None:
+    """The carrier never heard of it: as if it had not been tried. All rules are asked again before the next try."""
+    contact = CampaignContact.objects.select_for_update().get(pk=attempt.contact_id)
+    gate.release(organization, attempt.key, seconds=0, now=now)
+    attempt.delete()
+    contact.attempts -= 1
+    contact.state = CampaignContact.State.RETRY if contact.attempts else CampaignContact.State.WAITING
+    contact.next_at = now
+    contact.save()
+
+
+# --- calls that begin
+
+
+def _start(
+    campaign_pk: uuid.UUID, organization: Organization, dialler: Dialler, now: datetime
+) -> list[tuple[Permit, Order]]:
+    """Some more calls, committed as "placing". None: nobody is to be called at this moment, or another runner is at it."""
+    placing: list[tuple[Permit, Order]] = []
+    with transaction.atomic():
+        # Pace and concurrency are counted under this lock, one runner at a time.
+        campaign = Campaign.objects.select_for_update(skip_locked=True).filter(pk=campaign_pk).first()
+        if campaign is None or campaign.status != Campaign.Status.RUNNING:
+            return []
+        rules = Rules.model_validate(campaign.rules)
+        while not placing:
+            actions = next_actions(_state(campaign, rules, organization, now), now)
+            dials = [action.contact for action in actions if isinstance(action, Dial)][:AT_A_TIME]
+            for action in actions:
+                _wait(campaign, action, now)
+            for pk in dials:
+                contact = CampaignContact.objects.select_for_update(skip_locked=True).filter(_DUE, pk=pk).first()
+                if contact is None:
+                    continue
+                try:
+                    placing.append(_begin(campaign, contact, organization, dialler, now))
+                except MayNotDial as error:
+                    if _hold_or_skip(campaign, contact, error, now):
+                        return placing
+            if not dials and not (len(actions) and _anyone_due(campaign, now)):
+                break
+    return placing
+
+
+def _state(campaign: Campaign, rules: Rules, organization: Organization, now: datetime) -> State:
+    open_ = CampaignAttempt.objects.filter(campaign=campaign).exclude(state=CampaignAttempt.State.DONE)
+    recent = CampaignAttempt.objects.filter(campaign=campaign, placed_at__gt=now - MINUTE)
+    due = CampaignContact.objects.filter(_DUE, campaign=campaign, next_at__lte=now).order_by(
+        "-priority", "next_at", "row"
+    )
+    return State(
+        rules=rules,
+        hours=(rules.hours, policies.policy_of(organization).hours),
+        live=open_.count(),
+        recent=tuple(recent.values_list("placed_at", flat=True)),
+        due=tuple(
+            Due(pk, tuple(zones.split(",")) if zones else (), at, priority, row)
+            for pk, zones, at, priority, row in due.values_list("pk", "zones", "next_at", "priority", "row")[:LOOKED_AT]
+        ),
+    )
+
+
+def _anyone_due(campaign: Campaign, now: datetime) -> bool:
+    return bool(CampaignContact.objects.filter(_DUE, campaign=campaign, next_at__lte=now).exists())
+
+
+def _wait(campaign: Campaign, action: Dial | Postpone | Never, now: datetime) -> None:
+    match action:
+        case Postpone(zones, until):
+            CampaignContact.objects.filter(_DUE, campaign=campaign, zones=",".join(zones), next_at__lte=now).update(
+                next_at=until
+            )
+        case Never(zones):
+            CampaignContact.objects.filter(_DUE, campaign=campaign, zones=",".join(zones)).update(
+                state=CampaignContact.State.SKIPPED,
+                next_at=None,
+                why="The calling hours are never open everywhere this number may be. Say its time zone in a column.",
+            )
+
+
+def _begin(
+    campaign: Campaign, contact: CampaignContact, organization: Organization, dialler: Dialler, now: datetime
+) -> tuple[Permit, Order]:
+    """Raises :class:`MayNotDial`; the do-not-call list and every limit are asked here, at the moment of the call."""
+    permit = gate.reserve(
+        organization,
+        contact.number,
+        "campaign",
+        longest_minutes=dialler.longest_minutes,
+        zones=tuple(contact.zones.split(",")) if contact.zones else (),
+        now=now,
+    )
+    contact.attempts += 1
+    contact.state, contact.next_at = CampaignContact.State.CALLING, None
+    contact.save()
+    CampaignAttempt.objects.create(
+        organization=organization,
+        campaign=campaign,
+        contact=contact,
+        ordinal=contact.attempts,
+        key=permit.key,
+        placed_at=now,
+    )
+    if campaign.held:
+        campaign.held = ""
+        campaign.save(update_fields=["held"])
+    return permit, Order(campaign.agent_id, contact.variables)
+
+
+def _hold_or_skip(campaign: Campaign, contact: CampaignContact, error: MayNotDial, now: datetime) -> bool:
+    """True: the whole campaign waits. False: this person is skipped, and the next one's turn comes."""
+    refused = error.refused
+    if refused.reason == "calls_per_number":  # theirs alone: the others needn't wait for tomorrow
+        contact.next_at = now + 60 * MINUTE
+        contact.save(update_fields=["next_at"])
+        return False
+    if refused.is_for_now or refused.reason in ("no_country", "price"):
+        if campaign.held != refused.words and refused.reason != "too_fast":
+            campaign.held = refused.words[:300]
+            campaign.save(update_fields=["held"])
+        return True
+    contact.state, contact.next_at, contact.why = CampaignContact.State.SKIPPED, None, refused.words[:300]
+    contact.save()
+    return False
+
+
+def _place(permit: Permit, order: Order, dialler: Dialler, clock: Clock) -> None:
+    with transaction.atomic():
+        attempt = (
+            CampaignAttempt.objects.select_for_update(skip_locked=True)
+            .filter(key=permit.key, state=CampaignAttempt.State.PLACING)
+            .first()
+        )
+        # Another runner may have found it here: then it knows more.
+        if attempt is None or attempt.placed_at + dialler.settles_after <= clock():
+            return
+        try:
+            dialler.place(permit, order)
+        except NotPlaced as error:
+            organization = Organization.objects.get(pk=permit.organization)
+            record(attempt, organization, Over("failed", detail=str(error)), clock())
+            return
+        except Exception:  # it may have been placed all the same: asked about once it has settled
+            logger.warning("Whether the campaign call %s was placed is not known yet", permit.key, exc_info=True)
+            return
+        attempt.state = CampaignAttempt.State.CALLING
+        attempt.save(update_fields=["state"])
+
+
+def _finish(campaign_pk: uuid.UUID, now: datetime) -> None:
+    """Nobody is left to be called: it is finished."""
+    left = (CampaignContact.State.WAITING, CampaignContact.State.RETRY, CampaignContact.State.CALLING)
+    with transaction.atomic():
+        campaign = (
+            Campaign.objects.select_for_update(skip_locked=True)
+            .filter(pk=campaign_pk, status=Campaign.Status.RUNNING)
+            .first()
+        )
+        if campaign is None or CampaignContact.objects.filter(campaign=campaign, state__in=left).exists():
+            return
+        campaign.status, campaign.ended_at, campaign.held = Campaign.Status.FINISHED, now, ""
+        campaign.save(update_fields=["status", "ended_at", "held"])
+
+
+def campaigns_at_work() -> list[tuple[uuid.UUID, uuid.UUID]]:
+    """Those that run, and those that still have calls: (campaign, organization)."""
+    with tenancy.system("campaigns at work, whosever they are"):
+        running = Campaign.objects.filter(status=Campaign.Status.RUNNING).values_list("pk", "organization_id")
+        calling = CampaignAttempt.objects.exclude(state=CampaignAttempt.State.DONE).values_list(
+            "campaign_id", "organization_id"
+        )
+        return sorted(set(running) | set(calling), key=str)

@@ -1,0 +1,275 @@
+"""Whom an organization's agents may call, how often, and for how much. Declared once; the form, the API and the gate read it.
+
+``may_dial`` decides, and does nothing else: what it is told of (calls that run, money spent) comes as an argument, and so does
+the time. ``telephony.dialing.gate`` asks it for every call, whichever way the call was started.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from agents.settings import Settings, hint
+from telephony.dialing.countries import countries, name_of
+from telephony.dialing.hours import CLOCK_PATTERN, CLOCK_SHAPE, DAY_LABELS, DAYS, Day, Hours, is_open, minutes
+from telephony.dialing.numbers import Number, Unreadable, read
+
+Path = Literal["api", "dashboard", "campaign", "transfer", "refer"]
+"""How a call out of here begins: asked for by a program, by a person, by a campaign; or out of a running call, by the agent's
+transfer tool or by the other side's REFER."""
+PATHS: tuple[Path, ...] = ("api", "dashboard", "campaign", "transfer", "refer")
+_BY_REQUEST: frozenset[Path] = frozenset({"transfer", "refer"})
+"""Somebody is on the line already and asks to be put through: the hours of the day don't matter to them."""
+
+
+def _is_country(code: str) -> str:
+    if code not in countries():
+        raise ValueError(f"There is no country with the code {code}. Use two letters, such as US.")
+    return code
+
+
+def _is_country_or_none(code: str) -> str:
+    return _is_country(code) if code else code
+
+
+_Code = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True)]
+Country = Annotated[_Code, AfterValidator(_is_country)]
+CountryOrNone = Annotated[_Code, AfterValidator(_is_country_or_none)]
+Beginning = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\+[1-9]\d{0,14}$")]
+
+
+class Policy(Settings):
+    """Whom agents may call, and how much of it. The defaults call nobody abroad and can't spend much."""
+
+    home_country: CountryOrNone = Field(
+        "",
+        title="Your country",
+        description="Its numbers may be called, and may be written without their country code. "
+        "Left empty: the country of the organization's time zone.",
+        json_schema_extra=hint(widget="country"),
+    )
+    countries: tuple[Country, ...] = Field(
+        (),
+        max_length=250,
+        title="Other countries",
+        description="Only these are called besides your own. Choose as few as you need: nearly all telephone fraud goes abroad.",
+        json_schema_extra=hint(widget="countries"),
+    )
+    blocked_prefixes: tuple[Beginning, ...] = Field(
+        (),
+        max_length=200,
+        title="Numbers that are never called",
+        description="One a line: a number, or how numbers begin. “+4487” blocks all that begin so.",
+        json_schema_extra=hint(widget="lines", placeholder="+4487", shape="Write it as +4487."),
+    )
+    max_concurrent: int = Field(
+        5,
+        ge=0,
+        le=1_000,
+        title="Calls at the same time",
+        description="How many outgoing calls may run at once. 0: none.",
+        json_schema_extra=hint(unit="calls", term="concurrency"),
+    )
+    calls_per_second: int = Field(
+        1,
+        ge=1,
+        le=100,
+        title="New calls a second",
+        description="How fast calls may be started. Many carriers allow one.",
+        json_schema_extra=hint(unit="calls", term="CPS"),
+    )
+    calls_per_day: int = Field(
+        500,
+        ge=0,
+        le=1_000_000,
+        title="Calls a day",
+        description="How many outgoing calls a day, in the organization's time zone.",
+        json_schema_extra=hint(unit="calls"),
+    )
+    calls_per_number: int = Field(
+        5,
+        ge=1,
+        le=100,
+        title="Calls a day to the same number",
+        description="However they are started.",
+        json_schema_extra=hint(unit="calls"),
+    )
+    daily_spend: float = Field(
+        20.0,
+        ge=0,
+        le=1_000_000,
+        title="Spend a day",
+        description="In your carrier's currency. A running call counts with all it may still cost, so the limit holds.",
+        json_schema_extra=hint(step=0.01),
+    )
+    max_price_per_minute: float = Field(
+        0.15,
+        ge=0,
+        le=1_000,
+        title="Highest price a minute",
+        description="Numbers that cost more are refused. Where your carrier tells no price, a call counts with this one.",
+        json_schema_extra=hint(step=0.001),
+    )
+    calls_from: str = Field(
+        "08:00",
+        pattern=CLOCK_PATTERN,
+        title="Call from",
+        description="On the clock of whoever is called. Transfers out of a running call may go out at any hour.",
+        json_schema_extra=hint(widget="clock", shape=CLOCK_SHAPE),
+    )
+    calls_until: str = Field(
+        "21:00",
+        pattern=CLOCK_PATTERN,
+        title="Call until",
+        description="On the same clock.",
+        json_schema_extra=hint(widget="clock", shape=CLOCK_SHAPE),
+    )
+    days: tuple[Day, ...] = Field(
+        DAYS,
+        min_length=1,
+        max_length=7,
+        title="Days",
+        description="On which calls may go out.",
+        json_schema_extra=hint(widget="days", labels=DAY_LABELS),
+    )
+
+    @model_validator(mode="after")
+    def _opens_before_it_closes(self) -> Policy:
+        if minutes(self.calls_from) >= minutes(self.calls_until):
+            raise ValueError("“Call from” must be before “Call until”.")
+        return self
+
+    @property
+    def hours(self) -> Hours:
+        return Hours.of(self.calls_from, self.calls_until, self.days)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call somebody wants to make. ``price_per_minute`` is ``None`` where the carrier tells none; ``zones`` is where the
+    called person is known to be, empty where only the number tells."""
+
+    number: str
+    path: Path
+    at: datetime
+    longest_minutes: int
+    price_per_minute: Decimal | None = None
+    zones: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the organization's calls are doing. A day is one of the organization's time zone."""
+
+    live: int = 0
+    today: int = 0
+    to_number_today: int = 0
+    spent_today: Decimal = Decimal(0)
+    """By finished calls, and by those that run as much as they may still cost."""
+    is_do_not_call: bool = False
+
+
+Side = Literal["you", "number", "us"]
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """``cost`` is the most this call can come to."""
+
+    number: Number
+    price_per_minute: Decimal
+    cost: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """``reason`` is for programs, ``words`` for people. ``side``: whose it is to change, yours, the number's or ours."""
+
+    reason: str
+    words: str
+    side: Side
+
+    @property
+    def is_for_now(self) -> bool:
+        """The same call may be allowed later on, without anybody changing anything."""
+        return self.reason in FOR_NOW
+
+
+FOR_NOW = frozenset({"hours", "concurrency", "too_fast", "calls_per_day", "calls_per_number", "spend", "limits_away"})
+
+
+def may_dial(policy: Policy, request: Request, usage: Usage) -> Allowed | Refused:
+    """``policy.home_country`` is filled in by then."""
+    number = read(request.number, policy.home_country)
+    if isinstance(number, Unreadable):
+        return Refused(number.why, number.words, "number")
+    return (
+        _whom(policy, number, usage)
+        or _when(policy, number, request)
+        or _how_many(policy, number, usage)
+        or _for_how_much(policy, number, request, usage)
+    )
+
+
+def _whom(policy: Policy, number: Number, usage: Usage) -> Refused | None:
+    if not policy.home_country:
+        return Refused(
+            "no_country", "Choose your country under Limits and spend before the first outgoing call.", "you"
+        )
+    if number.country != policy.home_country and number.country not in policy.countries:
+        return Refused(
+            "country",
+            f"{number.e164} is in {name_of(number.country)}, which is not among the countries you allow. "
+            "Add it under Limits and spend if you mean to call there.",
+            "you",
+        )
+    if beginning := next((each for each in policy.blocked_prefixes if number.e164.startswith(each)), None):
+        return Refused("blocked", f"You block numbers that begin with {beginning}.", "you")
+    if usage.is_do_not_call:
+        return Refused("do_not_call", f"{number.e164} is on your do-not-call list.", "number")
+    return None
+
+
+def _when(policy: Policy, number: Number, request: Request) -> Refused | None:
+    zones = request.zones or number.zones
+    if request.path in _BY_REQUEST or is_open(policy.hours, zones, request.at):
+        return None
+    where = "everywhere that number may be" if len(zones) > 1 else "where that number is"
+    words = f"Calls go out from {policy.calls_from} to {policy.calls_until}, and it is not that time {where}."
+    return Refused("hours", words, "you")
+
+
+def _how_many(policy: Policy, number: Number, usage: Usage) -> Refused | None:
+    if usage.live >= policy.max_concurrent:
+        words = f"{usage.live} outgoing calls are running, and your limit is {policy.max_concurrent}."
+        return Refused("concurrency", words, "you")
+    if usage.today >= policy.calls_per_day:
+        return Refused("calls_per_day", f"Today's limit of {policy.calls_per_day:,} outgoing calls is reached.", "you")
+    if usage.to_number_today >= policy.calls_per_number:
+        words = f"{number.e164} was called {usage.to_number_today} times today, and that is your limit."
+        return Refused("calls_per_number", words, "you")
+    return None
+
+
+def _for_how_much(policy: Policy, number: Number, request: Request, usage: Usage) -> Allowed | Refused:
+    highest, cap = Decimal(str(policy.max_price_per_minute)), Decimal(str(policy.daily_spend))
+    price = highest if request.price_per_minute is None else request.price_per_minute
+    if price > highest:
+        words = f"{number.e164} costs {price} a minute, and your limit is {highest}."
+        return Refused("price", words, "you")
+    cost = price * request.longest_minutes
+    if usage.spent_today + cost > cap:
+        left = max(Decimal(0), cap - usage.spent_today)
+        words = f"This call may cost {cost:.2f}, and only {left:.2f} of today's {cap:.2f} is left."
+        return Refused("spend", words, "you")
+    return Allowed(number, price, cost)
+
+
+def cost_of(price_per_minute: Decimal, seconds: float) -> Decimal:
+    """Carriers charge every minute that was begun."""
+    return price_per_minute * math.ceil(seconds / 60)
