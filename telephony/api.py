@@ -244,7 +244,7 @@ def list_calls(
     summary="Call somebody",
     openapi_extra=CARRIER_FAILS,
 )
-def place(request: HttpRequest, body: CallIn) -> Status[CallOut]:
+def call_somebody(request: HttpRequest, body: CallIn) -> Status[CallOut]:
     """It rings at once. Read the call to see what becomes of it."""
     number, agent = number_of(request, body.number_id), agent_of(request, body.agent_id)
     with told():

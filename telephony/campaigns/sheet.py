@@ -18,7 +18,7 @@ from zoneinfo import available_timezones
 from pydantic import Field
 
 from agents.settings import Settings
-from telephony.dialing.numbers import Number, read
+from telephony.dialing.e164 import Number, read
 
 MOST_ROWS = 50_000
 MOST_COLUMNS = 60
@@ -131,18 +131,6 @@ def guess(sheet: Sheet, home: str = "") -> Columns:
     )
     taken: set[str] = set()
     variables: dict[int, str] = {}
-
-    def check(self, width: int) -> None:
-        """Raises ``ValueError`` where a column is named that the sheet doesn't have, or one is two things at once."""
-        places = [self.number, *(place for place in (self.zone, self.priority) if place is not None), *self.variables]
-        if beyond := [place for place in places if not 0 <= place < width]:
-            raise ValueError(f"There is no column {beyond[0]}; the list has {width}, counted from 0.")
-        if twice := [place for place in places if places.count(place) > 1]:
-            raise ValueError(f"Column {twice[0]} is named twice.")
-        if bad := [key for key in self.variables.values() if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", key)]:
-            raise ValueError(f"“{bad[0][:60]}” is no name for a column: use small letters, digits and _.")
-        if len(set(self.variables.values())) < len(self.variables):
-            raise ValueError("Two columns have the same name.")
 
     for place, name in enumerate(sheet.header):
         if place in (number, zone, priority):

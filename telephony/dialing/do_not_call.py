@@ -6,8 +6,8 @@ from typing import Any
 
 from accounts import tenancy
 from accounts.models import Organization, User
+from telephony.dialing.e164 import Number, Unreadable, read
 from telephony.dialing.models import DoNotCall
-from telephony.dialing.numbers import Number, Unreadable, read
 from telephony.dialing.policies import policy_of
 
 

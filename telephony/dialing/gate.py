@@ -32,8 +32,8 @@ from redis.retry import Retry
 from accounts import tenancy
 from accounts.models import Organization
 from telephony.dialing import policies
+from telephony.dialing.e164 import Number, read
 from telephony.dialing.models import DialReservation, DoNotCall
-from telephony.dialing.numbers import Number, read
 from telephony.dialing.policy import (
     PATHS,
     Allowed,

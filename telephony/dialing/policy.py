@@ -16,8 +16,8 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from agents.settings import Settings, hint
 from telephony.dialing.countries import countries, name_of
+from telephony.dialing.e164 import Number, Unreadable, read
 from telephony.dialing.hours import CLOCK_PATTERN, CLOCK_SHAPE, DAY_LABELS, DAYS, Day, Hours, is_open, minutes
-from telephony.dialing.numbers import Number, Unreadable, read
 
 Path = Literal["api", "dashboard", "campaign", "transfer", "refer"]
 """How a call out of here begins: asked for by a program, by a person, by a campaign; or out of a running call, by the agent's

@@ -108,7 +108,11 @@ class Scene:
         if body is None and method not in ("get", "delete"):
             pytest.fail(f"Put a body for {method} {path} into BODIES.")
         ids = {"agent_id": self.agent.pk, "number_id": self.number.pk, "account_id": self.number.account_id}
-        body = {name: str(ids[name]) if value == "…" else value for name, value in body.items()} if body else body
+        body = (
+            {name: str(ids[name]) if value == "…" and name in ids else value for name, value in body.items()}
+            if body
+            else body
+        )
         headers = {"Authorization": f"Bearer {bearer}"} if bearer is not None else {}
         send = getattr(client, method)
         if body and "file" in body:

@@ -137,6 +137,7 @@ def test_without_a_public_address_nothing_is_imported_and_the_page_says_why(
 
 def test_the_api_does_the_same(organization: Any, alice: Any, twilio: Account, client: Client) -> None:
     from accounts import keys
+    from telephony.dialing import policies
 
     _, key = keys.issue(organization, "k", ["numbers:read", "numbers:write", "calls:write"], None, alice)
     agent = create_agent(organization, "Front desk")
@@ -157,6 +158,9 @@ def test_the_api_does_the_same(organization: Any, alice: Any, twilio: Account, c
     number = ask("post", "/numbers", {"account_id": account["id"], "number_sid": offered[0]["sid"]}).json()
     assert ask("patch", f"/numbers/{number['id']}", {"agent_id": str(agent.pk)}).json()["agent_id"] == str(agent.pk)
     placed = {"agent_id": str(agent.pk), "number_id": number["id"], "to": "+14155550177"}
+    refused = ask("post", "/calls", placed)
+    assert refused.status_code == 409 and "country" in refused.json()["detail"]
+    policies.change(organization, {"home_country": "US", "calls_per_second": 10})
     call = ask("post", "/calls", placed)
     assert call.status_code == 201 and (call.json()["direction"], call.json()["to_number"]) == (
         "outbound",

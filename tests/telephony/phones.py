@@ -15,6 +15,7 @@ from django.test import AsyncClient
 from accounts import tenancy
 from telephony import phone_numbers
 from telephony.audio import g711
+from telephony.dialing import policies
 from telephony.models import Call, CarrierAccount, PhoneNumber
 from tests.peers.twilio_stand_in import Account, Exchange, PhoneCall
 
@@ -70,6 +71,7 @@ async def phones(settings: Any, agent: Any, alice: Any, **line: Any) -> AsyncIte
     def set_up() -> tuple[CarrierAccount, PhoneNumber]:
         with tenancy.use(agent.organization_id):
             publish(agent, alice)
+            policies.change(agent.organization, {"home_country": "US"})
             row = phone_numbers.connect(agent.organization, alice, account.sid, account.token)
             return row, phone_numbers.import_number(row, next(iter(account.numbers)), agent)
 

@@ -17,9 +17,9 @@ from accounts.models import Organization
 from agents.models import Agent
 from telephony import finish
 from telephony.dialing import do_not_call, gate, policies
+from telephony.dialing.e164 import Why
 from telephony.dialing.gate import MayNotDial, Permit, reserve
 from telephony.dialing.models import DialReservation
-from telephony.dialing.numbers import Why
 from telephony.dialing.policy import PATHS, Path, Refused
 from telephony.models import Call
 from telephony.tasks import reap

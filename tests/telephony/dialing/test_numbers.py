@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telephony.dialing import numbers
+from telephony.dialing import area_zones
 from telephony.dialing.countries import countries, of_zone
-from telephony.dialing.numbers import Number, Unreadable, read
+from telephony.dialing.e164 import Number, Unreadable, read
 from tests.telephony.dialing.numbers_table import TABLE
 
 
@@ -54,7 +54,7 @@ def test_every_zone_of_every_country_is_known_to_the_clock() -> None:
     there = zoneinfo.available_timezones()
     for country in countries().values():
         assert country.zones and set(country.zones) <= there, country
-    for zones in numbers.area_zones._by_beginning().values():
+    for zones in area_zones._by_beginning().values():
         assert set(zones) <= there
     assert of_zone("America/Jamaica") == "JM" and of_zone("UTC") == ""
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from telephony.dialing.e164 import Why
 from telephony.dialing.hours import DAYS, Hours, is_open, opens_at
-from telephony.dialing.numbers import Why
 from telephony.dialing.policy import (
     PATHS,
     Allowed,
