@@ -197,11 +197,11 @@ async def make(spec: AgentSpec, secrets: Mapping[str, str]) -> LiveAgent:
     if len(brains.members) > 1:
         mind = Minds(brains, [one.key for one in spec.does.collect])
     return LiveAgent(
-        spec, ears.members[0].thing, first.tts, mind, first.speak_text, ears, voices, brains, await _end_of_turn(spec)
+        spec, ears.members[0].thing, first.tts, mind, first.speak_text, ears, voices, brains, await end_of_turn(spec)
     )
 
 
-async def _end_of_turn(spec: AgentSpec) -> EndOfTurn | None:
+async def end_of_turn(spec: AgentSpec) -> EndOfTurn | None:
     """Where the spec wants it, its weights are here, and it knows the language. A call goes on without."""
     file = weights_dir() / smart_turn.FILE
     language = spec.sounds.language.split("-")[0]
@@ -343,7 +343,7 @@ async def warm_up(spec: AgentSpec | None = None) -> None:
         await _attempt(make_tts(spec, around))
     if (folder / "minilm-l6-v2-int8" / "model.onnx").is_file() and around.embedder is not None:
         await _attempt(around.embedder.embed(["What time do you open?"]))
-    await _end_of_turn(spec)
+    await end_of_turn(spec)
 
 
 async def _attempt(loading: object) -> None:
@@ -355,7 +355,7 @@ async def _attempt(loading: object) -> None:
 
 def status() -> dict[str, str]:
     """Model → "loaded", "loading", "not loaded", ``ABSENT`` or "failed: …", for the health page. Of this process."""
-    absent = {Path(smart_turn.FILE).parent.name: ABSENT} if _configured.lacks_end_of_turn else {}
+    absent = {smart_turn.NAME: ABSENT} if _configured.lacks_end_of_turn else {}
     return {**absent, **whisper.statuses(), **piper.statuses(), **embeddings.statuses(), **smart_turn.statuses()}
 
 

@@ -214,7 +214,8 @@ class FakeVAD:
 
 
 class FakeSTT:
-    """Knows what the caller says from the caller's script, and takes ``delay_ms`` to tell. ``is_deaf``: never tells."""
+    """Knows what the caller says from the caller's script, and takes ``delay_ms`` to tell. ``is_deaf``: never tells.
+    ``ends_turn``: a vendor that judges turns, by the text; where it takes one for over it says so unasked, 80 ms into the silence."""
 
     def __init__(
         self,
@@ -224,7 +225,9 @@ class FakeSTT:
         interim_every_ms: int = 0,
         is_deaf: bool = False,
         fails_to_open: int = 0,
+        ends_turn: Callable[[str], bool | None] = lambda text: None,
     ) -> None:
+        self.ends_turn = ends_turn
         self.transport = transport
         self.delay_ms = delay_ms
         self.interim_every_ms = interim_every_ms
@@ -248,6 +251,7 @@ class FakeSTTStream:
         self._utterance = 0
         self._since_ms = 0
         self._is_open = False
+        self._silent_ms = 0
         self.is_closed = False
 
     def start(self, utterance: int, at_ms: int) -> None:
@@ -257,6 +261,9 @@ class FakeSTTStream:
         every_ms = self._stt.interim_every_ms
         if self._is_open and every_ms and at_ms % every_ms == 0 and not self._stt.is_deaf:
             self._put(at_ms, is_final=False)
+        self._silent_ms = 0 if any(frame.pcm) else self._silent_ms + FRAME_MS
+        if self._is_open and self._silent_ms == 80 and self._stt.ends_turn(self._words(at_ms)):
+            self._put(at_ms, is_final=True)
 
     def flush(self, at_ms: int) -> None:
         if not self._stt.is_deaf:
@@ -277,7 +284,7 @@ class FakeSTTStream:
     async def close(self) -> None:
         self.is_closed = True
 
-    def _put(self, at_ms: int, *, is_final: bool) -> None:
+    def _words(self, at_ms: int) -> str:
         words: list[str] = []
         for spoken in self._stt.transport.spoken:
             if spoken.end_ms <= self._since_ms - 40 or spoken.begin_ms >= at_ms:
@@ -285,8 +292,45 @@ class FakeSTTStream:
             all_words = spoken.text.split()
             share = min(1.0, (at_ms - spoken.begin_ms) / (spoken.end_ms - spoken.begin_ms))
             words += all_words[: int(share * len(all_words) + 1e-6)]
-        transcript = Transcript(" ".join(words), is_final, self._utterance, at_ms, 0.9, self._stt.delay_ms)
+        return " ".join(words)
+
+    def _put(self, at_ms: int, *, is_final: bool) -> None:
+        text = self._words(at_ms)
+        ends_turn = self._stt.ends_turn(text) if is_final else None
+        transcript = Transcript(text, is_final, self._utterance, at_ms, 0.9, self._stt.delay_ms, ends_turn)
         self._queue.put_nowait((self._stt.transport.time.now_ms + self._stt.delay_ms, transcript))
+
+
+class FakeEndOfTurn:
+    """Says how finished each pause sounds, one after the other, then what it said last; takes ``delay_ms``."""
+
+    def __init__(
+        self,
+        time: VirtualTime,
+        *likely: float | None,
+        delay_ms: int = 60,
+        error: Exception | None = None,
+    ) -> None:
+        self.time = time
+        self.likely = list(likely)
+        self.delay_ms = delay_ms
+        self.error = error
+        self.heard_ms: list[int] = []
+        """How much sound it was given, each time."""
+        self.given_up = 0
+        """Questions whose answer nobody waited for."""
+
+    async def predict(self, pcm: bytes) -> float | None:
+        self.heard_ms.append(len(pcm) // 32)
+        likely = self.likely.pop(0) if len(self.likely) > 1 else self.likely[0]
+        try:
+            await self.time.sleep(self.delay_ms)
+        except asyncio.CancelledError:
+            self.given_up += 1
+            raise
+        if self.error is not None:
+            raise self.error
+        return likely
 
 
 class FakeTTS:

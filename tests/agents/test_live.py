@@ -12,7 +12,7 @@ import pytest
 from agents import live
 from agents.catalog import catalog
 from agents.preview import preview
-from agents.providers.local import whisper
+from agents.providers.local import smart_turn, whisper
 from agents.reply import LLMMind
 from agents.spec import AgentSpec, Knows, Listens, Pronunciation, Says, Sounds
 from agents.speech import ProviderError
@@ -86,6 +86,38 @@ async def test_without_weights_nothing_crashes_and_everything_says_so(
     assert all("manage.py weights" in offer.why_not for offer in catalog() if not offer.is_usable)
     with pytest.raises(ProviderError, match=r"manage\.py weights"):
         await preview(Sounds(), "Hello")
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("listens", "language", "is_there"),
+    [("off", "en-US", False), ("careful", "en-US", True), ("full", "en-US", True), ("full", "sw", False)],
+)
+async def test_an_agent_that_wants_it_listens_to_how_things_are_said(
+    listens: str, language: str, is_there: bool
+) -> None:
+    if not (WEIGHTS / smart_turn.FILE).is_file():
+        pytest.skip("Smart Turn's weights are optional, and not on this machine.")
+    spec = AgentSpec.model_validate({"listens": {"acoustic_end_of_turn": listens}, "sounds": {"language": language}})
+    found = await live.end_of_turn(spec)
+    assert (found is not None) is is_there
+    if found is not None:
+        assert live.status()["smart-turn-v3"] == "loaded"
+
+
+async def test_an_agent_that_wants_it_and_cannot_have_it_goes_on_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _closed: None
+) -> None:
+    await live.close()
+    monkeypatch.setattr(live._configured, "weights", tmp_path)
+    spec = AgentSpec.model_validate({"listens": {"acoustic_end_of_turn": "careful"}})
+    assert await live.end_of_turn(spec) is None
+    assert live.status() == {"smart-turn-v3": live.ABSENT}
+    file = tmp_path / smart_turn.FILE
+    file.parent.mkdir()
+    file.write_bytes(b"no model")
+    assert await live.end_of_turn(spec) is None
+    assert live.status()["smart-turn-v3"].startswith("failed")
 
 
 @pytest.mark.models

@@ -11,6 +11,7 @@ import redis
 from django.core.cache import cache
 from django.utils import timezone
 
+from agents.live import ABSENT
 from agents.providers.breaker import Trouble
 from frontend.queries import health
 from telephony.tasks import REAPED_AT
@@ -63,6 +64,8 @@ def test_call_workers(db: None, found: list[WorkerStatus], workers: list[WorkerS
         ({"whisper/base": "loaded"}, "good", "whisper/base"),
         ({"whisper/base": "weights are missing"}, "bad", "not loaded"),
         ({}, "warning", "None is loaded yet"),
+        ({"whisper/base": "loaded", "smart-turn-v3": ABSENT}, "good", "calls go on without: smart-turn-v3"),
+        ({"whisper/base": "loaded", "smart-turn-v3": "failed: no memory"}, "bad", "not loaded"),
     ],
 )
 def test_models(db: None, found: list[WorkerStatus], models: dict[str, str], state: str, words: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -28,6 +28,7 @@ from tests.fakes import (
     GOODBYE,
     Agent,
     Answer,
+    FakeEndOfTurn,
     FakeMind,
     FakeSTT,
     FakeTransport,
@@ -70,6 +71,7 @@ async def call(
     tts: dict[str, Any] | None = None,
     mind: dict[str, Any] | None = None,
     line: dict[str, Any] | None = None,
+    end_of_turn: Callable[[VirtualTime], FakeEndOfTurn] = lambda time: FakeEndOfTurn(time, None),
     **spec: Any,
 ) -> Story:
     time = VirtualTime()
@@ -79,6 +81,7 @@ async def call(
         FakeSTT(transport, **(stt or {})),
         FakeTTS(time, **(tts or {})),
         FakeMind(time, answers, **(mind or {})),
+        end_of_turn=end_of_turn(time),
     )
     heard = Listening()
     session = Session(transport=transport, agent=agent, vad=FakeVAD(), listener=heard)  # type: ignore[arg-type]

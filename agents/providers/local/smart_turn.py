@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FILE = "smart-turn-v3/smart-turn-v3.2-cpu.onnx"
+NAME = "smart-turn-v3"
+FILE = f"{NAME}/smart-turn-v3.2-cpu.onnx"
 _CODES = "ar bn da de en es fi fr hi id it ja ko mr nl no pl pt ru tr uk vi zh"
 LANGUAGES = tuple(_CODES.split())
 """What it was trained on."""

@@ -1,0 +1,37 @@
+"""Why an answer waited as long as it did, in plain words."""
+
+from __future__ import annotations
+
+import pytest
+
+from frontend.queries.why import event_words, explain
+from telephony.session.pause import Pause
+
+
+@pytest.mark.parametrize(
+    ("pause", "words"),
+    [
+        (Pause(300, 300, "complete"), "Waited for 300 ms of silence, because the sentence was complete."),
+        (
+            Pause(375, 375, "finished", voice_percent=97),
+            "Waited for 375 ms of silence, because the voice sounded finished. It sounded 97 % finished.",
+        ),
+        (
+            Pause(750, 750, "unfinished", 120, 4),
+            "Waited for 750 ms of silence, because the voice didn't sound finished. It sounded 4 % finished. "
+            "This caller pauses longer than most (120 %).",
+        ),
+        (Pause(260, 260, "told"), "Waited for 260 ms of silence, because the transcriber took the turn for over."),
+        (
+            Pause(450, 450, "told_open"),
+            "Waited for 450 ms of silence, because the transcriber didn't take the turn for over.",
+        ),
+    ],
+)
+def test_a_pause_in_words(pause: Pause, words: str) -> None:
+    thought = pause.as_thought()
+    assert explain({"kind": thought.kind, "data": dict(thought.data)}).words == words
+
+
+def test_a_lost_model_is_told_as_it_was_said() -> None:
+    assert event_words("end_of_turn_lost", {"words": "From here on nobody listens."}) == "From here on nobody listens."
