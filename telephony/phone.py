@@ -15,10 +15,14 @@ import orjson
 import websockets
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 
+from agents import keypad
 from telephony import live_feed
+from telephony.audio.digits import GAP_MS, checked
 from telephony.phone_audio import Ear, Microphone, Samples, Spoken
 from telephony.transports import guard
-from telephony.transports.webrtc import CONNECT_SECONDS, RtpReceiver
+from telephony.transports.rtp import RtpReceiver, RtpSender, event_codecs
+from telephony.transports.webrtc import CONNECT_SECONDS
+from telephony.wire import dtmf
 
 ANSWER_SECONDS = 30
 SETTLED_SECONDS = 0.35
@@ -60,7 +64,7 @@ class TerminalPhone:
         self._token = token
         self._http = httpx.AsyncClient(base_url=self._url, timeout=20, trust_env=False)
         self._connection: RTCPeerConnection | None = None
-        self._following: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._news = asyncio.Event()
         self._events_token = ""
         self._started_at = 0.0
@@ -108,16 +112,17 @@ class TerminalPhone:
         self._connection = connection
         up = asyncio.Event()
         connection.on("connectionstatechange", lambda: up.set() if connection.connectionState != "connecting" else None)
-        connection.addTrack(self.microphone)
+        sender = RtpSender.adopt(connection.addTrack(self.microphone))
         await connection.setLocalDescription(await connection.createOffer())
         RtpReceiver.adopt(connection.getTransceivers()[0].receiver, self.ear, lambda: None)
-        answer = await self._ask(
-            "POST", "/rtc/offer", token, {"token": token, "type": "offer", "sdp": connection.localDescription.sdp}
-        )
+        offer = dtmf.offering(connection.localDescription.sdp)
+        answer = await self._ask("POST", "/rtc/offer", token, {"token": token, "type": "offer", "sdp": offer})
         self.call_id, self._events_token = answer["call_id"], answer["events_token"]
-        self._following = asyncio.create_task(self._follow())
+        self._tasks.append(asyncio.create_task(self._follow()))
         up.clear()
         await connection.setRemoteDescription(RTCSessionDescription(sdp=answer["sdp"], type="answer"))
+        connection.getTransceivers()[0]._codecs += event_codecs(answer["sdp"], set())
+        self._tasks.append(asyncio.create_task(self.microphone.send(sender.push, sender)))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CONNECT_SECONDS):
                 while connection.connectionState not in ("connected", "failed", "closed"):
@@ -139,9 +144,9 @@ class TerminalPhone:
         return await self._until(lambda: self.end is not None, seconds)
 
     async def _leave(self) -> None:
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.gather(self._following, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._connection is not None:
             await self._connection.close()
         await self._http.aclose()
@@ -160,6 +165,15 @@ class TerminalPhone:
         self.exchanges.append(exchange)
         line = await self._speak(samples)
         await self._note_reply(exchange, line.last_sound_at or 0.0)
+        return exchange
+
+    async def press(self, digits: str) -> Exchange:
+        """Press digits on the keypad; returns when the last was let go and the agent has begun to reply."""
+        exchange = Exchange(keypad.shown("", digits), after_turn=self._last_turn)
+        self.exchanges.append(exchange)
+        self.microphone.press(checked(digits))
+        await self._until(lambda: not self.microphone.is_pressing or self.end is not None, 150)
+        await self._note_reply(exchange, asyncio.get_running_loop().time() - GAP_MS / 1000)
         return exchange
 
     async def _speak(self, samples: Samples) -> Spoken:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import wave
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ import numpy.typing as npt
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av.packet import Packet
 
+from telephony.audio.digits import DigitTones
 from telephony.audio.resample import Resampler
+from telephony.transports.mouth import SendsEvents
 from telephony.transports.opus import RTP_RATE_HZ, SAMPLES, TIME_BASE, Decoder, Encoder
 from telephony.wire import dtmf
 
@@ -74,6 +77,16 @@ class Microphone(MediaStreamTrack):
         self._lines: deque[tuple[Spoken, int]] = deque()
         self._due: float | None = None
         self._ticks = 0
+        self._digits = DigitTones()
+        self._event_sender: dtmf.Sender | None = None
+
+    def press(self, digits: str) -> None:
+        """After what is being said. ``digits``: see ``audio.digits.checked``."""
+        self._digits.press(digits)
+
+    @property
+    def is_pressing(self) -> bool:
+        return self._digits.is_waiting
 
     def say(self, samples: Samples) -> Spoken:
         line = Spoken(samples.astype(np.int16), done=asyncio.Event())
@@ -93,7 +106,26 @@ class Microphone(MediaStreamTrack):
         self._ticks += 1
         return packet
 
+    async def send(self, push: Callable[[bytes, int], None], events: SendsEvents) -> None:
+        """Send it all, until cancelled or stopped: digits as telephone-event in the place of sound, as browsers do."""
+        while True:
+            try:
+                packet = await self.recv()
+            except MediaStreamError:
+                return
+            if events.event_hz is None:
+                push(bytes(packet), packet.pts or 0)
+                continue
+            self._event_sender = self._event_sender or dtmf.Sender(events.event_hz)
+            for event in self._event_sender.tick(self._digits.sounding, packet.pts or 0):
+                events.push_event(event.payload, event.ticks, is_first=event.is_first)
+            if not self._digits.sounding:
+                push(bytes(packet), packet.pts or 0)
+
     def _next(self, begins_at: float) -> Samples:
+        if not self._lines and self._digits.is_waiting:
+            return np.frombuffer(self._digits.pull(), "<i2").astype(np.int16)
+        self._digits.sounding = ""
         if not self._lines:
             return np.zeros(SAMPLES, np.int16)
         line, at = self._lines.popleft()

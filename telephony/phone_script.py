@@ -11,6 +11,7 @@ import numpy as np
 
 from agents.pronunciation import Speaker
 from agents.providers.local import piper
+from telephony.audio.digits import checked
 from telephony.phone import Exchange, TerminalPhone
 from telephony.phone_audio import RATE_HZ, Samples, read_audio, resampled
 
@@ -20,11 +21,16 @@ INTERRUPT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A sound file, or words to be spoken, or words spoken into the agent's answer to the line before."""
+    """A sound file, or words to be spoken, or words spoken into the agent's answer to the line before, or digits to press."""
 
-    kind: Literal["input", "say", "interrupt"]
+    kind: Literal["input", "say", "interrupt", "press"]
     text: str
     after_s: float = 0.0
+
+    @classmethod
+    def digits(cls, text: str) -> Line:
+        """``123#``. Raises ``ValueError`` in plain words."""
+        return cls("press", checked(text))
 
     @classmethod
     def interruption(cls, text: str) -> Line:
@@ -42,7 +48,9 @@ async def prepare(lines: Sequence[Line], voice: Path) -> list[Samples]:
     """The sound of each line, before the call begins. Raises ``ValueError`` for a file that is no sound."""
     sounds = []
     for line in lines:
-        if line.kind == "input" or (line.kind == "interrupt" and line.text.endswith(".wav")):
+        if line.kind == "press":
+            sounds.append(np.zeros(0, np.int16))
+        elif line.kind == "input" or (line.kind == "interrupt" and line.text.endswith(".wav")):
             sounds.append(read_audio(Path(line.text)))
         else:
             sounds.append(await spoken(line.text, voice))
@@ -66,6 +74,8 @@ async def play(phone: TerminalPhone, lines: Sequence[Line], sounds: Sequence[Sam
             break
         if line.kind == "interrupt":
             await phone.interrupt(sound, line.text, line.after_s)
+        elif line.kind == "press":
+            await phone.press(line.text)
         else:
             await phone.say(sound, line.text if line.kind == "say" else Path(line.text).name)
         following = lines[index + 1] if index + 1 < len(lines) else None
@@ -84,6 +94,7 @@ def result(phone: TerminalPhone) -> dict[str, Any]:
         "exchanges": [_exchange(exchange) for exchange in phone.exchanges],
         "transcript": [{key: turn[key] for key in ("turn", "role", "text", "was_cut")} for turn in phone.transcript],
         "collected": {key: collected["value"] for key, collected in phone.collected.items()},
+        "digits": phone.ear.digits,
         "end": phone.end,
     }
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from asgiref.sync import sync_to_async
 from django.conf import settings as configured
@@ -62,6 +63,8 @@ async def test_a_spoken_call(agent: Any, environment: dict[str, str], settings: 
     await sync_to_async(prompted)()
     said = ("How much does a cleaning cost?", "Thank you and goodbye.")
     lines, sounds = [Line("say", text) for text in said], caller_lines(*said)
+    lines.insert(1, Line.digits("4-2#"))
+    sounds.insert(1, np.zeros(0, np.int16))
 
     async def token() -> str:
         return tokens.mint(organization=agent.organization_id, agent=agent, use="draft")
@@ -71,8 +74,10 @@ async def test_a_spoken_call(agent: Any, environment: dict[str, str], settings: 
             await phone_script.play(phone, lines, sounds)
         found = phone_script.result(phone)
     assert found["end"]["reason"] in ("caller_goodbye", "agent_goodbye"), found
-    price, _ = found["exchanges"]
+    price, keys, _ = found["exchanges"]
     assert "cleaning" in price["heard_as"].lower() and "120" in price["reply"], found
+    assert (keys["said"], keys["heard_as"]) == ("Pressed 4 2 #", "Pressed 4 2 #"), found
+    assert "keypad" in keys["reply"] and 0 < keys["ear_ms"] < 10_000, found
     assert 0 < price["ear_ms"] < 10_000 and price["latency"]["total_ms"] > 0
     assert found["first_audio_ms"] > 0 and len(phone.ear.recording()) > 48_000
 
@@ -121,3 +126,9 @@ def test_an_interruption_says_when(text: str, words: str, after: float) -> None:
 def test_an_interruption_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         Line.interruption(text)
+
+
+@pytest.mark.parametrize("text", ["", "12x", "+1"])
+def test_what_is_no_key_is_refused_before_the_call(text: str) -> None:
+    with pytest.raises(ValueError, match="key"):
+        Line.digits(text)

@@ -33,17 +33,28 @@ class _Say(argparse.Action):
     ) -> None:
         lines = [*(getattr(namespace, "lines", None) or [])]
         try:
-            lines.append(Line.interruption(values) if option_string == "--interrupt" else Line(self.const, values))
-        except ValueError:
+            lines.append(self._line(option_string, values))
+        except ValueError as error:
+            if option_string == "--press":
+                parser.error(f"--press {values}: {error}")
             parser.error(f"--interrupt {values}: write words@seconds, such as “Stop, please@1.5”")
         namespace.lines = lines
+
+    def _line(self, option: str | None, values: str) -> Line:
+        match option:
+            case "--interrupt":
+                return Line.interruption(values)
+            case "--press":
+                return Line.digits(values)
+            case _:
+                return Line(self.const, values)
 
 
 class Command(BaseCommand):
     help = (
-        "Place a call to an agent and speak to it: sound files (--input), spoken words (--say) and interruptions "
-        "(--interrupt “words@seconds”), one after the other, each when the agent has finished. Without any of them, listen "
-        "to the greeting. Exits with 0 only where the call came about and ended well."
+        "Place a call to an agent and speak to it: sound files (--input), spoken words (--say), interruptions "
+        "(--interrupt “words@seconds”) and keys (--press 123#), one after the other, each when the agent has finished. "
+        "Without any of them, listen to the greeting. Exits with 0 only where the call came about and ended well."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -56,6 +67,7 @@ class Command(BaseCommand):
             "--interrupt", dest="lines", action=_Say, const="interrupt", metavar="WORDS@S",
             help="speak these words into the agent's answer, S seconds after it began",
         )  # fmt: skip
+        parser.add_argument("--press", dest="lines", action=_Say, metavar="KEYS", help="press these keys, such as 123#")
         parser.add_argument("--output", type=Path, metavar="WAV", help="save what the agent says")
         parser.add_argument("--transcript", action="store_true", help="print who said what")
         parser.add_argument("--json", action="store_true", help="print everything as JSON")
