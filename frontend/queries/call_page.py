@@ -118,6 +118,19 @@ def event_views(events: Sequence[CallEvent]) -> list[EventView]:
     ]
 
 
+def echo(events: Sequence[CallEvent]) -> str:
+    """Whether the agent heard itself, in words; how often is known when the call is over."""
+    told = {event.kind: event.data for event in events if event.kind in ("echo", "echoes", "echo_words")}
+    for kind in ("echoes", "echo"):
+        if kind in told:
+            return event_words(kind, told[kind])
+    return event_words("echoes", {"times": _times(events)}) if told else ""
+
+
+def _times(events: Sequence[CallEvent]) -> int:
+    return sum(event.kind == "echo_words" for event in events)
+
+
 def sound(call: Call, recording: Recording | None, events: Sequence[CallEvent]) -> Sound:
     if call.status != Call.Status.ENDED:
         return Sound(None, "The recording can be played when the call has ended.")

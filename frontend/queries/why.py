@@ -184,6 +184,18 @@ def _speculation_dropped(data: Facts) -> str:
     return _text("Thought ahead too early; the caller went on after")(data) + cost
 
 
+def _echo(data: Facts) -> str:
+    return (
+        f"This line has an echo: the agent's voice comes back {data.get('delay_ms')} ms later, "
+        f"{data.get('quieter_db')} dB quieter"
+    )
+
+
+def _echoes(data: Facts) -> str:
+    times = data.get("times")
+    return f"The agent heard itself {'once' if times == 1 else f'{times} times'}: this line has an echo"
+
+
 THOUGHTS: dict[str, Callable[[Facts], Why]] = {
     "fact": _fact,
     "intent": _intent,
@@ -205,6 +217,9 @@ EVENTS: dict[str, Callable[[Facts], str]] = {
     "ended": _ended,
     "line": _line,
     "backchannel": _text("The caller agreed without taking the floor:"),
+    "echo": _echo,
+    "echo_words": _text("The agent's own words came back and were passed over:"),
+    "echoes": _echoes,
     "speculation_dropped": _speculation_dropped,
     "digits": _digits("The caller pressed"),
     "digits_sent": _digits("The agent pressed"),

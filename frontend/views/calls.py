@@ -93,6 +93,7 @@ def call_detail(request: Any, call_id: uuid.UUID) -> HttpResponse:
         "waits": pages.waits(turns),
         "collected": collected_fields(call, events),
         "events": pages.event_views(events),
+        "echo": pages.echo(events),
         "sound": pages.sound(call, recording, events),
         "raw": json.dumps(pages.raw(call, turns, events), indent=2, ensure_ascii=False, default=str),
     }

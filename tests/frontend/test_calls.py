@@ -6,6 +6,7 @@ import json
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -387,3 +388,25 @@ def test_a_draft_that_cannot_talk_says_why(
     assert answer.status_code == status
     assert answer["Content-Type"] == "application/problem+json"
     assert words in json.dumps(answer.json(), ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("happened", "words"),
+    [
+        ([("echo", {"delay_ms": 240, "quieter_db": 12})], "comes back 240 ms later, 12 dB quieter."),
+        (
+            [("echo", {"delay_ms": 240, "quieter_db": 12}), ("echoes", {"times": 4})],
+            "The agent heard itself 4 times: this line has an echo.",
+        ),
+        ([("echo_words", {"text": "How can I help?"})], "The agent heard itself once: this line has an echo."),
+    ],
+)
+def test_a_call_says_that_its_line_has_an_echo(
+    agent: Any, alice: Any, client_of: Any, happened: list[tuple[str, dict[str, Any]]], words: str
+) -> None:
+    call = call_of(agent, said=SAID)
+    quiet = client_of(alice).get(f"/calls/{call.pk}/").content.decode()
+    assert "Echo" not in quiet
+    for kind, data in happened:
+        event(call, kind, **data)
+    assert words in unescape(client_of(alice).get(f"/calls/{call.pk}/").content.decode())
