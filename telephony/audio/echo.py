@@ -52,6 +52,7 @@ _MAY_YET_BE = 0.12
 """Of a short sound."""
 _SHORT_MS = 140
 """Less sound than this can't be told from an echo for sure."""
+_LOOKS, _KEEPS_MS = 3, 4
 _LEAST_RMS = 15.0
 
 # what is predicted
@@ -131,6 +132,8 @@ class Echo:
         self._run = 0
         """Ticks of this run that were echo."""
         self._looked = 0
+        self._looks: deque[float] = deque(maxlen=_LOOKS)
+        self._looked_ms = 0
 
     @property
     def delay_ms(self) -> int | None:
@@ -177,7 +180,8 @@ class Echo:
         if path is not None and path.left_lately < _LEFT_OF_VOICE:
             return Verdict.ECHO
         match = self._match(sound_ms + _LEAD_MS)  # nothing from before it
-        if match.is_sure(sound_ms) and (path is None or abs(match.delay_ms - path.delay_ms) > _MOVED_MS):
+        is_sure = match.is_sure(sound_ms) or (path is None and self._keeps_to(match, sound_ms))
+        if is_sure and (path is None or abs(match.delay_ms - path.delay_ms) > _MOVED_MS):
             self._learn(match)
             return Verdict.ECHO
         is_early = sound_ms < _SHORT_MS and not is_calm and match.likeness > _MAY_YET_BE
@@ -185,6 +189,15 @@ class Echo:
             return Verdict.UNSURE
         self._doubt()
         return Verdict.VOICE
+
+    def _keeps_to(self, match: Match, sound_ms: int) -> bool:
+        """Look after look at the same sound, the same delay: two voices agree by chance now here, now there."""
+        if sound_ms <= self._looked_ms or not match.is_possible:
+            self._looks.clear()
+        self._looked_ms = sound_ms
+        if match.is_possible:
+            self._looks.append(match.delay_ms)
+        return len(self._looks) >= _LOOKS and max(self._looks) - min(self._looks) <= _KEEPS_MS
 
     def _doubt(self) -> None:
         """What was learned a moment ago may have been learned from a voice."""
