@@ -83,7 +83,7 @@ def run_campaigns() -> int:
         dialler = dialler_of(organization)
         if dialler is None:
             continue
-        started += _carefully("run the campaign", pk, lambda pk=pk, who=organization, by=dialler: advance(pk, who, by))
+        started += _carefully("run the campaign", pk, partial(advance, pk, organization, dialler))
     return started
 
 

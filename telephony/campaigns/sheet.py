@@ -131,33 +131,21 @@ def guess(sheet: Sheet, home: str = "") -> Columns:
     )
     taken: set[str] = set()
     variables: dict[int, str] = {}
-
-    def check(self, width: int) -> None:
-        """Raises ``ValueError`` where a column is named that the sheet doesn't have, or one is two things at once."""
-        places = [self.number, *(place for place in (self.zone, self.priority) if place is not None), *self.variables]
-        if beyond := [place for place in places if not 0 <= place < width]:
-            raise ValueError(f"There is no column {beyond[0]}; the list has {width}, counted from 0.")
-        if twice := [place for place in places if places.count(place) > 1]:
-            raise ValueError(f"Column {twice[0]} is named twice.")
-        if bad := [key for key in self.variables.values() if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", key)]:
-            raise ValueError(f"“{bad[0][:60]}” is no name for a column: use small letters, digits and _.")
-        if len(set(self.variables.values())) < len(self.variables):
-            raise ValueError("Two columns have the same name.")
-
     for place, name in enumerate(sheet.header):
         if place in (number, zone, priority):
             continue
         key = as_key(name) or f"column_{place + 1}"
         while key in taken:
-            key += "_2"
+            key = f"{key[:38]}_2"
         taken.add(key)
         variables[place] = key
     return Columns(number=number, zone=zone, priority=priority, variables=variables)
 
 
 def as_key(text: str) -> str:
-    """ "First name" → "first_name"."""
-    return _NOT_A_KEY.sub("_", text.strip().lower()).strip("_")[:40]
+    """ "First name" → "first_name"; empty where nothing of it can be a name."""
+    key = _NOT_A_KEY.sub("_", text.strip().lower()).strip("_")[:40]
+    return f"column_{key}"[:40] if key[:1].isdigit() else key
 
 
 def contacts(sheet: Sheet, mapping: Columns, home: str, start: int = 0, count: int | None = None) -> Iterator[Person]:
