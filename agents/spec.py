@@ -4,8 +4,9 @@ The form, the REST schema, the stored draft and the live call all read these cla
 ``description`` its help, the limits are its limits, and ``json_schema_extra`` may carry hints for the form:
 
 ``widget``       textarea · slider · voice · model · transcriber · credential · fields · pronunciations · lines · language · steps · rules ·
-                 voices, models, transcribers: several in order
+                 voices, models, transcribers: several in order · clock · country · days, countries: several
 ``expert``       true: shown under *Expert settings* only
+``step``         of a number that isn't whole, where its limits name none
 ``unit``         "ms", "s", "×": written behind the number
 ``term``         the field's own word, shown beside the plain one
 ``placeholder``  an example, shown while empty

@@ -34,6 +34,7 @@ NAVIGATION: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         Entry(_("Agents"), "frontend:agents", icon="robot", area="/agents/"),
         Entry(_("Calls"), "frontend:calls", icon="phone", area="/calls/"),
         Entry(_("Numbers"), "frontend:numbers", icon="device-landline-phone", area="/numbers/"),
+        Entry(_("Campaigns"), "frontend:campaigns", icon="speakerphone", area="/campaigns/"),
     )),
     (_("Developers"), (
         Entry(_("API keys"), "frontend:api-keys", icon="key", area="/developers/keys/", role=Role.ADMIN),
@@ -42,6 +43,8 @@ NAVIGATION: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
     (_("Organization"), (
         Entry(_("Members"), "frontend:members", icon="users", area="/organization/members/"),
         Entry(_("Providers and keys"), "frontend:credentials", icon="lock", area="/organization/credentials/", role=Role.ADMIN),
+        Entry(_("Limits and spend"), "frontend:limits", icon="gauge", area="/organization/limits/"),
+        Entry(_("Do-not-call list"), "frontend:do-not-call", icon="phone-off", area="/organization/do-not-call/"),
         Entry(_("Settings"), "frontend:organization", icon="settings", area="/organization/settings/"),
         Entry(_("System health"), "frontend:health", icon="activity-heartbeat", area="/health/"),
     )),

@@ -21,6 +21,7 @@ class Choices:
     model: tuple[Option, ...] = ()
     transcriber: tuple[Option, ...] = ()
     language: tuple[Option, ...] = ()
+    country: tuple[Option, ...] = ()
     credential: tuple[Option, ...] = ()
     preview_url: str = ""
     """Where ▶ gets its sound; empty: no ▶."""

@@ -15,6 +15,8 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 
 ORDERED = {"models": "model", "voices": "voice", "transcribers": "transcriber"}
 """Kinds that are several choices in order, and what is chosen."""
+MANY = ("days", "countries")
+"""Kinds that are several answers in no order."""
 FEW = 4
 """Up to so many choices are shown side by side, more in a list."""
 
@@ -52,7 +54,7 @@ class Knob:
     @property
     def is_group(self) -> bool:
         """Made of several controls: needs a group's name rather than a label."""
-        return self.kind in ("radios", "pronunciations", "fields", "steps", "rules", *ORDERED)
+        return self.kind in ("radios", "pronunciations", "fields", "steps", "rules", *MANY, *ORDERED)
 
     @property
     def depends(self) -> str:
@@ -80,7 +82,8 @@ class Knob:
         if self.columns:
             return f"{len(value)} entries"
         if isinstance(value, list | tuple):
-            return " · ".join(str(item) for item in value)
+            labels = self.hints.get("labels", {})
+            return " · ".join(str(labels.get(item, item)) for item in value)
         if isinstance(value, int | float):
             return f"{value:g} {self.unit}".strip() if self.unit != "×" else f"{value:g} ×"
         return dict(self.options).get(str(value), str(value))

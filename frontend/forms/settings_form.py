@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from frontend.forms.choices import Choices
-from frontend.forms.knobs import ORDERED, Knob, knobs
+from frontend.forms.knobs import MANY, ORDERED, Knob, knobs
 from frontend.forms.words import explain
 
 _NOT_A_KEY = re.compile(r"[^a-z0-9]+")
@@ -41,7 +41,7 @@ class KnobWidget(forms.Widget):
         values = data.getlist(name) if isinstance(data, MultiValueDict) else [data[name]] if name in data else []
         if not values:
             return None
-        if self.knob.kind in ORDERED:
+        if self.knob.kind in (*MANY, *ORDERED):
             return list(dict.fromkeys(value.strip() for value in values if value.strip()))
         return self._rows(data, name) if self.knob.columns else _read(self.knob, values[-1])
 

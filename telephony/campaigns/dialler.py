@@ -17,7 +17,7 @@ from accounts.models import Organization
 from telephony.campaigns.rules import Outcome
 from telephony.dialing.gate import Permit
 
-NOT_CONNECTED = "No phone number is connected yet, so nobody can be called. Connect one first, then start the campaign."
+NOT_CONNECTED = "Campaigns place no calls yet in this release: they are not joined to phone numbers. Everything else can be prepared."
 
 
 @dataclass(frozen=True, slots=True)

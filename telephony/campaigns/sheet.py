@@ -131,21 +131,21 @@ def guess(sheet: Sheet, home: str = "") -> Columns:
     )
     taken: set[str] = set()
     variables: dict[int, str] = {}
-
     for place, name in enumerate(sheet.header):
         if place in (number, zone, priority):
             continue
         key = as_key(name) or f"column_{place + 1}"
         while key in taken:
-            key += "_2"
+            key = f"{key[:38]}_2"
         taken.add(key)
         variables[place] = key
     return Columns(number=number, zone=zone, priority=priority, variables=variables)
 
 
 def as_key(text: str) -> str:
-    """ "First name" → "first_name"."""
-    return _NOT_A_KEY.sub("_", text.strip().lower()).strip("_")[:40]
+    """ "First name" → "first_name"; empty where nothing of it can be a name."""
+    key = _NOT_A_KEY.sub("_", text.strip().lower()).strip("_")[:40]
+    return f"column_{key}"[:40] if key[:1].isdigit() else key
 
 
 def contacts(sheet: Sheet, mapping: Columns, home: str, start: int = 0, count: int | None = None) -> Iterator[Person]:

@@ -13,6 +13,10 @@ from accounts import credentials, invitations, keys, members, signin, tenancy
 from accounts.models import Membership, User
 from agents import publish
 from agents.demo import ensure_demo
+from telephony.campaigns import lists, manage
+from telephony.campaigns.models import Campaign, CampaignAttempt, CampaignContact
+from telephony.campaigns.sheet import guess
+from telephony.dialing import do_not_call, policies
 from telephony.models import Call, Turn
 
 LONG = "Front desk of the second surgery in the street with the very long name, left entrance <script>alert(1)</script>"
@@ -53,7 +57,36 @@ def regular(call_count: int = 30) -> User:
         publish.save_draft(agent, {"sounds": sounds, "knows": {"temperature": 0.7}, "does": {"done_message": LONG}})
         publish.create_agent(organization, LONG)
         _calls(organization, agent, owner, call_count)
+        _campaign(organization, agent, owner)
+        policies.change(organization, {"countries": ["CA", "GB"], "blocked_prefixes": ["+1900"], "max_concurrent": 8})
+        do_not_call.add(organization, "+14155550198", LONG, member=owner)
+        do_not_call.add(organization, "+14155550199", source="caller")
     return owner
+
+
+def _campaign(organization: Any, agent: Any, owner: User) -> None:
+    """Paused on its way, with another list whose columns nobody has looked over."""
+    campaign = manage.create(organization, LONG, agent, owner)
+    rows = [f"Person {number},+1415555{1000 + number},Tuesday" for number in range(40)]
+    rows += ["Nobody,n/a,", "Somebody,+1 900 555 1234,", f"{LONG[:40]},+14155551000,"]
+    contact_list, sheet = lists.upload(campaign, "people.csv", "\n".join(["name,phone,day", *rows]).encode())
+    lists.read_as(contact_list, guess(sheet, "US"))
+    lists.read_on(contact_list.pk, organization.pk)
+    lists.upload(
+        campaign, "a second list.csv", "\n".join(["Who;Telephone;Zone", "Ada;(415) 555-0142;", "B;911;"]).encode()
+    )
+    outcomes = ["answered"] * 14 + ["busy"] * 3 + ["no_answer"] * 5 + ["voicemail"] * 2 + ["failed"]
+    people = list(CampaignContact.objects.filter(campaign=campaign).exclude(number="")[: len(outcomes)])
+    for person, outcome in zip(people, outcomes, strict=True):
+        person.outcome, person.attempts = outcome, 1
+        person.state = "done" if outcome == "answered" else "gave_up" if outcome == "failed" else "retry"
+        person.next_at = timezone.now() + timedelta(hours=2) if person.state == "retry" else None
+        person.save()
+        CampaignAttempt.objects.create(
+            organization=organization, campaign=campaign, contact=person, ordinal=1, key=str(person.pk), state="done",
+            outcome=outcome, placed_at=timezone.now() - timedelta(hours=1), ended_at=timezone.now(), seconds=40,
+        )  # fmt: skip
+    Campaign.objects.filter(pk=campaign.pk).update(status="paused", started_at=timezone.now())
 
 
 def _calls(organization: Any, agent: Any, owner: User, count: int) -> None:

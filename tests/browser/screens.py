@@ -42,6 +42,11 @@ PAGES = (
     "/organization/members/",
     "/organization/credentials/",
     "/organization/settings/",
+    "/organization/limits/",
+    "/organization/limits/?number=%2B18765550123",
+    "/organization/do-not-call/",
+    "/campaigns/",
+    "/campaigns/new/",
     "/developers/keys/",
     "/api/v1/docs",
     "/health/",
@@ -197,7 +202,7 @@ def sign_in(browser: Browser, link: str) -> str:
 
 
 def pages_of(page: Page, origin: str) -> list[str]:
-    """The pages everybody has, and those of the first agent and the first call there is."""
+    """The pages everybody has, and those of the first agent, the first call and the first campaign there is."""
     paths = list(PAGES)
     page.goto(f"{origin}/agents/")
     agent = page.locator("a.agent-name").first
@@ -209,6 +214,14 @@ def pages_of(page: Page, origin: str) -> list[str]:
     call = page.locator('main a[href^="/calls/"]').filter(has_not_text=re.compile("^$")).first
     if call.count() and re.search(r"/calls/[0-9a-f-]{36}/", str(call.get_attribute("href"))):
         paths.append(str(call.get_attribute("href")))
+    page.goto(f"{origin}/campaigns/")
+    campaign = page.locator('tbody a[href^="/campaigns/"]').first
+    if campaign.count():
+        paths.append(str(campaign.get_attribute("href")))
+        page.goto(f"{origin}{paths[-1]}")
+        columns = page.locator('main a[href*="/lists/"]').first
+        if columns.count():
+            paths.append(str(columns.get_attribute("href")))
     return paths
 
 

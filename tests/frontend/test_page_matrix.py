@@ -22,6 +22,8 @@ from accounts.models import Membership, Organization, Role, User
 from agents.publish import create_agent, publish
 from telephony import listen, tokens
 from telephony.answer import CannotCall, create_web_call
+from telephony.campaigns import lists, manage
+from telephony.dialing import do_not_call
 from telephony.models import Call, CarrierAccount, PhoneNumber, Recording
 from telephony.recordings import absolute, header, path_for
 
@@ -97,6 +99,19 @@ EXPECTED: dict[str, dict[str, tuple[int, ...]]] = {
     "twilio-status": {"post": (403,) * 5},
     "twilio-answered": {"post": (403,) * 5},
     "twilio-next": {"post": (403,) * 5},
+    "frontend:campaigns": {"get": EVERYBODY_IN},
+    "frontend:campaign-create": {"get": (200, 200, 403, 200, 302), "post": (422, 422, 403, 422, 302)},  # without a file
+    "frontend:campaign": {"get": MEMBERS},
+    "frontend:campaign-progress": {"get": MEMBERS},
+    "frontend:campaign-rules": {"post": EDITORS_DONE},
+    "frontend:campaign-add-list": {"post": EDITORS_DONE},
+    "frontend:campaign-columns": {"get": EDITORS, "post": EDITORS_DONE},
+    "frontend:campaign-remove-list": {"post": EDITORS_DONE},
+    "frontend:campaign-act": {"post": EDITORS_DONE},
+    "frontend:campaign-results": {"get": MEMBERS},
+    "frontend:limits": {"get": EVERYBODY_IN, "post": (302, 403, 403, 302, 302)},
+    "frontend:do-not-call": {"get": EVERYBODY_IN, "post": (302, 302, 403, 302, 302)},
+    "frontend:do-not-call-remove": {"post": EDITORS_DONE},
 }
 
 
@@ -145,11 +160,14 @@ def scene(organization: Organization, alice: User, bob: User, victor: User, char
         number = PhoneNumber.objects.create(
             organization=organization, account=account, number="+14155550142", sid="PN1"
         )
+        campaign = manage.create(organization, "March reminders", agent, alice)
+        contact_list, _sheet = lists.upload(campaign, "people.csv", b"name,phone\nAda,+14155550142\n")
+        entry, _ = do_not_call.add(organization, "+14155550143")
         key, _ = keys.issue(organization, "k", ["agents:read"], None, alice)
     ids = {
         "agent": agent.pk, "call": call.pk, "member": member.pk, "invitation": invitation.pk, "credential": credential.pk,
-        "api-key": key.pk, "organization": organization.pk, "number-account": account.pk, "number": number.pk,
-        "account": account.pk,
+        "api-key": key.pk, "campaign": campaign.pk, "list": contact_list.pk, "do-not-call": entry.pk, "organization": organization.pk,
+        "number-account": account.pk, "number": number.pk, "account": account.pk,
     }  # fmt: skip
     people = {"owner": alice, "editor": bob, "viewer": victor, "stranger": charlie, "nobody": None}
     return SimpleNamespace(
@@ -161,10 +179,12 @@ def address(scene: Any, name: str) -> str:
     """The route's own address in Alice's organization: each id is of the thing that the route's name begins with."""
     given: dict[str, Any] = {}
     for argument in ROUTES[name].pattern.converters:
-        if argument in ("pk", "agent_id", "call_id", "account_id"):
+        if argument in ("pk", "agent_id", "call_id", "account_id", "list_id"):
             given[argument] = scene.ids[thing(name, argument)]
         elif argument == "number":
             given[argument] = 1
+        elif argument == "act":
+            given[argument] = "cancel"
         elif argument == "group":
             given[argument] = "says"
         elif argument == "signed":
@@ -186,7 +206,17 @@ def thing(name: str, argument: str) -> str:
     known = {"switch-organization": "organization"}
     return known.get(last) or next(
         word
-        for word in ("api-key", "number-account", "number", "agent", "member", "invitation", "credential")
+        for word in (
+            "api-key",
+            "number-account",
+            "number",
+            "campaign",
+            "do-not-call",
+            "agent",
+            "member",
+            "invitation",
+            "credential",
+        )
         if last.startswith(word)
     )
 
@@ -203,6 +233,10 @@ BODIES: dict[str, dict[str, str]] = {
     "frontend:organization": {"name": "By matrix", "timezone": "UTC"},
     "frontend:api-keys": {"name": "By matrix", "scopes": "agents:read", "expires": "30"},
     "frontend:account": {"name": "By matrix"},
+    "frontend:campaign-rules": {"rules-concurrency": "2"},
+    "frontend:campaign-columns": {"use-0": "variable", "key-0": "name", "use-1": "number"},
+    "frontend:limits": {"limits-max_concurrent": "2"},
+    "frontend:do-not-call": {"number": "+14155550199"},
 }
 
 

@@ -34,6 +34,11 @@ def test_however_a_spreadsheet_saved_it_it_is_read(separator: str, encoding: str
         ("a,b\n+12127365000,x\n", 0, {1: "b"}),
         ("order number,contact\n4711,+12127365000\n", 1, {0: "order_number"}),
         ("name,phone\nAda,\n", 1, {0: "name"}),
+        (
+            "phone,1st day,日付,{},{}\n+12127365000,a,b,c,d\n".format("x" * 50, "x" * 50),
+            0,
+            {1: "column_1st_day", 2: "column_3", 3: "x" * 40, 4: "x" * 38 + "_2"},
+        ),
         ("phone,Name,name\n+12127365000,a,b\n", 0, {1: "name", 2: "name_2"}),
     ],
 )
@@ -42,6 +47,7 @@ def test_the_columns_are_guessed_by_what_is_in_them_and_what_they_are_called(
 ) -> None:
     columns = guess(open_sheet(text.encode()), "DE" if "handy" in text else "US")
     assert columns.number == number and columns.variables == variables
+    columns.check(len(open_sheet(text.encode()).header))
 
 
 def test_time_zone_and_priority_are_found() -> None:
