@@ -27,6 +27,7 @@ __all__ = [
     "diff",
     "draft_of",
     "publish",
+    "put_back",
     "restore",
     "save_draft",
     "unarchive",
@@ -106,6 +107,15 @@ def restore(agent: Agent, number: int) -> Agent:
         locked = Agent.objects.select_for_update().get(pk=agent.pk)
         version = AgentVersion.objects.get(agent=locked, number=number)
         return _store(locked, load(version.spec))
+
+
+def put_back(agent: Agent, draft: Mapping[str, Any], revision: int) -> Agent:
+    """Make ``draft`` the draft again, as it was before ``revision`` was stored; :class:`StaleDraft` if more has changed since."""
+    with tenancy.use(agent.organization_id), transaction.atomic():
+        locked = Agent.objects.select_for_update().get(pk=agent.pk)
+        if revision != locked.draft_revision:
+            raise StaleDraft(locked.draft_revision)
+        return _store(locked, load(dict(draft)))
 
 
 def delete_agent(agent: Agent) -> None:

@@ -41,6 +41,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("agents/<uuid:pk>/versions/", versions.versions, name="agent-versions"),
     path("agents/<uuid:pk>/versions/compare/", versions.compare, name="agent-compare"),
     path("agents/<uuid:pk>/versions/<int:number>/restore/", versions.restore, name="agent-restore"),
+    path("agents/<uuid:pk>/versions/restore/undo/", versions.undo_restore, name="agent-undo-restore"),
     path("organization/members/", team.members, name="members"),
     path("organization/members/invite/", team.invite, name="member-invite"),
     path("organization/members/<uuid:pk>/role/", team.change_role, name="member-role"),

@@ -23,6 +23,7 @@ from frontend.forms.choices import Choices
 from frontend.forms.knobs import knob
 from frontend.sections import Section, section, sections, settings_of
 from frontend.views.shared import agent_or_404, may, with_toast, wrong_beside
+from frontend.views.versions import restored_version
 
 
 @require(Role.VIEWER)
@@ -34,6 +35,7 @@ def editor(request: Any, pk: UUID) -> HttpResponse:
         **_status(request, agent),
         "sections": sections(agent, _choices(request, agent)),
         "current": current if current in SECTIONS else SECTIONS[0],
+        "restored": restored_version(request, agent),
     }
     return render(request, "frontend/agents/editor.html", context)
 

@@ -21,6 +21,16 @@ from agents.spec import AgentSpec, load
 from frontend import catalog
 from frontend.views.shared import agent_or_404, go, may, wrong_beside
 
+RESTORED = "restored"
+"""The session's note of the version that was restored last, and of the draft it replaced."""
+
+
+def restored_version(request: Any, agent: Agent) -> dict[str, Any] | None:
+    """That note, as long as it is about this agent and nothing was changed since."""
+    note: dict[str, Any] | None = request.session.get(RESTORED)
+    is_fresh = note and note["agent"] == str(agent.pk) and note["revision"] == agent.draft_revision
+    return note if is_fresh else None
+
 
 @require(Role.EDITOR)
 @require_http_methods(["GET", "POST"])
@@ -30,6 +40,7 @@ def publish(request: Any, pk: UUID) -> HttpResponse:
     if request.method == "POST":
         try:
             version = use_case.publish(agent, request.user, request.POST.get("note", "").strip())
+            request.session.pop(RESTORED, None)
         except ValidationError:
             pass  # said below
         else:
@@ -83,10 +94,35 @@ def compare(request: Any, pk: UUID) -> HttpResponse:
 def restore(request: Any, pk: UUID, number: int) -> HttpResponse:
     agent = agent_or_404(request, pk)
     version = get_object_or_404(_versions(agent), number=number)
-    use_case.restore(agent, version.number)
-    messages.success(
-        request, _("The draft is now what version %d was. Callers meet it once you publish.") % version.number
-    )
+    before = agent.draft
+    agent = use_case.restore(agent, version.number)
+    if agent.draft != before:
+        request.session[RESTORED] = {
+            "agent": str(agent.pk),
+            "number": version.number,
+            "before": before,
+            "revision": agent.draft_revision,
+        }
+    else:
+        messages.info(request, _("The draft is what version %d was already.") % version.number)
+    return redirect("frontend:agent", pk=agent.pk)
+
+
+@require(Role.EDITOR)
+@require_POST
+def undo_restore(request: Any, pk: UUID) -> HttpResponse:
+    """The draft as it was before a version was restored, unless it was changed since."""
+    agent = agent_or_404(request, pk)
+    restored = restored_version(request, agent)
+    request.session.pop(RESTORED, None)
+    try:
+        if restored is None:
+            raise use_case.StaleDraft(agent.draft_revision)
+        use_case.put_back(agent, restored["before"], restored["revision"])
+    except use_case.StaleDraft:
+        messages.warning(request, _("The draft was changed since, so it stays as it is."))
+    else:
+        messages.success(request, _("The draft is as it was before."))
     return redirect("frontend:agent", pk=agent.pk)
 
 

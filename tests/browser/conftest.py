@@ -58,7 +58,7 @@ def site(django_db_setup: None) -> Iterator[str]:
             yield address
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(30)
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes], log: Any) -> None:

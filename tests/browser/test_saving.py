@@ -171,3 +171,19 @@ def test_a_list_that_is_asked_for_signed_out_leads_to_signing_in_and_back(page: 
     page.context.clear_cookies(name="sessionid")
     page.get_by_label("Search").fill("cleaning")
     page.wait_for_url(re.compile(r"/accounts/login/\?next=/calls/"))
+
+
+def test_a_version_is_restored_and_the_draft_brought_back(page: Page) -> None:
+    editor = page.url
+    last_words(page).fill("Not published yet.")
+    expect(page.locator("#state-says-goodbye")).to_contain_text("Changed")
+    expect(page.get_by_text("Draft saved")).to_be_visible()
+    page.get_by_role("button", name="More to do with this agent").click()
+    page.get_by_role("link", name="Versions").click()
+    page.get_by_role("button", name="Restore to draft version 1").click()
+    expect(page.get_by_role("main")).to_contain_text("The draft is now what version 1 was")
+    expect(last_words(page)).not_to_have_value("Not published yet.")
+    page.get_by_role("button", name="Undo").press("Enter")
+    expect(page.get_by_role("main")).to_contain_text("The draft is as it was before")
+    assert page.url.startswith(editor.partition("?")[0])
+    expect(last_words(page)).to_have_value("Not published yet.")

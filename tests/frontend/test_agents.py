@@ -338,6 +338,27 @@ def test_publishing_warns_with_a_way_there(agent: Agent, alice: Any, client_of: 
     assert "There is no stored key called “Gone”." in html
 
 
+def test_restoring_a_version_can_be_undone_until_the_draft_is_changed(
+    agent: Agent, alice: Any, client_of: Clients
+) -> None:
+    as_member(publish.publish, agent, alice)
+    as_member(publish.save_draft, agent, {"says": {"goodbye": "Not published yet"}})
+    client, undo = client_of(alice), address("agent-undo-restore", agent)
+    assert "changed since" in client.post(undo, follow=True).content.decode()
+    page = client.post(address("agent-restore", agent, 1), follow=True).content.decode()
+    assert "The draft is now what version 1 was" in page
+    assert undo in page
+    assert fresh(agent).draft["says"]["goodbye"] == DEMO_SPEC.says.goodbye
+    assert "as it was before" in client.post(undo, follow=True).content.decode()
+    assert fresh(agent).draft["says"]["goodbye"] == "Not published yet"
+
+    client.post(address("agent-restore", agent, 1))
+    as_member(publish.save_draft, agent, {"says": {"goodbye": "Somebody else's"}})
+    assert undo not in client.get(address("agent", agent)).content.decode()
+    assert "changed since" in client.post(undo, follow=True).content.decode()
+    assert fresh(agent).draft["says"]["goodbye"] == "Somebody else's"
+
+
 def test_versions_are_listed_compared_and_restored(agent: Agent, alice: Any, client_of: Clients) -> None:
     client = client_of(alice)
     assert "Nothing is published yet" in client.get(address("agent-versions", agent)).content.decode()

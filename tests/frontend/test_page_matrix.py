@@ -67,6 +67,7 @@ EXPECTED: dict[str, dict[str, tuple[int, ...]]] = {
     "frontend:agent-versions": {"get": MEMBERS},
     "frontend:agent-compare": {"get": MEMBERS},
     "frontend:agent-restore": {"post": EDITORS_DONE},
+    "frontend:agent-undo-restore": {"post": EDITORS_DONE},
     "frontend:members": {"get": EVERYBODY_IN},
     "frontend:member-invite": {"post": (200, 403, 403, 200, 302)},
     "frontend:member-role": {"post": ADMINS_DONE},
