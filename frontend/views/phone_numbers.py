@@ -19,7 +19,7 @@ from accounts.auth import require
 from accounts.models import Role
 from agents.models import Agent
 from frontend.views.shared import may
-from telephony import phone_numbers
+from telephony import phone_numbers as use_case
 from telephony.carriers import CarrierError
 from telephony.models import CarrierAccount, PhoneNumber
 from telephony.phone_numbers import CannotDo
@@ -57,7 +57,7 @@ def connect(request: Any) -> HttpResponse:
         return _page(request, form, 422)
     given = form.cleaned_data
     try:
-        account = phone_numbers.connect(request.organization, request.user, given["account_sid"], given["auth_token"])
+        account = use_case.connect(request.organization, request.user, given["account_sid"], given["auth_token"])
     except REFUSALS as error:
         form.add_error(None, str(error))
         return _page(request, form, 422)
@@ -72,7 +72,7 @@ def account(request: Any, pk: UUID) -> HttpResponse:
     found = _account(request, pk)
     if request.method == "POST":
         try:
-            number = phone_numbers.import_number(found, request.POST.get("sid", ""))
+            number = use_case.import_number(found, request.POST.get("sid", ""))
         except REFUSALS as error:
             messages.error(request, str(error))
             return redirect("frontend:number-account", pk)
@@ -80,10 +80,10 @@ def account(request: Any, pk: UUID) -> HttpResponse:
         return redirect("frontend:numbers")
     problem, offered = "", []
     try:
-        offered = phone_numbers.available(found)
+        offered = use_case.available(found)
     except REFUSALS as error:
         problem = str(error)
-    context = {"account": found, "offered": offered, "problem": problem, "is_public": phone_numbers.is_public()}
+    context = {"account": found, "offered": offered, "problem": problem, "is_public": use_case.is_public()}
     return render(request, "frontend/numbers/account.html", context)
 
 
@@ -92,7 +92,7 @@ def account(request: Any, pk: UUID) -> HttpResponse:
 def disconnect(request: Any, pk: UUID) -> HttpResponse:
     found = _account(request, pk)
     try:
-        phone_numbers.disconnect(found)
+        use_case.disconnect(found)
     except CannotDo as error:
         messages.error(request, str(error))
     else:
@@ -110,7 +110,7 @@ def assign(request: Any, pk: UUID) -> HttpResponse:
         if agent is None:
             messages.error(request, _("Choose one of the agents."))
             return redirect("frontend:numbers")
-    phone_numbers.assign(number, agent)
+    use_case.assign(number, agent)
     if agent is None:
         messages.success(request, _("Calls to %s are refused until you choose an agent.") % number.number)
     else:
@@ -124,12 +124,12 @@ def remove(request: Any, pk: UUID) -> HttpResponse:
     """With ``anyway`` also where the carrier doesn't let us put things back."""
     number = _number(request, pk)
     try:
-        was_put_back = phone_numbers.remove(number)
+        was_put_back = use_case.remove(number)
     except REFUSALS as error:
         if not request.POST.get("anyway"):
             messages.error(request, _("%(why)s The number was kept.") % {"why": error})
             return redirect("frontend:numbers")
-        phone_numbers.forget(number)
+        use_case.forget(number)
         was_put_back = False
     if was_put_back:
         messages.success(request, _("%s is removed; its calls go where they went before.") % number.number)
@@ -165,7 +165,7 @@ def _page(request: Any, form: ConnectForm, status: int = 200) -> HttpResponse:
         "form": form,
         "can_assign": may(request, Role.EDITOR),
         "can_manage": may(request, Role.ADMIN),
-        "is_public": phone_numbers.is_public(),
+        "is_public": use_case.is_public(),
         "site_url": settings.SITE_URL,
     }
     response = render(request, "frontend/numbers/list.html", context, status=status)

@@ -8,8 +8,8 @@ from types import TracebackType
 
 
 class CallClock:
-    def __init__(self) -> None:
-        self.now_ms = 0
+    def __init__(self, now_ms: int = 0) -> None:
+        self.now_ms = now_ms
         self._deadlines: set[_Deadline] = set()
         self._ticked: asyncio.Event | None = None
         """Only while somebody waits: fifty times a second nobody does."""

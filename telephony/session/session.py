@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 
-from agents.conversation import Conversation
 from agents.mind import Collected, Utterance
 from agents.spec import BackgroundSound
 from agents.speech import AudioFrame, Transcript
@@ -47,7 +46,7 @@ from telephony.session.lines import lines_for
 from telephony.session.log import TurnLog
 from telephony.session.ports import VAD, HasKeypad, HearsLater, Listener, Tap, Transport
 from telephony.session.reply import Deadlines, Parts, Reply, Speaker
-from telephony.session.resumed import Resumed
+from telephony.session.resumed import NOTHING_BEFORE, Resumed
 from telephony.session.signals import Action, Line, Signal
 from telephony.session.streams import close_all, closing
 from telephony.session.turns import Agent, Caller, TurnTaker
@@ -80,16 +79,10 @@ class Session:
     ) -> None:
         spec = agent.spec
         self.agent = agent
-        self._resumed = resumed
-        self.conversation = Conversation() if resumed is None else resumed.conversation()
-        self.clock = CallClock()
-        if resumed is not None:
-            self.clock.now_ms = resumed.at_ms
-            resumed.tell(agent.mind, self.conversation)
-        self.playout = Playout(
-            delay_ms=transport.outbound_delay_ms,
-            on_pull=None if tap is None else tap.agent,
-        )
+        self._before = resumed or NOTHING_BEFORE
+        self.conversation = self._before.conversation(agent.mind)
+        self.clock = CallClock(self._before.at_ms)
+        self.playout = Playout(delay_ms=transport.outbound_delay_ms, on_pull=None if tap is None else tap.agent)
         self._transport = transport
         self._vad = vad
         self._later = vad if isinstance(vad, HearsLater) else None
@@ -109,7 +102,7 @@ class Session:
         self._ear.tell = self._speaker.tell
         self._guesser = Guesser(agent.end_of_turn, self._spawn, self._tell)
         self._guesser.tell_lost = lambda why: self._happened("end_of_turn_lost", words=why)
-        self._log = TurnLog(self._say_so, 0 if resumed is None else resumed.next_turn)
+        self._log = TurnLog(self._say_so, self._before.next_turn)
         self._asked_for = AskedFor(spec.does.collect)
         self._generation = 0
         self._reply: Reply | None = None
@@ -140,7 +133,7 @@ class Session:
                 self._spawn(self._watch())
                 self._prepare()
                 try:
-                    self._tell(signals.Answered() if self._resumed is None else signals.CameBack(self._resumed.at_ms))
+                    self._tell(self._before.opening)
                     await self._over
                 finally:
                     for child in self._children:
@@ -402,8 +395,7 @@ class Session:
                 parts = readiness.saying(text)
                 self._happened("reminder", text=text)
             case Line.BACK:
-                again = "" if self._resumed is None else self._resumed.unfinished
-                parts = readiness.saying(self._lines.back, again)
+                parts = readiness.saying(self._lines.back, self._before.unfinished)
             case Line.APOLOGY:
                 parts = readiness.saying(self._lines.apology)
             case Line.GOODBYE:
