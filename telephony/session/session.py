@@ -358,6 +358,9 @@ class Session:
             case Line.REMINDER:
                 parts = readiness.saying(text)
                 self._happened("reminder", text=text)
+            case Line.WARNING:
+                parts = readiness.saying(text)
+                self._happened("warning", text=text)
             case Line.APOLOGY:
                 parts = readiness.saying(self._lines.apology)
             case Line.GOODBYE:
