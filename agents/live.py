@@ -322,7 +322,13 @@ def _provider(kind: Kind, key: str) -> Provider:
 
 def static_lines(spec: AgentSpec) -> list[str]:
     """What the agent will say in the same words in every call, the soonest needed first."""
-    lines = [spec.privacy.consent_line, spec.says.first_message, spec.says.goodbye, *spec.limits.reminders]
+    lines = [
+        spec.privacy.consent_line,
+        spec.says.first_message,
+        spec.says.goodbye,
+        *spec.limits.reminders,
+        spec.limits.warning_line,
+    ]
     if spec.does.collect:
         lines += [*(field.question for field in spec.does.collect), spec.does.done_message]
     return [line for line in dict.fromkeys(lines) if line.strip()]

@@ -411,6 +411,21 @@ class Limits(Settings):
         description="The agent says its last words and hangs up after this long.",
         json_schema_extra=hint(unit="s"),
     )
+    warning_line: str = Field(
+        "We have about a minute left.",
+        max_length=300,
+        title="Before that, it says",
+        description="Once, when nobody is speaking. Leave it empty to say nothing.",
+        json_schema_extra=hint(widget="say"),
+    )
+    warning_before_s: int = Field(
+        60,
+        ge=10,
+        le=600,
+        title="How long before the end",
+        description="Seconds. A call that is shorter than this isn't warned.",
+        json_schema_extra=hint(expert=True, unit="s", unless=("warning_line", "")),
+    )
     reminder_after_s: int = Field(
         8,
         ge=3,

@@ -224,6 +224,7 @@ EVENTS: dict[str, Callable[[Facts], str]] = {
     "digits": _digits("The caller pressed"),
     "digits_sent": _digits("The agent pressed"),
     "reminder": _text("Asked whether the caller is still there:"),
+    "warning": _text("Said that the call is nearly over:"),
     "filler": _text("Filled the pause while thinking"),
     "recording_started": _text("The recording began, after the consent line"),
     "recording_failed": _text("The recording failed"),

@@ -58,6 +58,9 @@ class TurnSettings:
     reminders: tuple[str, ...] = ()
     hang_up_after_silence_ms: int = 30_000
     max_duration_ms: int = 600_000
+    warning: str = ""
+    """Said so long before ``max_duration_ms``."""
+    warning_before_ms: int = 60_000
     speculate_after_ms: int = 160
     transcript_wait_ms: int = 2_500
     guess_wait_ms: int = 250
@@ -101,4 +104,6 @@ class TurnSettings:
             reminders=spec.limits.reminders,
             hang_up_after_silence_ms=spec.limits.hang_up_after_silence_s * 1000,
             max_duration_ms=spec.limits.max_duration_s * 1000,
+            warning=spec.limits.warning_line,
+            warning_before_ms=spec.limits.warning_before_s * 1000,
         )

@@ -396,6 +396,9 @@ class Session:
                 self._happened("reminder", text=text)
             case Line.BACK:
                 parts = readiness.saying(self._lines.back, self._before.unfinished)
+            case Line.WARNING:
+                parts = readiness.saying(text)
+                self._happened("warning", text=text)
             case Line.APOLOGY:
                 parts = readiness.saying(self._lines.apology)
             case Line.GOODBYE:

@@ -20,6 +20,8 @@ class Line(StrEnum):
     CONSENT = "consent"
     GREETING = "greeting"
     REMINDER = "reminder"
+    WARNING = "warning"
+    """That the call is nearly as long as it may be."""
     APOLOGY = "apology"
     GOODBYE = "goodbye"
     BACK = "back"

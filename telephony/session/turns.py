@@ -19,7 +19,7 @@ QUIET ──speech──▶ SPEAKING ◀──speech── PAUSED          SILEN
 |   words, for ``yield_ms``           | hushed               | yield                                                     |
 |   "mm-hm", a cough, nothing         | hushed               | resume at the same sample; "yes" to a question is kept    |
 |   keeps on, no words known          | hushed               | yield after ``yield_ms`` + 400, at the latest ``max_pause_ms`` |
-| is silent, all heard                | silent               | remind, again, say goodbye, hang up                       |
+| is silent, all heard                | silent               | remind, again, say goodbye, hang up; warn of the call's limit |
 | anything                            | consent, last words  | goes on (protected); the caller's words are answered later |
 | presses a digit                     | speaking             | yield at once; more digits may come, then ``EndTurn``     |
 
@@ -36,6 +36,7 @@ from agents.turn_taking import AcousticEndOfTurn
 from telephony.audio.vad import SpeechStarted, SpeechStopped
 from telephony.session.keypad import Keypad
 from telephony.session.knobs import TurnSettings
+from telephony.session.limit import LimitWarning
 from telephony.session.pause import Pause
 from telephony.session.pauses import Patience
 from telephony.session.signals import (
@@ -88,6 +89,10 @@ class Agent(Enum):
     SPEAKING = auto()
 
 
+_ASIDES = (Line.REMINDER, Line.WARNING)
+"""Said to nobody's question, into the silence: they don't count as company, and what was asked before them stays asked."""
+
+
 class TurnTaker:
     """See above. ``receive`` every signal, in order; carry out the actions, in order."""
 
@@ -118,6 +123,7 @@ class TurnTaker:
         """The last nod that was passed over, from when to when: it may turn out to have been the beginning of something."""
         self._patience = Patience(settings)
         self._keypad = Keypad(settings.digit_timeout_ms, settings.ending_digit)
+        self._warning = LimitWarning(settings.warning, settings.warning_before_ms, settings.max_duration_ms)
         # the agent's
         self.line: Line | None = None
         """What it prepares or says; None: an answer."""
@@ -125,6 +131,8 @@ class TurnTaker:
         self._started_at_ms = self._backs_off_until_ms = 0
         self._hushed_at_ms = 0
         self._is_question = False
+        self._has_asked = False
+        """Its last answer ended with a question."""
         self._is_ending = False
         self._filled = False
         self._hang_up = ""
@@ -165,7 +173,7 @@ class TurnTaker:
             case AgentStarted():
                 self._on_agent_started()
             case AgentAsked(expects, is_question, text, digits):
-                self._is_question = is_question
+                self._is_question = self._has_asked = is_question
                 self._keypad.expects = digits or self._keypad.expects
                 self._patience.hear_agent(text, expects, since_ms=self._started_at_ms)
             case AgentEnding():
@@ -223,7 +231,7 @@ class TurnTaker:
         self.caller = Caller.SPEAKING
         self._onset_ms = at_ms
         self._flushed_ms = None
-        if self._withdraw_reminder():
+        if self._withdraw_aside():
             return
         if self.agent is not Agent.SILENT and self._may_interrupt and not self.is_hushed:
             self._hush()
@@ -238,7 +246,7 @@ class TurnTaker:
             self.caller = Caller.PAUSED
             self._onset_ms = self._stopped_ms = self._stop_known_ms = self._covered_ms = self.now_ms
         self._keypad.press(digit, self.now_ms, before=before)
-        if not self._withdraw_reminder() and self.agent is not Agent.SILENT and self._may_interrupt:
+        if not self._withdraw_aside() and self.agent is not Agent.SILENT and self._may_interrupt:
             self._yield(self.now_ms)
 
     def _begin_utterance(self, at_ms: int) -> None:
@@ -249,10 +257,12 @@ class TurnTaker:
         self._patience.begin(at_ms)
         self._do(StartUtterance(self.utterance, self._began_ms(at_ms)))
 
-    def _withdraw_reminder(self) -> bool:
-        """Nobody needs it any more."""
-        is_prepared = self.agent is Agent.PREPARING and self.line is Line.REMINDER
+    def _withdraw_aside(self) -> bool:
+        """Nobody needs a reminder any more, and a warning can wait."""
+        is_prepared = self.agent is Agent.PREPARING and self.line in _ASIDES
         if is_prepared:
+            if self.line is Line.WARNING:
+                self._warning.withdrawn()
             self._do(Withdraw())
             self._end_agent()
         return is_prepared
@@ -301,8 +311,8 @@ class TurnTaker:
             return
         self.agent = Agent.SPEAKING
         self._started_at_ms = self.now_ms
-        if self.line is not Line.REMINDER:
-            self._keypad.expects = 0
+        if self.line not in _ASIDES:
+            self._keypad.expects, self._has_asked = 0, False
         if self.line is None:
             if not self.digits:
                 self._patience.end(self._text, self._stopped_ms, self.now_ms)
@@ -315,7 +325,7 @@ class TurnTaker:
         if line is None and self.caller is Caller.ANSWERED:
             self._close_utterance()  # an answer without a sound
         self._end_agent()
-        if line is not Line.REMINDER:
+        if line not in _ASIDES:
             self._alone_since_ms = self.now_ms
         if line is None:
             self._failures = 0
@@ -483,6 +493,9 @@ class TurnTaker:
     def _keep_company(self) -> None:
         if self.now_ms - self._alone_since_ms >= self.settings.hang_up_after_silence_ms:
             self._say(Line.GOODBYE, hang_up="silence")
+        elif self._warning.is_due(self.now_ms, self._quiet_since_ms, has_asked=self._has_asked):
+            self._warning.said()
+            self._say(Line.WARNING, self._warning.text)
         elif self.settings.reminders and self.now_ms - self._quiet_since_ms >= self.settings.reminder_after_ms:
             text = self.settings.reminders[self._reminded % len(self.settings.reminders)]
             self._reminded += 1

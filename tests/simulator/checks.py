@@ -23,10 +23,11 @@ from telephony.session.events import (
 )
 from telephony.session.finishing import TOLD_MS
 from telephony.session.knobs import TurnSettings
+from telephony.session.limit import GAP_AFTER_QUESTION_MS
 from telephony.session.lines import lines_for
 from tests.simulator.played import Heard, Played, played
 from tests.simulator.run import Record
-from tests.simulator.scenario import CONSENT, ENDINGS, GOODBYE, REMINDERS
+from tests.simulator.scenario import CONSENT, ENDINGS, GOODBYE, REMINDERS, WARNING
 from tests.simulator.world import FRAME_MS, Asked
 
 LINES = lines_for("en-US")
@@ -541,6 +542,44 @@ def reminds_only_in_silence(call: Call) -> Iterator[str]:
             yield f"reminded at {event.at_ms} ms while the caller spoke"
 
 
+def warns_once_in_silence(call: Call) -> Iterator[str]:
+    """In its time, when neither speaks, heard at most once; and where both are silent long enough, it is said."""
+    limits = call.record.scenario.spec["limits"]
+    before_ms = limits["warning_before_s"] * 1000
+    begins_ms, ends_ms = 30_000 - before_ms, 30_000 - before_ms // 3
+    told = [event.at_ms for event in call.record.of(Happened) if event.kind == "warning"]
+    if told and (not limits["warning_line"] or before_ms >= 30_000):
+        yield f"warned at {told}, and nobody wants it"
+    for at_ms in told:
+        if not begins_ms <= at_ms <= ends_ms + 2 * FRAME_MS:
+            yield f"warned at {at_ms} ms, and not from {begins_ms} to {ends_ms} ms"
+        if call.is_voiced(at_ms - 2 * FRAME_MS, at_ms):
+            yield f"warned at {at_ms} ms, when the agent was speaking"
+        if any(begin + 200 < at_ms <= end for begin, end, sound in call.record.line.sounds if sound.kind == "words"):
+            yield f"warned at {at_ms} ms while the caller spoke"
+    if sum(heard.speech.text == WARNING for heard in call.heard.heard) > 1 + len(_stage_failures(call)):
+        yield "warned twice"
+    plan = call.record.scenario
+    if not limits["warning_line"] or before_ms >= 30_000 or plan.line.stalls or plan.line.dies_ms or told:
+        return
+    quiet_ms = 0
+    for at_ms in range(begins_ms, min(ends_ms, call.end_ms) - FRAME_MS, FRAME_MS):
+        is_loud = call.is_voiced(at_ms, at_ms + FRAME_MS) or any(
+            begin - FRAME_MS <= at_ms <= end + 2_000 for begin, end, _ in call.record.line.sounds
+        )
+        is_pressed = any(pressed_ms <= at_ms <= pressed_ms + 4_000 for pressed_ms, _ in call.record.line.pressed)
+        states = [each.state for each in call.record.of(StateChanged) if each.at_ms <= at_ms]
+        is_quiet = not (is_loud or is_pressed) and (not states or states[-1] == "listening")
+        quiet_ms = quiet_ms + FRAME_MS if is_quiet else 0
+        if quiet_ms > GAP_AFTER_QUESTION_MS + 6 * FRAME_MS and plan.ear.is_sound and not _stage_failures(call):
+            yield f"not warned, and both were silent from {at_ms - quiet_ms} to {at_ms} ms"
+            return
+
+
+def _stage_failures(call: Call) -> list[Happened]:
+    return [event for event in call.record.of(Happened) if event.kind == "stage_failed"]
+
+
 def fills_never_twice(call: Call) -> Iterator[str]:
     for one, two in pairwise(call.heard.heard):
         if one.speech.text == two.speech.text and one.speech.text in FILLERS:
@@ -615,6 +654,7 @@ CHECKS: tuple[Callable[[Call], Iterator[str]], ...] = (
     keeps_what_is_pressed,
     gives_way_to_digits,
     reminds_only_in_silence,
+    warns_once_in_silence,
     fills_never_twice,
     last_words_are_heard,
     latency_adds_up,

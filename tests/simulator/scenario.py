@@ -10,6 +10,7 @@ from typing import Any, Literal
 CONSENT = "This call is recorded."
 GREETING = "Hello, how can I help you?"
 GOODBYE = "Goodbye, and thank you for calling."
+WARNING = "This call is over soon."
 REMINDERS = ("Are you still there?", "I am still here if you need me.")
 
 Sound = Literal["words", "nod", "stop", "cough"]
@@ -193,7 +194,7 @@ def scenario(seed: int) -> Scenario:
     drawn = Scenario(
         seed,
         _with_digits(tuple(_caller(dice)), random.Random(f"{seed} digits")),
-        _spec(dice),
+        _warned(_spec(dice), random.Random(f"{seed} warning")),
         _with_echo(seed, _line(dice, is_rough)),
         VADPlan(
             dice.choice((40, 60, 100)), dice.choice((80, 100, 200)), 0.02 if is_rough and dice.random() < 0.2 else 0.0
@@ -293,6 +294,15 @@ def _spec(dice: random.Random) -> dict[str, Any]:
         },
         "privacy": {"record": True, "consent_line": CONSENT if dice.random() < 0.2 else ""},
     }
+
+
+def _warned(spec: dict[str, Any], dice: random.Random) -> dict[str, Any]:
+    """In half of the calls the agent says so before the longest call is over."""
+    warning = {
+        "warning_line": WARNING if dice.random() < 0.5 else "",
+        "warning_before_s": dice.choice((10, 20, 25, 40)),
+    }
+    return {**spec, "limits": {**spec["limits"], **warning}}
 
 
 def _line(dice: random.Random, is_rough: bool) -> LinePlan:
