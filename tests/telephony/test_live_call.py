@@ -134,10 +134,10 @@ async def test_the_last_words_are_written_before_the_end_is(
     write = journal._write
 
     def unless_away(work: Any) -> Any:
-        def attempt(*args: Any) -> Any:
+        def attempt(*args: Any, **more: Any) -> Any:
             if is_away:
                 raise OperationalError("the server closed the connection unexpectedly")
-            return work(*args)
+            return work(*args, **more)
 
         return attempt
 
