@@ -359,7 +359,7 @@ class _Path:
             self._hear_agent(each)
             expected = self._expected()
             _, power = self._hear_caller(pcm)
-            ratios.append(power / np.maximum(expected, 1.0))
+            ratios.append((power / np.maximum(expected, 1.0)).astype(np.float32))
             weights.append(expected)
         expected_power, ratio = np.array(weights), np.array(ratios)
         most = expected_power.max(axis=0)
