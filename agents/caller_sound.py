@@ -26,13 +26,13 @@ class CallerSound(Settings):
         json_schema_extra=hint(expert=True, labels={"off": "Off", "low": "Low", "high": "High"}),
     )
     level_callers: bool = Field(
-        True,
+        False,
         title="Make quiet callers louder",
         description="On: the transcriber hears a quiet caller as loud as others, by what they have said in the call so far.",
         json_schema_extra=hint(expert=True, term="gain"),
     )
     echo_guard: bool = Field(
-        True,
+        False,
         title="Echo guard",
         description="On: on a speakerphone, the agent's own voice that comes back is not taken for the caller's.",
         json_schema_extra=hint(expert=True),

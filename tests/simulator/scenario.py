@@ -282,6 +282,7 @@ def _spec(dice: random.Random) -> dict[str, Any]:
         "says": {"goodbye": GOODBYE, "first_speaker": dice.choice(("agent", "agent", "agent", "caller"))},
         "sounds": {"background_sound": "none"},
         "listens": {
+            "echo_guard": True,
             "endpointing_ms": dice.choice((300, 500, 500, 800)),
             "barge_in": dice.random() < 0.85,
             "barge_in_sensitivity": dice.choice(("patient", "low", "medium", "high", "snappy")),

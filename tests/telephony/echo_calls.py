@@ -207,7 +207,7 @@ async def call(
     time = VirtualTime()
     transport = EchoingTransport(time, script, line, loudness=loudness)
     agent = Agent(
-        AgentSpec.model_validate(spec),
+        AgentSpec.model_validate({"listens": {"echo_guard": True}, **spec}),
         WhisperNow(transport),
         PiperNow(time),
         FakeMind(time, answers, greeting=(Say(greeting),)),
