@@ -5,7 +5,7 @@
 
 Ours runs in a process of its own on one core, the client on another: the call worker's listener, transport, session and voice
 activity model, with a transcriber, mind and voice that take no time, as the peer's have. Left out on both sides: the webhook, the
-database and the token. The agent talks all the time. *Underrun*: how much later than in one go each piece of sound comes, if the
+database and the token. *Underrun*: how much later than in one go each piece of sound comes, if the
 carrier began to play the first at once.
 """
 
@@ -143,6 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--speech", type=float, default=3.0, help="how long the agent talks, in seconds")
     parser.add_argument("--peer", help="the address of another server that speaks Media Streams")
     parser.add_argument("--pid", type=int, help="its process")
     parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
@@ -150,19 +151,19 @@ def main() -> None:
     if given.serve:
         import uvloop  # as the call worker does
 
-        uvloop.run(serve(given.serve, given.seconds))
+        uvloop.run(serve(given.serve, given.speech))
         return
     if given.peer:
         print(json.dumps(asyncio.run(measure(given.peer, given.pid, given.calls, given.seconds))))
         return
     port = 8391
-    words = [sys.executable, __file__, "--serve", str(port), "--seconds", str(given.seconds)]
+    words = [sys.executable, __file__, "--serve", str(port), "--speech", str(given.speech)]
     server = subprocess.Popen(words, env={**os.environ, "WEIGHTS_DIR": str(WEIGHTS)}, cwd=Path(__file__).parent.parent)
     try:
         time.sleep(1)
         if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
-            os.sched_setaffinity(server.pid, {0})
-            os.sched_setaffinity(0, {1})
+            os.sched_setaffinity(server.pid, {1})
+            os.sched_setaffinity(0, {0})
         url = f"ws://127.0.0.1:{port}/media/twilio/x"
         for _ in range(60):
             try:

@@ -42,6 +42,9 @@ class CallerSound:
         self.queue = PacingQueue()
         self.concealed = 0
         self._concealer = Concealer(g711.RATE_HZ)
+        self._lately: deque[g711.Samples] = deque(maxlen=3)
+        """What the concealer needs to know, once it is needed."""
+        self._is_concealing = False
         self._doubler = Doubler()
 
     def push(self, coded: bytes) -> None:
@@ -51,10 +54,19 @@ class CallerSound:
         samples = self.queue.pull()
         if samples is None:
             self.concealed += 1
-            pcm = self._concealer.conceal(FRAME_MS)
-        else:
-            pcm = self._concealer.push(samples.tobytes())
-        return self._doubler.push(np.frombuffer(pcm, np.int16)).tobytes()
+            samples = self._made_up()
+        elif self._is_concealing:
+            self._is_concealing = False
+            samples = np.frombuffer(self._concealer.push(samples.tobytes()), np.int16)
+        self._lately.append(samples)
+        return self._doubler.push(samples).tobytes()
+
+    def _made_up(self) -> g711.Samples:
+        if not self._is_concealing:
+            self._is_concealing = True
+            for before in self._lately:
+                self._concealer.push(before.tobytes())
+        return np.frombuffer(self._concealer.conceal(FRAME_MS), np.int16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +105,7 @@ class AgentSound:
     def __init__(self) -> None:
         self.playout: Playout | None = None
         self.skipped = 0
-        """Frames left out because the loop came too late for them."""
+        """Frames left out because the loop came far too late for them."""
         self.delay_ms = START_DELAY_MS
         """From ``pull`` to the caller's ear, as far as is known."""
         self._divider = Divider(PLAYOUT_RATE_HZ // g711.RATE_HZ, FRAME_SAMPLES)
@@ -110,6 +122,8 @@ class AgentSound:
         self._unmarked = 0
         self._marks = 0
         self._asked: deque[_Asked] = deque(maxlen=64)
+        self._late_ms: deque[float] = deque(maxlen=3)
+        """How late the last marks came back."""
         self._return_ms = 0.0
         """How long a mark takes on its way back."""
 
@@ -121,8 +135,9 @@ class AgentSound:
         """Of the network, lately."""
         self._return_ms = rtt_ms / 2
 
-    def tick(self, now_ms: float, late_ms: float) -> list[Order]:
-        """``late_ms``: how much later than its moment the tick comes."""
+    def tick(self, now_ms: float) -> list[Order]:
+        """After a stall of the loop the ticks that were missed come all at once: as much as may lie ahead is sent then, which
+        helps with the next stall; the rest leaves a gap, so that the agent isn't late for as long as it speaks."""
         playout = self.playout
         if playout is None:
             return []
@@ -133,7 +148,7 @@ class AgentSound:
             self._throw_away(now_ms, orders)
         elif playout.is_paused and self.ahead_ms(now_ms) > MOST_AHEAD_MS:
             self._throw_away(now_ms, orders)  # the caller shall not be talked over for that long
-        if late_ms > (LEAD_FRAMES + 1) * FRAME_MS or self.ahead_ms(now_ms) >= MOST_AHEAD_MS:
+        if self.ahead_ms(now_ms) >= MOST_AHEAD_MS:
             self.skipped += 1
             return orders
         if self._owed and not self._is_flowing:
@@ -147,10 +162,17 @@ class AgentSound:
         while self._asked and self._asked[0].number <= number:
             asked = self._asked.popleft()
             if asked.number == number:
-                heard_ms = now_ms - self._return_ms + LINE_MS - asked.sent_ms
-                self._take_delay(heard_ms)
-                # The carrier plays later than we thought, or sooner: so does all behind it.
-                self._plays_until_ms += max(-1_000.0, min(now_ms - asked.due_ms, 1_000.0))
+                self._learn(asked, now_ms - asked.due_ms)
+
+    def _learn(self, asked: _Asked, late_ms: float) -> None:
+        """One late mark says little: it may be us who read it late. Three in a row mean that the carrier plays later than we
+        thought, and with it all that comes behind."""
+        self._late_ms.append(late_ms)
+        late_ms = min(self._late_ms)
+        self._take_delay(asked.due_ms - asked.sent_ms - self._return_ms + LINE_MS + late_ms)
+        if late_ms < 0 or len(self._late_ms) == self._late_ms.maxlen:
+            self._plays_until_ms += min(late_ms, 1_000.0)
+            self._late_ms.clear()
 
     # ----
 
@@ -202,6 +224,7 @@ class AgentSound:
             self._has_sent = False
         self._is_cut = self._is_flowing and self._silent == 0
         self._asked.clear()
+        self._late_ms.clear()
         self._is_flowing, self._unmarked, self._owed = False, 0, 0
         self._plays_until_ms = 0.0
 

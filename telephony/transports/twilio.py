@@ -112,7 +112,7 @@ class TwilioTransport:
         while not self._over.is_set():
             yield AudioFrame(self._caller.pull(), RATE_HZ)
             now = loop.time()
-            await self._send(now * 1000, (now - due) * 1000)
+            await self._send(now * 1000)
             ticks += 1
             if ticks % 50 == 0:
                 self._look_after(now)
@@ -182,8 +182,8 @@ class TwilioTransport:
             case _:
                 pass
 
-    async def _send(self, now_ms: float, late_ms: float) -> None:
-        for order in self._agent.tick(now_ms, late_ms):
+    async def _send(self, now_ms: float) -> None:
+        for order in self._agent.tick(now_ms):
             match order:
                 case Sound(coded):
                     text = self._writer.media(coded)

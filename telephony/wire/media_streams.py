@@ -163,8 +163,8 @@ def _text(body: dict[str, object], name: str, longest: int) -> str:
 def _number(body: dict[str, object], name: str) -> int:
     """Twilio writes numbers as text as often as not."""
     value = body.get(name)
-    if isinstance(value, str) and len(value) <= 15 and value.isascii() and value.isdigit():
-        value = int(value)
+    if type(value) is str and len(value) <= 15 and value.isascii() and value.isdigit():
+        return int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 10**15:
         raise BadMessage(f"“{name}” is no number.")
     return value

@@ -106,12 +106,12 @@ class Line:
         self.playout.finish(generation)
         self.playout.release(generation)
 
-    def tick(self, times: int = 1, late_ms: float = 0.0) -> None:
+    def tick(self, times: int = 1, every_ms: float = 20.0) -> None:
         for _ in range(times):
             for when, number in [each for each in self._back if each[0] <= self.now_ms]:
                 self._back.remove((when, number))
                 self.agent.marked(number, self.now_ms)
-            for order in self.agent.tick(self.now_ms, late_ms):
+            for order in self.agent.tick(self.now_ms):
                 self.orders.append((self.now_ms, order))
                 match order:
                     case Sound():
@@ -121,7 +121,7 @@ class Line:
                     case Clear():
                         self._until_ms = 0.0
             self.most_ahead_ms = max(self.most_ahead_ms, self.agent.ahead_ms(self.now_ms))
-            self.now_ms += 20
+            self.now_ms += every_ms
 
     def kinds(self) -> list[str]:
         return [type(order).__name__ for _, order in self.orders]
@@ -211,13 +211,25 @@ def test_a_pause_throws_nothing_away() -> None:
     assert [type(event).__name__ for event in line.playout.events()][-1] == "Finished"
 
 
-def test_frames_that_come_far_too_late_leave_a_gap() -> None:
+def test_after_a_stall_as_much_as_may_lie_ahead_is_sent_and_the_rest_leaves_a_gap() -> None:
     line = Line()
-    line.say(2.0)
+    line.say(10.0)
     line.tick(10)
-    pulls = line.playout.pulls
-    line.tick(5, late_ms=500.0)
-    assert line.playout.pulls == pulls and line.agent.skipped == 5
+    sent, line.now_ms = line.kinds().count("Sound"), line.now_ms + 1_000
+    line.tick(50, every_ms=0.0)
+    assert line.kinds().count("Sound") - sent == 10 and line.agent.skipped == 40
+    line.tick(50)
+    assert line.most_ahead_ms <= 220 and line.agent.skipped <= 42
+
+
+def test_a_short_stall_loses_nothing() -> None:
+    line = Line()
+    line.say(4.0)
+    line.tick(10)
+    line.now_ms += 120
+    line.tick(6, every_ms=0.0)
+    line.tick(300)
+    assert line.agent.skipped == 0 and line.kinds().count("Sound") == 200 + SILENT_FRAMES
 
 
 @pytest.mark.parametrize("seconds", [0.02, 0.05, 0.5])
