@@ -51,13 +51,6 @@ class MayComeBack(Protocol):
 
 
 @runtime_checkable
-class TellsDigits(Protocol):
-    """A transport whose carrier tells what the caller presses."""
-
-    on_digit: Callable[[str], None]
-
-
-@runtime_checkable
 class TakesCandidates(Protocol):
     """A transport whose far end tells its addresses bit by bit."""
 

@@ -16,7 +16,7 @@ from agents import keys, live, spec
 from agents.speech import ProviderError
 from telephony import answer, ending, live_feed, recordings, warmup
 from telephony.audio.playout import PLAYOUT_RATE_HZ
-from telephony.call_transport import MakeTransport, MayComeBack, Reported, TakesCandidates, TellsDigits
+from telephony.call_transport import MakeTransport, MayComeBack, Reported, TakesCandidates
 from telephony.end_reasons import REASONS
 from telephony.finish import Outcome, end_call
 from telephony.journal import Database, Journal
@@ -211,8 +211,6 @@ class LiveCall:
                 tap=self._recorder,
                 resumed=resumed,
             )
-            if isinstance(self._transport, TellsDigits):
-                self._transport.on_digit = self._pressed
         finally:
             if self._session is None:
                 await self._unmake(making)
@@ -396,9 +394,6 @@ class LiveCall:
         for message in live_feed.messages(event):
             self._picture.add(message)
             self._tell(message)
-
-    def _pressed(self, digit: str) -> None:
-        self.receive(Happened(self._at_ms, "digits", {"digits": digit}))
 
     def _said(self, turn: TurnEnded) -> None:
         """The agent's first words are the consent line where there is one: recording begins when it was heard."""

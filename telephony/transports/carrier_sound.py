@@ -7,7 +7,6 @@ frames for as long when it is over. What lies ahead is known from what was sent;
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -238,6 +237,3 @@ class AgentSound:
         self.delay_ms = round(min(MAX_DELAY_MS, max(0.0, self.delay_ms + (heard_ms - self.delay_ms) * share)))
         if self.playout is not None:
             self.playout.delay_ms = self.delay_ms
-
-
-OnDigit = Callable[[str], None]

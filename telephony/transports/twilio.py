@@ -14,8 +14,9 @@ from websockets.exceptions import ConnectionClosed
 
 from agents.speech import AudioFrame
 from telephony.audio.playout import Playout
-from telephony.transports.carrier_sound import FRAME_MS, RATE_HZ, AgentSound, CallerSound, Clear, Mark, OnDigit, Sound
+from telephony.transports.carrier_sound import FRAME_MS, RATE_HZ, AgentSound, CallerSound, Clear, Mark, Sound
 from telephony.wire import media_streams as wire
+from telephony.wire.dtmf import DigitEvent, Pressed, Released
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class TwilioTransport:
     ) -> None:
         self.end_reason: str | None = None
         self.comes_back_seconds: float = COMES_BACK_SECONDS
-        self.on_digit: OnDigit = lambda digit: None
+        self._tell_digit: Callable[[DigitEvent], None] = lambda event: None
         self._socket = socket
         self._writer = wire.Writer(stream_sid)
         self._leaving = leaving
@@ -100,6 +101,10 @@ class TwilioTransport:
     @property
     def outbound_delay_ms(self) -> int:
         return self._agent.delay_ms
+
+    def listen_for_digits(self, tell: Callable[[DigitEvent], None]) -> None:
+        """What the caller presses is told from now on. What the agent presses is in its sound: there is no other way."""
+        self._tell_digit = tell
 
     def attach(self, playout: Playout) -> None:
         self._agent.playout = playout
@@ -175,7 +180,9 @@ class TwilioTransport:
                 if name.isascii() and name.isdigit():
                     self._agent.marked(int(name[:15]), asyncio.get_running_loop().time() * 1000)
             case wire.DigitPressed(digit):
-                self.on_digit(digit)
+                # They tell it once, some time after the key went down.
+                self._tell_digit(Pressed(digit))
+                self._tell_digit(Released(digit))
             case wire.Stopped():
                 self._is_closed = True  # they close it
                 self._end("caller_hung_up")
