@@ -105,6 +105,8 @@ class Pronunciation(Settings):
 
 class BackgroundSound(StrEnum):
     NONE = "none"
+    LINE = "line"
+    """Comfort noise."""
     OFFICE = "office"
     CAFE = "cafe"
 
@@ -152,8 +154,8 @@ class Sounds(Settings):
     background_sound: BackgroundSound = Field(
         BackgroundSound.NONE,
         title="Background sound",
-        description="A quiet room behind the voice, so that silence doesn't sound like a dead line.",
-        json_schema_extra=hint(labels={"none": "None", "office": "Office", "cafe": "Café"}),
+        description="Something behind the voice, so that silence doesn't sound like a dead line: the faint hiss of a telephone, or a room.",
+        json_schema_extra=hint(labels={"none": "None", "line": "Quiet line", "office": "Office", "cafe": "Café"}),
     )
     background_volume: float = Field(
         0.3,
@@ -161,7 +163,7 @@ class Sounds(Settings):
         le=1.0,
         multiple_of=0.05,
         title="Background volume",
-        description="0 is silent, 1 is as loud as the voice.",
+        description="0 is silent, 1 is as loud as the voice. A quiet line stays faint at any volume.",
         json_schema_extra=hint(widget="slider", expert=True, unless=("background_sound", "none")),
     )
 

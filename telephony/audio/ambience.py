@@ -1,5 +1,8 @@
 """A quiet room behind the agent's voice: made, not recorded, so that it needs no file and no licence.
 
+Without one the caller hears nothing at all between two sentences, and may take that for a dead line: silence isn't sent, and what
+a browser (or libopus) makes of that is 96 dB below a voice. "line" is the least there can be against it: the faint hiss of a telephone.
+
 The same every time (a fixed seed), as loops whose ends meet. Made once a process.
 """
 
@@ -16,13 +19,16 @@ SECONDS = 12
 _SAMPLES = SECONDS * PLAYOUT_RATE_HZ
 _FULL_RMS = 2_600.0
 """About as loud as a voice."""
+_LINE_RMS = 280.0
+"""At full volume; at the usual 0.3 it is -58 dBFS: there when the agent is silent, and gone behind every word."""
 
 Samples = npt.NDArray[np.int16]
 Curve = npt.NDArray[np.float64]
 
 
 def loop(kind: str, volume: float) -> Samples | None:
-    """The sound of "office" or "cafe" at ``volume`` (1: as loud as the voice); None where there is nothing to hear.
+    """The sound of "line", "office" or "cafe" at ``volume`` (1: as loud as the voice, but for the line); None where there is nothing
+    to hear.
 
     The first time takes some hundred milliseconds of computing: not for an event loop."""
     if kind not in _ROOMS or volume <= 0.0:
@@ -33,16 +39,22 @@ def loop(kind: str, volume: float) -> Samples | None:
 @lru_cache(maxsize=8)
 def _scaled(kind: str, volume: float) -> Samples:
     # Ears count in decibels: the slider's middle is to sound half as loud, not half the amplitude.
-    samples: Samples = np.clip(_room(kind) * (_FULL_RMS * volume**1.6), -32768, 32767).astype(np.int16)
+    full = _LINE_RMS if kind == "line" else _FULL_RMS
+    samples: Samples = np.clip(np.rint(_room(kind) * (full * volume**1.6)), -32768, 32767).astype(np.int16)
     samples.setflags(write=False)
     return samples
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def _room(kind: str) -> npt.NDArray[np.float32]:
     sound = _ROOMS[kind](np.random.default_rng(20_240_611))
     room: npt.NDArray[np.float32] = _even(sound).astype(np.float32)
     return room
+
+
+def _line(dice: np.random.Generator) -> Curve:
+    """Pink noise in the band of a telephone: no shape in it, nothing that comes and goes."""
+    return _band(dice, 80, 3_400, tilt=0.5)
 
 
 def _office(dice: np.random.Generator) -> Curve:
@@ -111,4 +123,4 @@ def _chimes(dice: np.random.Generator, *, count: int, loudness: float) -> Curve:
     return sound
 
 
-_ROOMS = {"office": _office, "cafe": _cafe}
+_ROOMS = {"line": _line, "office": _office, "cafe": _cafe}

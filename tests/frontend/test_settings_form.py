@@ -127,7 +127,7 @@ def test_what_was_stored_comes_back_whole(group: str) -> None:
         ("listens", "barge_in_sensitivity", "jungle", "Choose one of these: Patient, Calm, Balanced, Quick, Snappy."),
         ("listens", "stop_words", "ok\n!!", "Line 2: "),
         ("sounds", "voice_speed", "fast", "Use a number from 0.6 to 1.6 ×."),
-        ("sounds", "background_sound", "jungle", "Choose one of these: None, Office, Café."),
+        ("sounds", "background_sound", "jungle", "Choose one of these: None, Quiet line, Office, Café."),
         ("says", "first_message", "x" * 1_001, "Use at most 1,000 characters; this has 1,001."),
         ("says", "ending_phrases", "\n".join(["bye"] * 41), "Use at most 40 entries; these are 41."),
         ("says", "ending_phrases", "bye\n" + "x" * 301, "Line 2: Use at most 300 characters; this has 301."),
