@@ -203,7 +203,7 @@ class Session:
             self._tap.caller(frame, begin_ms)
         passed = self._inlet.hear(frame)
         self._ear.push(passed.for_ear, begin_ms)
-        self._guesser.push(frame, begin_ms)
+        self._guesser.push(passed.for_vad, begin_ms)
         for happening in self.playout.events():
             self._on_playout(happening)
         now_ms = self.clock.now_ms
