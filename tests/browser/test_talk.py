@@ -268,3 +268,71 @@ def test_a_microphone_that_cannot_be_used_says_what_to_do(
     expect(alert).to_contain_text("On your side")
     expect(alert).to_contain_text("press Talk again")
     expect(status(page)).to_have_text("Ready")
+
+
+FOCUSED = """() => {
+  const it = document.activeElement;
+  const label = it.getAttribute("aria-label") ?? it.labels?.[0]?.textContent ?? it.textContent ?? "";
+  return label.replace(/\\s+/g, " ").trim();
+}"""
+
+
+def reach(page: Page, name: str, key: str = "Tab") -> None:
+    """Press Tab until what has this name has the focus, as one does who has no mouse; it must be seen where one is."""
+    way = []
+    for _ in range(90):
+        page.keyboard.press(key)
+        way.append(str(page.evaluate(FOCUSED)))
+        if re.search(name, way[-1]):
+            expect(page.locator(":focus")).to_be_in_viewport()
+            return
+    raise AssertionError(f"No way by {key} to {name!r}. It led by: {way}")
+
+
+def test_the_whole_job_is_done_without_a_mouse(chromium: Any, parley: Platform, tmp_path: Path) -> None:
+    sound = microphone((9.0, "What does a cleaning cost?", 60.0), tmp_path / "microphone.wav")
+    browser = chromium(*FAKE_MICROPHONE, f"--use-file-for-fake-audio-capture={sound}%noloop")
+    _, page = signed_in(browser, parley.sign_in_link())
+
+    page.keyboard.press("Tab")
+    assert page.evaluate(FOCUSED) == "Skip to the content"
+    reach(page, "^Agents$")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Agents", level=1)).to_be_visible()
+    reach(page, "New agent")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog").get_by_label("Name")).to_be_focused()
+    page.keyboard.type("By keyboard")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="By keyboard", level=1)).to_be_visible()
+
+    reach(page, "What should the agent do")
+    page.keyboard.type(
+        "You are the front desk of Bright Smile Dental.\nA cleaning costs 120 dollars and takes 45 minutes."
+    )
+    reach(page, "^Publish$", "Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("A cleaning costs 120 dollars")
+    reach(page, "^Publish$")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Version 1 is live")).to_be_visible()
+
+    reach(page, "^Talk$")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Hang up")).to_be_focused(timeout=30_000)
+    expect(page.locator(".talk-line.is-agent").nth(1)).to_contain_text(re.compile("120|hundred"), timeout=60_000)
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-part=ended-words]")).to_have_text("You hung up.")
+    reach(page, "Open the call")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".call-line")).to_contain_text("The caller hung up", timeout=20_000)
+    reach(page, "Position in the recording")
+    page.keyboard.press("ArrowRight")
+    slider = page.get_by_role("slider", name="Position in the recording")
+    expect(slider).to_have_attribute("aria-valuenow", "5")
+    page.keyboard.press("Space")
+    expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+    reach(page, "Play from 0:0")
+    page.keyboard.press("Enter")
+    expect(page.locator(".turn.is-playing")).to_have_count(1)
