@@ -182,6 +182,21 @@ def inspect(page: Page, found: Findings, theme: str = "", only: Sequence[str] = 
             found.add(f"{kind} ({violation['impact']}): {violation['help']} at {where}")
 
 
+def look_here(page: Page, name: str, to: Path | None = None) -> Findings:
+    """What is wrong with what is on the screen now, at every width in every theme: for pages one gets to only by doing something."""
+    found, size = Findings(name), page.viewport_size
+    assert size is not None
+    for width, (wide, high) in WIDTHS.items():
+        page.set_viewport_size({"width": wide, "height": high})
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            inspect(page, found, f"{width} {theme}", () if theme == THEMES[0] else COLOUR_RULES)
+            if to is not None:
+                shoot(page, to / f"{name_of(name)}--{width}-{theme}.png")
+    page.set_viewport_size(size)
+    return found
+
+
 def name_of(path: str) -> str:
     path = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "id", path)
     return re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "home"
