@@ -48,7 +48,7 @@ _LIKE, _ALIKE = 0.24, 0.30
 _STANDS_OUT, _FAR_OUT = 5.0, 9.0
 """… and how many times the usual over the other delays that is: the less they are alike, the further out it must stand."""
 _MAY_BE = 0.2
-_MAY_YET_BE = 0.12
+_MAY_YET_BE = 0.18
 """Of a short sound."""
 _SHORT_MS = 140
 """Less sound than this can't be told from an echo for sure."""

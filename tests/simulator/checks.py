@@ -303,7 +303,7 @@ def pauses_at_once(call: Call) -> Iterator[str]:
         if not isinstance(edge, SpeechStarted):
             continue
         if plan.line.echo_ms is not None:  # is it the agent? That may take a moment
-            if not _is_callers(call, edge.at_ms, at_ms):
+            if not _is_callers(call, edge.at_ms, at_ms) or _is_muddle(call, at_ms):
                 continue
             at_ms += LONGEST_WAIT_MS
         frame = at_ms // FRAME_MS
@@ -317,6 +317,14 @@ def pauses_at_once(call: Call) -> Iterator[str]:
 def _is_callers(call: Call, begin_ms: int, end_ms: int) -> bool:
     """They made a sound then."""
     return any(begin < end_ms and end > begin_ms for begin, end, _ in call.record.line.sounds)
+
+
+def _is_muddle(call: Call, at_ms: int) -> bool:
+    """The caller made a sound in the very first echo of the line: nobody could tell one from the other yet."""
+    if call.record.scenario.line.echo_ms is None:
+        return False
+    found = [event.at_ms for event in call.record.of(Happened) if event.kind == "echo"]
+    return at_ms < min(found, default=1 << 60) and _is_callers(call, at_ms - 3_000, at_ms)
 
 
 def _is_protected(call: Call, heard: Heard) -> bool:
@@ -348,7 +356,9 @@ def coughs_and_nods_change_nothing(call: Call) -> Iterator[str]:
         return
     yield_ms = YIELD_MS[plan.spec["listens"]["barge_in_sensitivity"]]
     for event in call.record.of(BargedIn):
-        if any(event.at_ms - 2 * FRAME_MS <= at_ms <= event.at_ms for at_ms, _ in call.record.line.pressed):
+        if any(
+            event.at_ms - 2 * FRAME_MS <= at_ms <= event.at_ms for at_ms, _ in call.record.line.pressed
+        ) or _is_muddle(call, event.at_ms):
             continue
         near = [each for each in call.record.line.sounds if each[0] < event.at_ms and each[1] > event.at_ms - 4_000]
         kinds = {sound.kind for _, _, sound in near}
@@ -384,7 +394,11 @@ def never_stops_itself(call: Call) -> Iterator[str]:
 def never_answers_itself(call: Call) -> Iterator[str]:
     said = {word.text for word in call.record.line.words}
     for asked in call.record.mind.asked:
-        if not asked.utterance.digits and not said & set(asked.utterance.text.split()):
+        if (
+            not asked.utterance.digits
+            and not said & set(asked.utterance.text.split())
+            and not _is_muddle(call, asked.at_ms)
+        ):
             yield f"answered {asked.utterance.text!r}, which the caller never said"
 
 
@@ -397,6 +411,8 @@ def goes_on_soon_after_a_cough(call: Call) -> Iterator[str]:
         for (one, _), (two, _) in pairwise(heard.frames):
             begin_ms, end_ms = (frame * FRAME_MS + heard.shift_ms for frame in (one, two))
             near = [each for each in call.record.line.sounds if each[0] <= end_ms and each[1] + 2_000 > begin_ms]
+            if _is_muddle(call, end_ms):
+                continue
             if two == one + 1 or len(near) != 1 or near[0][2].kind != "cough" or near[0][1] - near[0][0] >= yield_ms:
                 continue
             if end_ms > near[0][1] + plan.vad.stop_ms + COUGH_WAIT_MS + 3 * FRAME_MS:
@@ -622,7 +638,7 @@ def latency_adds_up(call: Call) -> Iterator[str]:
         if first is None or plan.jitters or plan.stalls:
             continue
         if plan.echo_ms is not None:
-            stops = [at_ms for at_ms in stops if _is_callers(call, at_ms - 2 * FRAME_MS, at_ms + FRAME_MS)]
+            stops = [at_ms for at_ms in stops if _is_callers(call, at_ms - 4 * FRAME_MS, at_ms + FRAME_MS)]
         pressed = [at_ms for at_ms, _ in call.record.line.pressed]
         caller_ms = max((at_ms for at_ms in (*stops, *pressed) if at_ms < turn.started_ms), default=None)
         if caller_ms is None:
