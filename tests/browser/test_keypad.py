@@ -22,7 +22,7 @@ NO_DTMF = """Object.defineProperty(RTCRtpSender.prototype, "dtmf", {get: () => n
 def be_patient(page: Page) -> None:
     """The agent doesn't ask whether somebody is there: what can be heard is what is tested."""
     agent = page.url
-    page.get_by_role("link", name="Limits").click()
+    page.get_by_role("link", name="Limits", exact=True).click()
     with page.expect_response(lambda answer: "/draft/limits/" in answer.url and answer.request.method == "POST"):
         page.get_by_label("Ask again after").fill("120")
     with page.expect_response(lambda answer: "/draft/limits/" in answer.url and answer.request.method == "POST"):

@@ -68,9 +68,9 @@ class Carrier:
         call = {"key": asked["key"], "number": number, "began": began, "ends": began + lasts, "outcome": outcome}
         self._log.write(json.dumps(call) + "\n")
         self._log.flush()
+        self._calls[asked["key"]] = call  # a refused one too: its asker may be killed before it hears of it
         if trouble == "refused":
             return {"state": "refused"}
-        self._calls[asked["key"]] = call
         return None if trouble == "unanswered" else {"state": "running"}
 
     def _found(self, key: str) -> dict[str, Any]:
