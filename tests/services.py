@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+OURS = "PARLEY_TEST_OURS"
+"""The environment's names that one process of a run in parallel (pytest-xdist) was given here, and the next makes anew."""
 ONLY_TELLS = {"-h", "--help", "-V", "--version", "--fixtures", "--markers"}
 _stops: list[object] = []
 
@@ -24,6 +26,9 @@ _stops: list[object] = []
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(args: list[str]) -> Generator[None]:
     """A wrapper, and so before pytest-django, which reads the settings in the same hook."""
+    for name in os.environ.pop(OURS, "").split():
+        os.environ.pop(name, None)
+    before = dict(os.environ)
     os.environ.setdefault("PARLEY_EMBEDDED", "true")
     os.environ.setdefault("WEIGHTS_DIR", str(Path(os.environ.get("PARLEY_DATA_DIR") or ROOT / ".local") / "weights"))
     if not ONLY_TELLS.intersection(args):
@@ -31,6 +36,7 @@ def pytest_load_initial_conftests(args: list[str]) -> Generator[None]:
             _start()
         except Exception as error:
             raise pytest.UsageError(f"The databases for the tests did not start. {error}") from error
+    os.environ[OURS] = " ".join(name for name, value in os.environ.items() if before.get(name) != value)
     return (yield)
 
 

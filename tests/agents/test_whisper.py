@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import re
+import threading
 from collections.abc import AsyncIterator
 
 import numpy as np
@@ -30,6 +31,14 @@ SILENCE = AudioFrame(bytes(FRAME), 16_000)
 
 def words(text: str) -> list[str]:
     return re.sub(r"[^a-z0-9' ]", " ", text.lower()).split()
+
+
+def trimmed(said: str) -> bytes:
+    """Without the silence around it, in whole frames."""
+    samples = np.frombuffer(spoken(said), dtype="<i2")
+    loud = np.flatnonzero(np.abs(samples) > 300)
+    pcm = samples[loud[0] : loud[-1]].tobytes()
+    return pcm + bytes(-len(pcm) % FRAME)
 
 
 class Call:
@@ -144,6 +153,68 @@ async def test_the_caller_goes_on_after_a_pause_and_the_whole_utterance_comes_ag
     assert words(first.text)[-1] == "appointment"
     assert words(second.text)[-2:] == ["friday", "morning"]
     assert "appointment" in words(second.text)
+
+
+async def until_heard(call: Call) -> Transcript:
+    """What is heard ahead comes as an interim."""
+    transcript = await asyncio.wait_for(anext(call._iterator), 20)
+    assert not transcript.is_final
+    return transcript
+
+
+class Busy:
+    """The model's thread has something else to do, until it is let go."""
+
+    def __init__(self) -> None:
+        self._done = threading.Event()
+        whisper.shared(WEIGHTS / "whisper-base").submit(self._wait, is_final=True, key=self)
+
+    def _wait(self, model: object) -> None:
+        self._done.wait(20)
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+
+
+async def test_a_pause_is_heard_ahead_and_its_words_are_there_when_they_are_asked_for(call: Call) -> None:
+    call.hear(bytes(16_000))
+    call.stream.start(1, call.now_ms)
+    call.hear(trimmed("How much does a cleaning cost?"))
+    call.hear(bytes(5 * FRAME))
+    ahead = await until_heard(call)
+    call.hear(bytes(4 * FRAME))
+    with Busy():
+        final = await call.final()
+    assert words(ahead.text) == words(final.text) == words("How much does a cleaning cost?")
+    assert final.utterance == 1 and final.until_ms == call.now_ms
+
+
+async def test_what_was_heard_ahead_counts_for_nothing_when_the_caller_goes_on(call: Call) -> None:
+    call.hear(bytes(16_000))
+    call.stream.start(1, call.now_ms)
+    call.hear(trimmed("I would like to book an appointment."))
+    call.hear(bytes(5 * FRAME))
+    await until_heard(call)
+    call.hear(trimmed("On Wednesday afternoon, please."))
+    call.hear(bytes(2 * FRAME))
+    final = await call.final()
+    assert words(final.text) == words("I would like to book an appointment on Wednesday afternoon, please.")
+
+
+async def test_a_busy_model_hears_a_pause_once_and_its_final_comes(call: Call) -> None:
+    call.hear(bytes(16_000))
+    call.stream.start(1, call.now_ms)
+    with Busy():
+        call.hear(trimmed("Are you open on Saturday?"))
+        call.hear(bytes(6 * FRAME))
+        asked = asyncio.create_task(call.final())
+        await asyncio.sleep(0.05)
+        assert not asked.done()
+    final = await asked
+    assert words(final.text) == words("Are you open on Saturday?")
+    assert [each.is_final for each in call.heard] == [True]
 
 
 async def test_an_ended_utterance_is_forgotten(call: Call) -> None:

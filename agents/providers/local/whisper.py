@@ -2,11 +2,15 @@
 
 CTranslate2 takes features of the sound's true length, so three seconds of speech cost three seconds' work and not the thirty
 that Whisper pads to. Finals go first; an interim is heard only when nobody waits for a final, and steps back when one comes.
+
+A final is heard *ahead*: as soon as it is quiet for a moment, without knowing whether it stays so. If it does, the words are there
+when they are asked for, or soon; if not, they were an interim.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import threading
 import time
@@ -35,6 +39,14 @@ WINDOW_MAX_MS, WINDOW_MIN_MS = 26_000, 16_000
 """Whisper hears 30 s at most: a longer utterance is cut at its quietest moment between these."""
 MAX_WINDOWS = 60
 INTERIM_EVERY_MS = 500
+AHEAD_AFTER_MS = 60
+"""So much quiet may be the beginning of a pause. A "t" or "k" is shut for longer at times: then it was an interim."""
+AHEAD_VOICED_MS = 40
+"""So much speech since it was heard last is worth hearing."""
+QUIET = 0.05
+"""Of the loudest so far, 26 dB below it: what is louder may be part of a word."""
+AHEAD_MAX_MS = 700
+"""A machine on which hearing takes longer than this has no time for what may be for nothing."""
 _REGIONS = {"en": "US", "de": "DE", "fr": "FR", "es": "ES", "it": "IT", "nl": "NL", "pt": "PT"}
 """Whose telephone numbers are meant where the language names no country."""
 
@@ -88,12 +100,15 @@ class Whisper:
         self._thread.submit(run, urgency=FINAL)
         await done
 
-    def submit(self, job: Callable[[WhisperModel], None], *, is_final: bool, key: object) -> Ticket:
+    def submit(
+        self, job: Callable[[WhisperModel], None], *, is_final: bool, key: object, is_ahead: bool = False
+    ) -> Ticket:
         def run() -> None:
             if self._model is not None:
                 job(self._model)
 
-        return self._thread.submit(run, urgency=FINAL if is_final else INTERIM, key=(id(key), is_final))
+        is_urgent = is_final and not is_ahead
+        return self._thread.submit(run, urgency=FINAL if is_urgent else INTERIM, key=(id(key), is_final, is_ahead))
 
     def should_step_back(self) -> bool:
         """A final waits: an interim gives way."""
@@ -162,6 +177,18 @@ class _Take:
     is_final: bool
     is_phone_number: bool
     """Asked for, so that it is likely."""
+    ahead: _Ahead | None = None
+
+
+@dataclass(slots=True)
+class _Ahead:
+    """A final that nobody has asked for yet."""
+
+    result: Transcript | ProviderError | None = None
+    is_done: bool = False
+    is_running: bool = False
+    asked_ms: int | None = None
+    """It has been asked for since, up to here: there was nothing but quiet."""
 
 
 @dataclass(slots=True)
@@ -171,7 +198,11 @@ class _Utterance:
     windows: list[_Window] = field(default_factory=list)
     voiced_ms: float = 0.0
     """Loud sound since the last interim was asked for."""
+    unheard_ms: float = 0.0
+    """Loud sound since it was last heard ahead, or asked for."""
+    quiet_ms: float = 0.0
     loudest: float = 0.0
+    ahead: _Ahead | None = None
 
 
 class WhisperStream:
@@ -215,10 +246,23 @@ class WhisperStream:
         now.loudest = max(now.loudest * 0.999, level)
         if level > max(60.0, now.loudest * 0.1):
             now.voiced_ms += frame.duration_ms
+            now.unheard_ms += frame.duration_ms
+        if level > max(30.0, now.loudest * QUIET):
+            now.quiet_ms, now.ahead = 0.0, None
+        else:
+            now.quiet_ms += frame.duration_ms
+            self._hear_ahead(now)
         if now.voiced_ms >= self._interim_wanted_ms and not self._is_interim_running:
             now.voiced_ms = 0
             self._is_interim_running = True
             self._ask(now, self._heard_until_ms, is_final=False)
+
+    def _hear_ahead(self, now: _Utterance) -> None:
+        is_time = now.quiet_ms >= AHEAD_AFTER_MS and now.unheard_ms >= AHEAD_VOICED_MS and now.ahead is None
+        if is_time and self._whisper.last_took_ms <= AHEAD_MAX_MS:
+            now.voiced_ms = now.unheard_ms = 0.0
+            now.ahead = _Ahead()
+            self._ask(now, self._heard_until_ms, is_final=True, ahead=now.ahead)
 
     def _cut(self, now: _Utterance) -> None:
         pcm = np.frombuffer(bytes(now.sound), dtype="<i2")
@@ -233,8 +277,15 @@ class WhisperStream:
         if self._now is None:
             self._deliver(Transcript("", True, 0, at_ms))
             return
-        self._now.voiced_ms = 0
-        self._ask(self._now, at_ms, is_final=True)
+        now, ahead = self._now, self._now.ahead
+        now.voiced_ms = now.unheard_ms = 0.0
+        if ahead is not None and ahead.is_done and ahead.result is not None:
+            self._put(_until(ahead.result, at_ms))
+        elif ahead is not None and ahead.is_running:
+            ahead.asked_ms = at_ms
+        else:
+            now.ahead = None
+            self._ask(now, at_ms, is_final=True)
 
     def expect(self, kind: str | None) -> None:
         self._expected = kind
@@ -255,25 +306,33 @@ class WhisperStream:
             self._results.get_nowait()
         self._results.put_nowait(None)
 
-    def _ask(self, now: _Utterance, until_ms: int, *, is_final: bool) -> None:
+    def _ask(self, now: _Utterance, until_ms: int, *, is_final: bool, ahead: _Ahead | None = None) -> None:
         tail = np.frombuffer(bytes(now.sound), dtype="<i2")
         is_phone_number = is_final and self._expected == "phone" and bool(self._region)
-        take = _Take(now.number, tuple(now.windows), tail, until_ms, is_final, is_phone_number)
+        take = _Take(now.number, tuple(now.windows), tail, until_ms, is_final, is_phone_number, ahead)
         try:
-            self._whisper.submit(lambda model: self._hear(model, take), is_final=is_final, key=self)
+            self._whisper.submit(
+                lambda model: self._hear(model, take), is_final=is_final, is_ahead=ahead is not None, key=self
+            )
         except ProviderError as error:
             self._is_interim_running = False
-            if is_final:
+            if ahead is not None:
+                now.ahead = None
+            elif is_final:
                 self._put(error)
 
     def _is_wanted(self, take: _Take) -> bool:
         now = self._now
-        return not self._is_closed and now is not None and now.number == take.utterance
+        if self._is_closed or now is None or now.number != take.utterance:
+            return False
+        return take.ahead is None or take.ahead.asked_ms is not None or now.ahead is take.ahead
 
     def _hear(self, model: WhisperModel, take: _Take) -> None:
         """On the model's thread."""
         began = time.perf_counter()
         result: Transcript | ProviderError | None = None
+        if take.ahead is not None:
+            take.ahead.is_running = True
         try:
             if self._is_wanted(take) and (heard := self._words(model, take)) is not None:
                 took_ms = round((time.perf_counter() - began) * 1000)
@@ -286,22 +345,44 @@ class WhisperStream:
             self._loop.call_soon_threadsafe(self._heard, take, result)
 
     def _words(self, model: WhisperModel, take: _Take) -> tuple[str, float] | None:
-        stop = None if take.is_final else self._whisper.should_step_back
+        stop = self._stop_of(take)
         for window in take.windows:
             if window.text is None:
-                if (heard := model.hear(window.pcm, self._prompt, stop)) is None:
+                if (heard := model.hear(window.pcm, self._prompt, stop, is_interim=not take.is_final)) is None:
                     return None
                 window.text, window.pcm = heard[0], np.zeros(0, dtype=np.int16)
         if take.is_phone_number:
-            last: tuple[str, float] | None = model.hear_phone_number(take.tail, self._prompt, self._region)
+            last = model.hear_phone_number(take.tail, self._prompt, self._region, stop)
         else:
-            last = model.hear(take.tail, self._prompt, stop)
+            last = model.hear(take.tail, self._prompt, stop, is_interim=not take.is_final)
         if last is None:
             return None
         texts = [window.text for window in take.windows] + [last[0]]
         return " ".join(text for text in texts if text), last[1]
 
+    def _stop_of(self, take: _Take) -> Callable[[], bool] | None:
+        ahead = take.ahead
+        if ahead is not None:
+            return lambda: ahead.asked_ms is None and (not self._is_wanted(take) or self._whisper.should_step_back())
+        return None if take.is_final else self._whisper.should_step_back
+
+    def _heard_ahead(self, take: _Take, ahead: _Ahead, result: Transcript | ProviderError | None) -> None:
+        ahead.is_done, ahead.is_running, ahead.result = True, False, result
+        if not self._is_wanted(take):
+            return
+        if ahead.asked_ms is not None:
+            if result is None:
+                assert self._now is not None
+                self._ask(self._now, ahead.asked_ms, is_final=True)
+            else:
+                self._put(_until(result, ahead.asked_ms))
+        elif isinstance(result, Transcript):
+            self._put(dataclasses.replace(result, is_final=False))
+
     def _heard(self, take: _Take, result: Transcript | ProviderError | None) -> None:
+        if take.ahead is not None:
+            self._heard_ahead(take, take.ahead, result)
+            return
         if not take.is_final:
             self._is_interim_running = False
             # A busy machine is asked less often: an interim may cost a third of the time at most.
@@ -319,6 +400,11 @@ class WhisperStream:
         if self._results.full():  # nobody reads: the oldest is the least worth
             self._results.get_nowait()
         self._results.put_nowait(result)
+
+
+def _until(result: Transcript | ProviderError, at_ms: int) -> Transcript | ProviderError:
+    """What was heard holds up to here: nothing but quiet has come since."""
+    return dataclasses.replace(result, until_ms=at_ms) if isinstance(result, Transcript) else result
 
 
 KEY = "whisper/base"

@@ -95,27 +95,43 @@ class WhisperModel:
             raise ProviderError(f"This Whisper model does not know {token}.", permanent=True)
         return number
 
-    def hear(self, pcm: PCM, prompt: list[int], stop: Callable[[], bool] | None = None) -> tuple[str, float] | None:
-        """The words in up to 30 s of sound, and how sure they are (0–1). ``None`` if ``stop`` said so on the way."""
-        heard = self._hear(pcm, prompt, SHORTEST_MS, stop)
-        if heard is not None and stop is None and has_many_digits(heard[0]):
+    def hear(
+        self, pcm: PCM, prompt: list[int], stop: Callable[[], bool] | None = None, *, is_interim: bool = False
+    ) -> tuple[str, float] | None:
+        """The words in up to 30 s of sound, and how sure they are (0–1). ``None`` if ``stop`` said so on the way.
+
+        An interim asks ``stop`` more often, and doesn't listen twice to digits.
+        """
+        heard = self._hear(pcm, prompt, SHORTEST_MS, stop, is_interim=is_interim)
+        if heard is not None and not is_interim and has_many_digits(heard[0]):
             return self._hear(pcm, prompt, NUMBER_MS, stop)
         return heard
 
-    def hear_phone_number(self, pcm: PCM, prompt: list[int], region: str) -> tuple[str, float]:
+    def hear_phone_number(
+        self, pcm: PCM, prompt: list[int], region: str, stop: Callable[[], bool] | None = None
+    ) -> tuple[str, float] | None:
         """As ``hear``, of somebody who was asked for a telephone number of ``region`` (ISO 3166): where the digits written down
         can't be one, the possible number that the sound fits best stands in their place."""
         encoded = self._encoded(pcm, NUMBER_MS)
-        text, confidence = self._decoded(encoded, pcm, prompt, None) or ("", 0.0)
+        heard = self._decoded(encoded, pcm, prompt, stop)
+        if heard is None:
+            return None
+        text, confidence = heard
         if (wrong := misheard(text, region)) is None:
             return text, confidence
         number = self._likeliest(encoded, prompt, wrong.candidates)
         return text[: wrong.start] + number + text[wrong.end :], confidence
 
     def _hear(
-        self, pcm: PCM, prompt: list[int], shortest_ms: int, stop: Callable[[], bool] | None
+        self,
+        pcm: PCM,
+        prompt: list[int],
+        shortest_ms: int,
+        stop: Callable[[], bool] | None,
+        *,
+        is_interim: bool = False,
     ) -> tuple[str, float] | None:
-        return self._decoded(self._encoded(pcm, shortest_ms), pcm, prompt, stop)
+        return self._decoded(self._encoded(pcm, shortest_ms), pcm, prompt, stop, is_interim=is_interim)
 
     def _encoded(self, pcm: PCM, shortest_ms: int) -> StorageView:
         zeros = max(SILENCE_AFTER_MS, shortest_ms - round(len(pcm) / RATE_HZ * 1000)) * RATE_HZ // 1000
@@ -133,7 +149,13 @@ class WhisperModel:
         return texts[int(np.argmax(likely))]
 
     def _decoded(
-        self, encoded: StorageView, pcm: PCM, prompt: list[int], stop: Callable[[], bool] | None
+        self,
+        encoded: StorageView,
+        pcm: PCM,
+        prompt: list[int],
+        stop: Callable[[], bool] | None,
+        *,
+        is_interim: bool = False,
     ) -> tuple[str, float] | None:
         seconds = len(pcm) / RATE_HZ
         limit = most_tokens(seconds)
@@ -142,7 +164,7 @@ class WhisperModel:
         while len(tokens) < limit:
             if stop is not None and stop():
                 return None
-            step = INTERIM_STEP_TOKENS if stop is not None else likely_tokens(seconds)
+            step = INTERIM_STEP_TOKENS if is_interim else likely_tokens(seconds)
             until = min(limit, len(tokens) + step)
             # CTranslate2 counts what is given as decoded so far, and lets the text have half of ``max_length``.
             result = self._model.generate(
