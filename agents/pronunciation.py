@@ -1,7 +1,7 @@
 """Spelling → sound: the words as the voice is given them. The transcript keeps the spelling. Pure.
 
-A builder's own pronunciations come first and are left alone by everything after; then, for English, what is written in signs
-and digits is written out (``agents.reading``).
+A builder's own pronunciations come first and are left alone by everything after; then what is written in signs and digits is
+written out (``agents.reading``).
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ class Speaker:
     """One spec's pronunciations, ready to use."""
 
     def __init__(self, pronunciations: Sequence[Pronunciation], *, language: str, can_ipa: bool) -> None:
-        self._is_english = language.split("-")[0] == "en"
-        self._region = language.partition("-")[2]
+        self._language = language
         self._can_ipa = can_ipa
         self._sounds = {entry.word.casefold(): entry for entry in pronunciations}
         words = sorted(self._sounds, key=len, reverse=True)  # "New York Times" before "New York"
@@ -50,8 +49,7 @@ class Speaker:
         text = reading.plain(text)
         if self._words is not None:
             text = self._words.sub(mark, text)
-        if self._is_english:
-            text = reading.english(text, region=self._region)
+        text = reading.aloud(text, self._language)
         return re.sub(r"[\ue000-\uf8fe]", lambda found: spoken[ord(found[0]) - _MARK], text)
 
     def _sound(self, entry: Pronunciation, ending: str) -> str:

@@ -56,7 +56,7 @@ def speak(text: str, *, language: str = "en-US", can_ipa: bool = True) -> str:
         ("on 11/25/2026", "on November twenty-fifth, twenty twenty-six"),
         ("March 3", "March third"),
         ("on Nov. 5, 2026 at 3 pm", "on November fifth, twenty twenty-six at three PM"),
-        ("the 3rd of May", "the May third"),
+        ("the 3rd of May", "the third of May"),
         ("since 1998", "since nineteen ninety-eight"),
         ("May 3:30 be fine?", "May three thirty be fine?"),
         # numbers
