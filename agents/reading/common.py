@@ -23,6 +23,10 @@ LONGEST_PORTION = 400
 """Characters read at a time, so that a text of any length and any signs takes time by its length only."""
 
 
+def words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 def rule(pattern: str, read: str | Callable[[re.Match[str]], str], flags: re.RegexFlag = re.NOFLAG) -> Rule:
     return re.compile(pattern, flags), (lambda found: found.expand(read)) if isinstance(read, str) else read
 
@@ -87,5 +91,6 @@ BREATHS = (
     rule(r"\s*[—–]\s*|\s+-{1,2}\s+|--", ", "),
     rule(r"…|\.{3,}", ", "),
     rule(r"\s*\(([^()]*)\)\s*([.,;:!?]?)", lambda found: f", {found[1]}{found[2] or ','} "),
+    rule(r"(?<=[\w.,!?])\s*\((?=\S)|(?<=[\w.!?])\)", ", "),  # of a bracket cut in two
 )
 """Dashes, dots and brackets: heard as short stops."""

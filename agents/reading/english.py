@@ -5,7 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from agents.reading.common import BREATHS, HAS_DIGIT, VOWELS, Rule, address, apply, ends_here, rule, spelled, threes, tidy
+from agents.reading.common import (
+    BREATHS,
+    HAS_DIGIT,
+    VOWELS,
+    Rule,
+    address,
+    apply,
+    ends_here,
+    rule,
+    spelled,
+    threes,
+    tidy,
+)
 from agents.reading.english_words import (
     COUNTRIES,
     DAYS,
@@ -177,6 +189,11 @@ def _measured(table: dict[str, str]) -> Callable[[_Match], str]:
     )
 
 
+def _house(found: _Match) -> str:
+    """A house number of four digits."""
+    return cardinal(found[1]) if found[1].endswith("00") and found[1][1] == "0" else year(found[1])
+
+
 def _decade(found: _Match) -> str:
     said = year(found[1]) if len(found[1]) == 4 else cardinal(found[1])
     return several(said)
@@ -201,7 +218,15 @@ def _letters(found: _Match) -> str:
     return found[0]
 
 
-_SPOKEN_SIGNS = {".": " dot ", "/": " slash ", "-": " dash ", "_": " underscore ", "@": " at ", "+": " plus ", ":": " colon "}
+_SPOKEN_SIGNS = {
+    ".": " dot ",
+    "/": " slash ",
+    "-": " dash ",
+    "_": " underscore ",
+    "@": " at ",
+    "+": " plus ",
+    ":": " colon ",
+}
 
 
 def _address(found: _Match) -> str:
@@ -292,7 +317,7 @@ def _with_digits(day_first: bool) -> tuple[Rule, ...]:
         rule(r"\b(\d+)\s?[x×]\s?(?=\d)", r"\1 by "), rule(r"\b(\d+)x\b", lambda found: f"{cardinal(found[1])} times"),
         rule(r"(?<![\d.])\d+(?:\.\d+){2,}(?![\d.]*\d)", lambda found: " point ".join(cardinal(part) for part in found[0].split("."))),
         rule(r"\bv\.?\s?(?=\d)", "version ", _I),
-        rule(rf"\b(\d{{4}})(?=\s(?:[A-Z][\w.]*\s){{1,3}}{_STREETS})", lambda found: year(found[1]) if found[1][2:] != "00" or found[1][1] != "0" else cardinal(found[1])),
+        rule(rf"\b(\d{{4}})(?=\s(?:[A-Z][\w.]*\s){{1,3}}{_STREETS})", _house),
         rule(r"(?<![\w.,:/$€£-])(?:19\d\d|20[1-9]\d)\b(?![,.]\d|[:/%])", lambda found: year(found[0])),
         rule(r"\b(?=[A-Z0-9-]*\d)(?=[A-Z0-9-]*[A-Z])[A-Z0-9]+(?:-[A-Z0-9]+)*\b", _code),
         rule(r"(?<![\d.,])(?:0\d+|\d{5,})(?![\d]|[.,]\d)", _long_number),
@@ -305,13 +330,15 @@ def _with_digits(day_first: bool) -> tuple[Rule, ...]:
 
 
 _NAMES = r"(?=\s[A-Z\ue000-\uf8fe])"
+_SAINTS = "Mary|John|Louis|Paul|Peter|James|George|Luke|Mark|Patrick|Joseph|Francis|Thomas|Andrew|Petersburg|Vincent|Anne|Nicholas"
 _ABBREVIATIONS = (
     rule(rf"\b{_SHORT_DAYS}\b\.?(?=\s?(?:[-–—,/&]|to\b|through\b|and\b|\d)|\s?$|:)", lambda found: DAYS[found[1].lower()]),
     rule(rf"(day)\s?[-–—]\s?(?:{_SHORT_DAYS}\b\.?|(?=[MTWFS]\w+day))", lambda found: f"{found[1]} to {DAYS[found[2].lower()] if found[2] else ''}"),
     rule(r"\bJr\b\.?", "Junior"), rule(r"(?<=\w\s)Sr\b\.?(?=$|[\s,.])", "Senior"),
     rule(rf"\bDr\.?{_NAMES}", "Doctor"), rule(r"(?<=\w\s)Dr\.?(?=$|[\s,.])", "Drive"),
     rule(rf"\bMr\.?{_NAMES}", "Mister"), rule(rf"\bMrs\.?{_NAMES}", "Missus"), rule(rf"\bMs\.{_NAMES}", "Miss"),
-    rule(r"\bProf\.(?=\s)", "Professor"), rule(rf"\bSt\.?{_NAMES}(?<!\w\sSt)(?<!\w\sSt\.)", "Saint"),
+    rule(r"\bProf\.(?=\s)", "Professor"), rule(rf"\bSt\.?(?=\s(?:{_SAINTS})\b)", "Saint"),
+    rule(rf"(\b[a-z]+\s|[.,;:!?\"]\s|^)St\.?{_NAMES}", r"\1Saint"),
     rule(r"(?<=\w\s)St\b\.?(?=$|[\s,.])", "Street"), rule(r"\bAve\b\.?", "Avenue"), rule(r"\bBlvd\b\.?", "Boulevard"),
     rule(r"(?<=\w\s)Rd\b\.?", "Road"), rule(r"(?<=\w\s)Ln\b\.?", "Lane"), rule(r"\bHwy\b\.?", "Highway"), rule(r"\bPkwy\b\.?", "Parkway"),
     rule(r"\bApt\b\.?", "apartment"), rule(r"\be\.g\.,?", "for example,"), rule(r"\bi\.e\.,?", "that is,"),
@@ -335,8 +362,10 @@ _SIGNS = (
     *BREATHS,
 )  # fmt: skip
 _AMERICAN, _BRITISH = _with_digits(day_first=False), _with_digits(day_first=True)
-_ABBREVIATED = re.compile(r"[A-Z]{2}|[A-Z]\w*\.|\b(?:Mr|Mrs|Dr|St|Jr|Sr|Ave|Blvd|Rd|Ln|Hwy|Pkwy|Apt|PhD)\b|day\s?[-–—]|"
-                          r"\b(?:e\.g|i\.e|etc|vs|appt|approx|dept|hrs)\b|w/|and/or|\b(?:Mon|Tues?|Wed|Thu|Thurs?|Fri|Sat|Sun)\b|\b[VX]\b")  # fmt: skip
+_ABBREVIATED = re.compile(r"[A-Z]{2}|[A-Z]\w*\.|\b(?:Mr|Mrs|Dr|St|Jr|Sr|Ave|Blvd|Rd|Ln|Hwy|Pkwy|Apt|PhD)\b|"
+                          r"day\s?[-–—]|"
+                          r"\b(?:e\.g|i\.e|etc|vs|appt|approx|dept|hrs)\b|w/|and/or|"
+                          r"\b(?:Mon|Tues?|Wed|Thu|Thurs?|Fri|Sat|Sun)\b|\b[VX]\b")  # fmt: skip
 _SIGNED = re.compile(r"[^\w\s,.!?':;-]|\s-{1,2}\s|--|\.{3}|²|³")
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from num2words import num2words
 
-from agents.reading.common import LONGEST_NAMED
+from agents.reading.common import LONGEST_NAMED, words
 
 DIGITS = dict(
     zip("0123456789", ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"], strict=True)
@@ -27,7 +27,14 @@ MONEY = {
     "CAD": ("Canadian dollar", "cent"), "AUD": ("Australian dollar", "cent"), "NZD": ("New Zealand dollar", "cent"),
     "CHF": ("Swiss franc", "cent"), "MXN": ("Mexican peso", "cent"),
 }  # fmt: skip
-COUNTRIES = {"US": "U.S ", "CA": "Canadian ", "C": "Canadian ", "AU": "Australian ", "A": "Australian ", "NZ": "New Zealand "}
+COUNTRIES = {
+    "US": "U.S ",
+    "CA": "Canadian ",
+    "C": "Canadian ",
+    "AU": "Australian ",
+    "A": "Australian ",
+    "NZ": "New Zealand ",
+}
 """Before a dollar sign."""
 PLURALS = {"penny": "pence", "yen": "yen", "paisa": "paise"}
 SCALES = {"k": "thousand", "m": "million", "bn": "billion", "b": "billion"}
@@ -57,27 +64,25 @@ FRACTIONS = {
     "½": "one half", "⅓": "one third", "⅔": "two thirds", "¼": "one quarter", "¾": "three quarters",
 }  # fmt: skip
 LETTERS = frozenset(
-    """
+    words("""
     FAQ ETA VIP HOA DOB ADA AAA ICU UPS API URL EIN IRA EU ER UK EKG UX IQ EV UAE NYC APR APY ACH ABA AED ENT TSA EMS EMT OBGYN
     YMCA LED
-    """.split()
+    """)
 )
 """Initialisms that would be read as words. Those without a vowel are spelled anyway, and others by the voice."""
 ROMAN = {
     "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "X": 10, "XI": 11, "XII": 12, "XIII": 13, "XIV": 14,
     "XV": 15, "XVI": 16,
 }  # fmt: skip
-STATES = dict(
-    pair.split("=")
-    for pair in (
-        "AL=Alabama|AK=Alaska|AZ=Arizona|AR=Arkansas|CA=California|CO=Colorado|CT=Connecticut|DE=Delaware|FL=Florida|GA=Georgia|"
-        "HI=Hawaii|ID=Idaho|IL=Illinois|IN=Indiana|IA=Iowa|KS=Kansas|KY=Kentucky|LA=Louisiana|ME=Maine|MD=Maryland|"
-        "MA=Massachusetts|MI=Michigan|MN=Minnesota|MS=Mississippi|MO=Missouri|MT=Montana|NE=Nebraska|NV=Nevada|NH=New Hampshire|"
-        "NJ=New Jersey|NM=New Mexico|NY=New York|NC=North Carolina|ND=North Dakota|OH=Ohio|OK=Oklahoma|OR=Oregon|PA=Pennsylvania|"
-        "RI=Rhode Island|SC=South Carolina|SD=South Dakota|TN=Tennessee|TX=Texas|UT=Utah|VT=Vermont|VA=Virginia|WA=Washington|"
-        "WV=West Virginia|WI=Wisconsin|WY=Wyoming|DC=D.C"
-    ).split("|")
+_STATES = (
+    "AL=Alabama|AK=Alaska|AZ=Arizona|AR=Arkansas|CA=California|CO=Colorado|CT=Connecticut|DE=Delaware|FL=Florida|GA=Georgia|"
+    "HI=Hawaii|ID=Idaho|IL=Illinois|IN=Indiana|IA=Iowa|KS=Kansas|KY=Kentucky|LA=Louisiana|ME=Maine|MD=Maryland|"
+    "MA=Massachusetts|MI=Michigan|MN=Minnesota|MS=Mississippi|MO=Missouri|MT=Montana|NE=Nebraska|NV=Nevada|NH=New Hampshire|"
+    "NJ=New Jersey|NM=New Mexico|NY=New York|NC=North Carolina|ND=North Dakota|OH=Ohio|OK=Oklahoma|OR=Oregon|PA=Pennsylvania|"
+    "RI=Rhode Island|SC=South Carolina|SD=South Dakota|TN=Tennessee|TX=Texas|UT=Utah|VT=Vermont|VA=Virginia|WA=Washington|"
+    "WV=West Virginia|WI=Wisconsin|WY=Wyoming|DC=D.C"
 )
+STATES = dict(pair.split("=") for pair in _STATES.split("|"))
 
 
 @lru_cache(maxsize=4_096)

@@ -16,12 +16,23 @@ _IMAGE = re.compile(r"!\[([^\[\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,30}\]:?|【[^】]{0,60}】|(?<=[\w.,!?\"')])\s?\[\d{1,3}(?:[,–-]\s?\d{1,3})*\]")
 _LINK = re.compile(r"\[([^\[\]]+)\](?:\((?:[^()]|\([^)]*\))*\)|\[[^\]]*\])")
 _HALF_LINK = re.compile(r"\]\((?:https?://|mailto:|/|#)(?:[^()\s]|\([^)]*\))*\)?")
-_RULE = re.compile(r"^[ \t]*(?:(?:[-*_=][ \t]*){3,}|\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*\|?)$", re.MULTILINE)
+_RULE = re.compile(
+    r"^[ \t]*(?:(?:[-*_=][ \t]*){3,}|\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*\|?)$", re.MULTILINE
+)
 _ROW = re.compile(r"^[ \t]*\|(.*?)\|?[ \t]*$", re.MULTILINE)
 _TASK = r"(?:\[[ xX]\]\s+)?"
-_LINE_MARK = re.compile(rf"^[ \t]*(?:#{{1,6}}\s+|(?:>\s?)+|[-*+•‣·–]\s+{_TASK}|\d{{1,2}}[.)]\s+(?=\D)|\[\d{{1,3}}\]\s+)", re.MULTILINE)
+_MONTH = r"(?:Jän|Jan|Feb|Mär|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez)[a-z]*\b"
+"""A German date may begin a line: "3. Mai"."""
+_LINE_MARK = re.compile(
+    rf"^[ \t]*(?:#{{1,6}}\s+|(?:>\s?)+|[-*+•‣·–]\s+{_TASK}|\d{{1,2}}[.)]\s+(?=\D)(?!{_MONTH})|\[\d{{1,3}}\]\s+)",
+    re.MULTILINE,
+)
 _EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3}|_{1,3}|~~|`+)(?=\S)(.+?)(?<=\S)\1(?![\w*])", re.DOTALL)
-_HALF_EMPHASIS = re.compile(r"(?<!\w)\*{2,3}(?=\w)|(?<=[\w.,!?])\*{2,3}(?!\w)|`+|~~")
+_NO_SPACES = r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+"""Scripts whose words stand without spaces, so that bold may begin and end inside of one."""
+_HALF_EMPHASIS = re.compile(
+    rf"(?<={_NO_SPACES})\*{{2,3}}|\*{{2,3}}(?={_NO_SPACES})|" r"(?<!\w)\*{2,3}(?=\w)|(?<=[\w.,!?])\*{2,3}(?!\w)|`+|~~"
+)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
 _SHORTCODE = re.compile(r"(?<![\w:]):[a-z][a-z0-9_+-]{1,30}:(?![\w:])")
 _ARROW = re.compile(r"\s*(?:[\u2190-\u21ff\u27f0-\u27ff\u2794-\u27be]|(?<!\S)[-=]{1,2}>(?!\S))\s*")
