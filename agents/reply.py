@@ -118,7 +118,7 @@ class LLMMind:
         self, messages: list[Message], tools: list[Tool], turn: _Turn, calls: list[ToolCall]
     ) -> AsyncGenerator[ReplyPart]:
         """One question to the model: its words as phrases, its tool calls into ``calls``."""
-        splitter, unthought = PhraseSplitter(), _WithoutThinking()
+        splitter, unthought = PhraseSplitter(self._spec.sounds.language), _WithoutThinking()
         turn.step_text = ""
         answer = self._llm.stream(messages, tools)
         try:
