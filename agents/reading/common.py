@@ -7,7 +7,7 @@ it is a decimal.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 
@@ -60,7 +60,7 @@ def threes(number: str) -> list[str]:
     return groups
 
 
-def address(text: str, signs: dict[str, str], number: Callable[[str], str]) -> str:
+def address(text: str, signs: Mapping[str, str], number: Callable[[str], str]) -> str:
     """An e-mail or web address, sign by sign. ``number`` reads its digits; punctuation behind it stays."""
     end = ""
     while text and text[-1] in ".,;:!?)":
@@ -91,6 +91,6 @@ BREATHS = (
     rule(r"\s*[—–]\s*|\s+-{1,2}\s+|--", ", "),
     rule(r"…|\.{3,}", ", "),
     rule(r"\s*\(([^()]*)\)\s*([.,;:!?]?)", lambda found: f", {found[1]}{found[2] or ','} "),
-    rule(r"(?<=[\w.,!?])\s*\((?=\S)|(?<=[\w.!?])\)", ", "),  # of a bracket cut in two
+    rule(r"(?:^|(?<=[\w.,!?\s]))\s*\((?=\S)|(?<=[\w.!?])\)", ", "),  # of a bracket cut in two
 )
 """Dashes, dots and brackets: heard as short stops."""

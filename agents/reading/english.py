@@ -249,7 +249,7 @@ _STREETS = r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Drive|Dr|Lane|Ln|Cou
 _ADDRESSES = (
     rule(r"\b(?:https?://|www\.)\S+", _address, _I),
     rule(r"\b(?:mailto:)?([\w.+-]+@[\w-]+(?:\.[\w-]+)+)", lambda found: address(found[1], _SPOKEN_SIGNS, pieces)),
-    rule(rf"\b[\w-]+(?:\.[\w-]+)*\.{_TLDS}\b(?:/[\w./-]*)?", _address),
+    rule(rf"(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.{_TLDS}\b(?:/[\w./-]*)?", _address),
 )
 
 
@@ -306,8 +306,8 @@ def _with_digits(day_first: bool) -> tuple[Rule, ...]:
         rule(r"[½⅓⅔¼¾]", lambda found: FRACTIONS[found[0]]),
         rule(r"(?<![\d/.])(\d{1,3})/(\d{1,3})(?![\d/])", _slashed),
         rule(rf"(?<=\d){_DASH}(?=\d)(?!\d+-)|(?<=\d)\s?~\s?(?=\d)", " to "),
-        rule(rf"(?P<number>(?:{_NUMBER})(?:\.\d+)?)\s?%", lambda found: f"{decimal(found['number'])} percent"),
-        rule(r"\b([\d,]+)(?:st|nd|rd|th)\b", lambda found: ordinal(found[1].replace(",", "")), _I),
+        rule(rf"(?<!\d)(?P<number>(?:{_NUMBER})(?:\.\d+)?)\s?%", lambda found: f"{decimal(found['number'])} percent"),
+        rule(r"(?<![\w,])([\d,]+)(?:st|nd|rd|th)\b", lambda found: ordinal(found[1].replace(",", "")), _I),
         rule(r"(?<![\w'])'?(\d0|1[89]\d0|20\d0|1\d00)s\b", _decade),
         rule(r"\b1,?000s\b", "thousands"), rule(r"\b100s\b", "hundreds"),
         rule(rf"\b((?:{_NUMBER})(?:\.\d+)?)\s?({'|'.join(sorted(UNITS, key=len, reverse=True))})\b(?!²|³)", _measured(UNITS), _I),

