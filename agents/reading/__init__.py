@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache, partial
 
-from agents.reading.common import portions, tidy
 from agents.reading.english import english
 from agents.reading.european import European
 from agents.reading.french import french
@@ -17,6 +16,7 @@ from agents.reading.german import german
 from agents.reading.italian import italian
 from agents.reading.plain import plain
 from agents.reading.portuguese import portuguese
+from agents.reading.rules import portions, tidy
 from agents.reading.spanish import spanish
 from agents.reading.tongue import Tongue
 

@@ -5,19 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from agents.reading.common import (
-    BREATHS,
-    HAS_DIGIT,
-    VOWELS,
-    Rule,
-    address,
-    apply,
-    ends_here,
-    rule,
-    spelled,
-    threes,
-    tidy,
-)
 from agents.reading.english_words import (
     COUNTRIES,
     DAYS,
@@ -43,6 +30,19 @@ from agents.reading.english_words import (
     several,
     unit,
     year,
+)
+from agents.reading.rules import (
+    BREATHS,
+    HAS_DIGIT,
+    VOWELS,
+    Rule,
+    address,
+    apply,
+    ends_here,
+    rule,
+    spelled,
+    threes,
+    tidy,
 )
 
 _Match = re.Match[str]

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from num2words import num2words
 
-from agents.reading.common import LONGEST_NAMED, words
+from agents.reading.rules import LONGEST_NAMED, words
 
 DIGITS = dict(
     zip("0123456789", ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"], strict=True)

@@ -11,7 +11,7 @@ from functools import partial
 
 import phonenumbers
 
-from agents.reading.common import (
+from agents.reading.rules import (
     BREATHS,
     HAS_DIGIT,
     LONGEST_NAMED,
@@ -24,7 +24,7 @@ from agents.reading.common import (
     threes,
     tidy,
 )
-from agents.reading.common import address as spoken_address
+from agents.reading.rules import address as spoken_address
 from agents.reading.tongue import Gender, Noun, Tongue
 
 _Match = re.Match[str]
@@ -37,7 +37,6 @@ _CAPITALS = "A-ZÄÖÜÁÉÍÓÚÀÈÌÒÙÂÊÔÃÕÇÑ"
 _TLDS = r"(?:com|org|net|info|io|dev|app|eu|co|ai|de|at|ch|es|mx|ar|cl|fr|be|ca|it|pt|br|uk|us|lu|li)"
 _FEWEST_PHONE_DIGITS = 6
 _SIGNED = re.compile(r"[^\w\s,.!?':;-]|_|\s-{1,2}\s|--|\.{3}")
-_CAPITALISED = re.compile(rf"[{_CAPITALS}]{{2}}|[A-Za-zÀ-ÿ]\.|[ºª°(]|\b[A-Z]\w{{1,4}}\b|/")
 
 
 def any_of(words: Iterable[str]) -> str:
@@ -66,8 +65,7 @@ class European:
             text = apply(self._days, text)
         if HAS_DIGIT.search(text):
             text = apply(self._digits, text)
-        if _CAPITALISED.search(text):
-            text = apply(self._letters, text)
+        text = apply(self._letters, text)
         if _SIGNED.search(text):
             text = apply(self._signs, text)
         return tidy(text)
@@ -130,7 +128,7 @@ class European:
     # --- telephone numbers ------------------------------------------------------------------------------------------
 
     def _phone(self, found: _Match) -> str:
-        written = found[0]
+        written = found[0].replace("(0)", "")
         groups = re.findall(r"\d+", written)
         if len("".join(groups)) < _FEWEST_PHONE_DIGITS:
             return written
@@ -167,9 +165,6 @@ class European:
         if month > 12 >= day:
             day, month = month, day
         return self._dated(found, day, month, int(year if len(year) == 4 else "20" + year))
-
-    def _short_date(self, found: _Match) -> str:
-        return self._dated(found, int(found["day"]), int(found["month"]), None)
 
     def _named_date(self, found: _Match) -> str:
         month = self._t.months[found["month"].lower().rstrip(".")]
@@ -272,7 +267,7 @@ class European:
         sign = rf"(?P<sign>(?:{any_of(t.coins)})(?!\w))"
         scale = rf"(?:\s?(?P<scale>(?:{any_of(t.scales)})(?!\w))(?:\s(?:de|di|d'))?)?"
         number = rf"(?P<number>{_NUMBER})"
-        capitals = [day for day in t.days if day[0].isupper()] or ["\0"]
+        capitals = [day for day in t.days if day[0].isupper()] or ["\0"]  # which no text has
         following = r"(?:\s(?P<next>[^\W\d_]{2,30}))?"
         return (
             *t.first,
@@ -286,9 +281,10 @@ class European:
             rule(rf"{_START}(?P<day>\d{{1,2}})(?P<mark>[./-])\s?(?P<month>\d{{1,2}})(?P=mark)\s?(?P<year>\d{{4}}|\d\d)(?![\d:]|[./-]\d)",
                  self._numeric_date),
             rule(rf"{_START}(\d{{1,2}}){_DASH}(?=\d{{1,2}}\s(?:de\s)?(?:{any_of(t.months)})(?!\w))", rf"\1 {words.to} ", re.IGNORECASE),
+            rule(rf"\b({any_of(t.months)}){_DASH}(?=\d{{1,2}}\b)", rf"\1 {words.to} ", re.IGNORECASE),
             rule(rf"{_START}(?P<day>\d{{1,2}})(?:{t.day_mark})?\s?(?:de\s|di\s)?{month}(?:,?\s(?:de\s|del\s|do\s)?{_YEAR})?",
                  self._named_date, re.IGNORECASE),
-            rule(rf"(?:(?<=\d[.,]\s)|(?<!\d))(?P<before>\b(?:{t.before_short_date})\s)(?P<date>(?P<day>3[01]|[12]\d|0?[1-9])/(?P<month>1[0-2]|0?[1-9]))(?![\d/])",
+            rule(rf"(?P<before>\b(?:{t.before_short_date})\s)(?P<day>3[01]|[12]\d|0?[1-9])/(?P<month>1[0-2]|0?[1-9])(?![\d/])",
                  lambda found: found["before"] + self._t.date(found["before"], int(found["day"]), int(found["month"]), None), re.IGNORECASE),
             # telephone numbers
             rule(r"(?<!\w)\+\d[\d\s().\-/]{6,20}\d\b", self._phone),
@@ -321,13 +317,15 @@ class European:
             rule(rf"{_START}{number}\s?(?P<unit>{any_of(t.units)})(?![\w²³'])", self._measured),
             rule(rf"{_START}{number}\s(?P<scale>{any_of(t.scales)})(?!\w)", lambda found: self.count(found["number"], t.scales[found["scale"]])),
             rule(rf"{_START}(\d{{1,4}})\s?[x×]\s?(?=\d)", lambda found: f"{found[1]} {words.times} "),
+            rule(rf"{_START}{number}x\b", lambda found: self.count(found["number"], t.often)),
+            rule(rf"{_START}(\d{{1,4}})([a-f])(?![\w'-])", lambda found: f"{self.whole(found[1])} {found[2].upper()}"),
             rule(rf"{_START}\d+(?:\.\d+){{2,}}(?![\d.]*\d)", self._version),
             rule(r"(?<![\w.-])(?=[A-Z0-9-]{0,30}\d)(?=[A-Z0-9-]{0,30}[A-Z])[A-Z0-9]{1,30}(?:-[A-Z0-9]{1,30}){0,5}(?![\w-])", self._code),
             rule(r"(?<=\d)-(?=\d)", ", "),
             rule(r"(?<!\d[.,])(?<!\w)(?:0\d+|\d{5,})(?<!000)(?!\w|[.,]\d)", self._long_number),
             rule(r"#\s?(?=\d)", f"{words.number} "),
             rule(r"(?<=\d)\s-\s(?=\d)", f" {words.minus} "),
-            rule(rf"{_START}{number}(?:(?=\s(?P<next>[^\W\d_]{{2,30}}))|(?!\w))", self._plain_number),
+            rule(rf"{_START}{number}(?:(?=\s(?P<next>[^\W\d_]{{2,30}}))|(?!\w|[.,]\d))", self._plain_number),
             rule(r"(?<=\w\sd')\s", ""),
         )  # fmt: skip
 

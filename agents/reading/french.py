@@ -7,8 +7,8 @@ from functools import lru_cache, partial
 
 from num2words import num2words
 
-from agents.reading.common import rule, words
 from agents.reading.roman import roman
+from agents.reading.rules import rule, words
 from agents.reading.tongue import Coin, Gender, Noun, Tongue, Words, abbreviated, behind_comma, months, nouns, pairs
 
 _Match = re.Match[str]
@@ -46,7 +46,7 @@ _FEMININE = frozenset(
     words(
         """
         heure minute seconde personne semaine année journée soirée nuit place chambre table fois séance consultation question option
-        page étoile pièce bouteille boîte carte rue ligne étape copie livre tonne part tranche visite commande demande réponse adresse
+        page étoile pièce tasse cuillère fourchette facture chose équipe langue bouteille boîte carte rue ligne étape copie livre tonne part tranche visite commande demande réponse adresse
         """
     )
 )
@@ -179,6 +179,7 @@ def french(region: str) -> Tongue:
             ".": " point ", "/": " barre oblique ", "-": " tiret ", "_": " tiret bas ", "@": " arobase ", "+": " plus ", ":": " deux points ",
         },
         word_endings=frozenset({"io"}),
+        often=Noun("fois", "fois", "f"),
         half=half,
         codes="PIN|code|mot de passe|commande|dossier",
         fractions=pairs("1/3|⅓=un tiers; 2/3|⅔=deux tiers; 1/4|¼=un quart; 3/4|¾=trois quarts"),
@@ -198,6 +199,7 @@ def french(region: str) -> Tongue:
                  lambda found: {"Dr": "Docteur", "Pr": "Professeur", "Me": "Maître"}[found[0].rstrip(".")]),
             rule(r"\bSt(?=[\s-][A-ZÉÈ])", "Saint"),
             rule(r"\bSte(?=[\s-][A-ZÉÈ])", "Sainte"),
+            rule(r"(?<!oblique )\brdv\b", "rendez-vous"),
             rule(r"\bmax\.(?=\s[a-zàéè])", "maximum"),
             rule(r"\bmin\.(?=\s[a-zàéè])", "minimum"),
             rule(r"\bet/ou\b", "et ou"),
@@ -207,7 +209,7 @@ def french(region: str) -> Tongue:
                 Mme=Madame; Mmes=Mesdames; Mlle=Mademoiselle; Mlles=Mesdemoiselles; etc.=et cetera;
                 p.ex.=par exemple; ex.=exemple; c.-à-d.|càd=c'est-à-dire;
                 env.=environ; av.=avenue; bd|bd.|Bd|Bld|boul.=boulevard; pl.=place; tél.=téléphone;
-                RDV|rdv=rendez-vous; SVP|svp|s.v.p.=s'il vous plaît;
+                RDV=rendez-vous; SVP|svp|s.v.p.=s'il vous plaît;
                 TTC=toutes taxes comprises; HT=hors taxes; TVA=T.V.A; apt.|appt.=appartement; bât.=bâtiment;
                 réf.=référence; dép.=département; cf.=voir; vs=contre; p.=page;
                 qqn=quelqu'un; qqch=quelque chose; janv.=janvier; févr.=février; juil.=juillet; sept.=septembre;

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from num2words import num2words
 
-from agents.reading.common import ends_here, rule, words
+from agents.reading.rules import ends_here, rule, words
 from agents.reading.tongue import Coin, Gender, Noun, Tongue, Words, abbreviated, months, nouns, pairs
 
 _Match = re.Match[str]
@@ -16,6 +16,7 @@ _DIGITS = words("null eins zwei drei vier fünf sechs sieben acht neun")
 _MONTHS = (
     "Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember",
 )  # fmt: skip
+_DAYS = pairs("Mo=Montag; Di=Dienstag; Mi=Mittwoch; Do=Donnerstag; Fr=Freitag; Sa=Samstag; So=Sonntag")
 _ONE = {"m": "ein", "n": "ein", "f": "eine"}
 
 
@@ -66,7 +67,8 @@ def clock(hour: int, minute: int | None, is_marked: bool) -> str:
 
 _DECLINED = re.compile(
     r"\b(?:am|im|vom|zum|beim|zur|ab|bis|seit|den|dem|des|einem|jedem|jeden|diesem|diesen|nächsten|letzten|kommenden|ihrem|ihren|"
-    r"meinem|meinen|unserem|unseren)\s(?:(?:\w+tag|Mittwoch|\w+abend|\w+morgen|[MDFS][oira])\.?,?\s(?:den\s)?)?$|(?<=\d\.)–$",
+    r"meinem|meinen|unserem|unseren)\s(?:(?:\w+tag|Mittwoch|\w+abend|\w+morgen|[MDFS][oira])\.?,?\s(?:den\s)?)?$"
+    r"|\b(?:am|vom|zum|den)\s\d{1,2}\.(?:\d{1,2}\.)?\s(?:\w+\s)?(?:und|oder|bis)\s$",
     re.IGNORECASE,
 )
 _WITH_ARTICLE = re.compile(
@@ -206,14 +208,18 @@ def german(region: str) -> Tongue:
             ".": " Punkt ", "/": " Schrägstrich ", "-": " Bindestrich ", "_": " Unterstrich ", "@": " at ", "+": " plus ", ":": " Doppelpunkt ",
         },
         word_endings=frozenset(),
+        often=Noun("Mal", "Mal", "n"),
         half=half,
         codes="PIN|TAN|Code|Kundennummer|Bestellnummer|Rechnungsnummer|Passwort",
         fractions=pairs(
             "1/3|⅓=ein Drittel; 2/3|⅔=zwei Drittel; 1/4|¼=ein Viertel; 3/4|¾=drei Viertel"
         ),
         letters=frozenset(words("EU USA UK EKG AOK ADAC UKW AGB EDV IT ICE IC EC AG SUV HNO OP ARD IHK KI ÖBB OGH AHV")),
-        days=pairs("Mo=Montag; Di=Dienstag; Mi=Mittwoch; Do=Donnerstag; Fr=Freitag; Sa=Samstag; So=Sonntag"),
+        days=_DAYS,
         first=(
+            rule(r"(?<!\w)(\d{1,2})\.(\d\d)(?=\s?(?:[–-]|bis|und)\s?\d{1,2}[.:]\d\d\s?Uhr)", r"\1:\2"),
+            rule(r"(?<![\w/])(?:1/4|¼)\sStunde\b", "eine Viertelstunde"),
+            rule(r"(?<![\w/])(?:3/4|¾)\sStunde\b", "eine Dreiviertelstunde"),
             rule(r"(?<!\w)(\d{1,3})\s?%-?(ig\w*)", lambda found: f"{cardinal(int(found[1]))}prozent{found[2]}"),
             rule(r"(?<=\d:\d\d)\s?h\b", " Uhr"),
             rule(r"(?<=\d),(?:-{1,2}|–|—)(?!\w)", ""),
@@ -239,7 +245,7 @@ def german(region: str) -> Tongue:
                 u.U.=unter Umständen;
                 z.T.=zum Teil; v.a.=vor allem; o.g.=oben genannt; s.o.=siehe oben; s.u.=siehe unten;
                 z.Zt.|z.Z.=zurzeit; i.A.=im Auftrag;
-                usw.=und so weiter; etc.=et cetera; bzw.=beziehungsweise; ca.=circa; ggf.|ggfs.=gegebenenfalls;
+                usw.=und so weiter; etc.=et cetera; bzw.=beziehungsweise; zw.=zwischen; ca.=circa; ggf.|ggfs.=gegebenenfalls;
                 evtl.|evt.=eventuell;
                 inkl.=inklusive; exkl.=exklusive; zzgl.=zuzüglich; abzgl.=abzüglich; vgl.=vergleiche;
                 bspw.=beispielsweise; sog.=sogenannt;
@@ -257,6 +263,8 @@ def german(region: str) -> Tongue:
             rule(r"\bFr\.(?=\s(?:Dr\.|Doktor|Prof|[A-ZÄÖÜ\ue000-\uf8fe]))", "Frau"),
             rule(r"(?<=\w)[sS]tr\.(?=\s?(?:\d|[a-zäöü,;]|$))", _street),
             rule(r"(?<=[\s-])Str\.", "Straße"),
+            rule(r"\b(Mo|Di|Mi|Do|Fr|Sa):", lambda found: _DAYS[found[1]] + ":"),
+            rule(r"(?<=[a-zäöüß])nr\.", "nummer"),
             rule(r"\bmax\.(?=\s[a-zäöüß])", "maximal"),
             rule(r"\bmin\.(?=\s[a-zäöüß])", "mindestens"),
             rule(r"\bund/oder\b", "und oder"),

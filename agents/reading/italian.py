@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from num2words import num2words
 
-from agents.reading.common import rule, words
 from agents.reading.roman import roman
+from agents.reading.rules import rule, words
 from agents.reading.tongue import Coin, Gender, Noun, Tongue, Words, abbreviated, behind_comma, months, nouns, pairs
 
 _Match = re.Match[str]
@@ -154,12 +154,14 @@ def italian(region: str) -> Tongue:
             ".": " punto ", "/": " barra ", "-": " trattino ", "_": " trattino basso ", "@": " chiocciola ", "+": " più ", ":": " due punti ",
         },
         word_endings=frozenset({"it", "eu", "io", "es", "de"}),
+        often=Noun("volta", "volte", "f"),
         half=half,
         codes="PIN|codice|password|ordine",
         fractions=pairs("1/3|⅓=un terzo; 2/3|⅔=due terzi; 1/4|¼=un quarto; 3/4|¾=tre quarti"),
         letters=frozenset(words("UE USA IA API URL ATM EKG ECG")),
         days=pairs("lun|Lun=lunedì; mar|Mar=martedì; mer|Mer=mercoledì; gio|Gio=giovedì; ven|Ven=venerdì; sab|Sab=sabato; dom|Dom=domenica"),
         first=(
+            rule(r"(?<![\w.,])(\d{1,2})\.([0-5]\d)\s?[–-]\s?(\d{1,2})\.([0-5]\d)(?![\d.,]|\s?(?:€|euro|%))", r"\1:\2-\3:\4"),
             rule(r"(?<!\w)[nN]\.\s?(?=\d)", "numero "),
             rule(r"\b(?:h24|H24|24h)\b|\b24\s?(?:ore\s)?su\s24\b", "ventiquattr'ore su ventiquattro"),
             rule(r"\b(?:h|H)\.?\s?(?=\d{1,2}(?:[.:]\d\d)?(?!\w))", "ore "),

@@ -7,8 +7,8 @@ from functools import lru_cache, partial
 
 from num2words import num2words
 
-from agents.reading.common import rule, words
 from agents.reading.roman import roman
+from agents.reading.rules import rule, words
 from agents.reading.tongue import Coin, Gender, Noun, Tongue, Words, abbreviated, behind_comma, months, nouns, pairs
 
 _Match = re.Match[str]
@@ -169,6 +169,7 @@ def portuguese(region: str) -> Tongue:
             "+": " mais ", ":": " dois pontos ",
         },
         word_endings=frozenset({"io", "eu"}),
+        often=Noun("vez", "vezes", "f"),
         half=half,
         codes="PIN|código|senha|pedido|protocolo",
         fractions=pairs("1/3|⅓=um terço; 2/3|⅔=dois terços; 1/4|¼=um quarto; 3/4|¾=três quartos"),

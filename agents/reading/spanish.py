@@ -7,8 +7,8 @@ from functools import lru_cache, partial
 
 from num2words import num2words
 
-from agents.reading.common import rule, words
 from agents.reading.roman import roman
+from agents.reading.rules import rule, words
 from agents.reading.tongue import Coin, Gender, Noun, Tongue, Words, abbreviated, behind_comma, months, nouns, pairs
 
 _Match = re.Match[str]
@@ -194,6 +194,7 @@ def spanish(region: str) -> Tongue:
             ".": " punto ", "/": " barra ", "-": " guion ", "_": " guion bajo ", "@": " arroba ", "+": " más ", ":": " dos puntos ",
         },
         word_endings=frozenset({"es", "eu", "it", "io"}),
+        often=Noun("vez", "veces", "f"),
         half=half,
         codes="PIN|código|clave|contraseña|pedido|referencia",
         fractions=pairs("1/3|⅓=un tercio; 2/3|⅔=dos tercios; 1/4|¼=un cuarto; 3/4|¾=tres cuartos"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from agents.reading.common import Rule, ends_here, rule
+from agents.reading.rules import Rule, ends_here, rule
 
 Gender = Literal["m", "f", "n"]
 
@@ -102,6 +102,8 @@ class Tongue:
     word_endings: frozenset[str]
     """Ends of addresses with two letters that are said as a word."""
     fractions: Mapping[str, str]
+    often: Noun
+    """3x."""
     half: Callable[[str, str, Gender | None], str]
     """½: the whole number before it as said or nothing, what follows and its gender."""
     codes: str

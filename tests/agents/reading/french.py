@@ -73,7 +73,7 @@ ROWS = [
     ("80 ans", "quatre-vingts ans"),
     ("200 millions d'euros", "deux cents millions d'euros"),
     ("2 fois", "deux fois"),
-    ("1/2 tasse", "un demi tasse"),
+    ("1/2 tasse", "une demi tasse"),
     ("4/5", "quatre sur cinq"),
     ("3:2", "trois à deux"),
     ("lun. 25 novembre", "lundi vingt-cinq novembre"),
@@ -104,6 +104,10 @@ ROWS = [
     ("37,5 °C", "trente-sept virgule cinq degrés Celsius"),
     ("12h", "douze heures"),
     ("88 %", "quatre-vingt-huit pour cent"),
+    ("prenez rdv svp", "prenez rendez-vous s'il vous plaît"),
+    ("On se voit le 5 du mois", "On se voit le cinq du mois"),
+    ("12b rue Foch", "douze B rue Foch"),
+    ("1er janvier – 31 mars", "premier janvier à trente et un mars"),
 ]
 STAYS = [
     "On voit la mer.",

@@ -95,6 +95,16 @@ ROWS = [
     ("n. 12", "numero dodici"),
     ("l'11 giugno", "l'undici giugno"),
     ("vedi pag. 7", "vedi pagina sette"),
+    ("dal lunedì al venerdì, 9.00-13.00", "dal lunedì al venerdì, nove a tredici"),
+    ("ore 9.30", "ore nove e trenta"),
+    ("10,00 €", "dieci euro"),
+    ("il 2 giugno", "il due giugno"),
+    ("€ 5,00/mese", "cinque euro al mese"),
+    ("circa 1,5 km", "circa uno virgola cinque chilometri"),
+    ("tra 10 e 15 giorni", "tra dieci e quindici giorni"),
+    ("alle ore 15.30", "alle ore quindici e trenta"),
+    ("l'1%", "l'uno per cento"),
+    ("3x al giorno", "tre volte al giorno"),
 ]
 STAYS = [
     "IVA e PEC",

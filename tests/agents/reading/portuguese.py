@@ -96,6 +96,14 @@ ROWS = [
     ("22 mil pessoas", "vinte e dois mil pessoas"),
     ("um(a) amigo(a)", "um amigo"),
     ("1/4 de litro", "um quarto de litro"),
+    ("de segunda a sexta, das 8h às 18h", "de segunda a sexta, das oito horas às dezoito horas"),
+    ("R$ 99,90/mês", "noventa e nove reais e noventa centavos por mês"),
+    ("às 14h30.", "às catorze e trinta."),
+    ("no dia 7 de setembro", "no dia sete de setembro"),
+    ("entre 10 e 15 dias", "entre dez e quinze dias"),
+    ("10x de R$ 50", "dez vezes de cinquenta reais"),
+    ("(11) 3456-7890", "onze, três quatro cinco meia, sete oito nove zero"),
+    ("CEP 01310-100", "CEP zero um três um zero, um zero zero"),
 ]
 STAYS = [
     "Olá, como posso ajudar?",
@@ -119,4 +127,8 @@ ELSEWHERE = [
     ("pt-PT", "1 de maio", "um de maio"),
     ("pt-PT", "info@sol.pt", "info arroba sol ponto P.T"),
     ("pt-PT", "2 mil milhões de euros", "dois mil milhões de euros"),
+    ("pt-PT", "das 9h00 às 18h30", "das nove horas às dezoito e trinta"),
+    ("pt-PT", "19,99 €/mês", "dezanove euros e noventa e nove cêntimos por mês"),
+    ("pt-PT", "1.º andar", "primeiro andar"),
+    ("pt-PT", "às 14:30", "às catorze e trinta"),
 ]

@@ -99,6 +99,18 @@ ROWS = [
     ("un 5%", "un cinco por ciento"),
     ("[aquí](https://x.es)", "aquí"),
     ("a@b.com", "a arroba b punto com"),
+    (
+        "de lunes a viernes de 9:00 a 14:00 y de 16:00 a 20:00 h.",
+        "de lunes a viernes de nueve a catorce horas y de dieciséis horas a veinte horas",
+    ),
+    ("el 15 de agosto", "el quince de agosto"),
+    ("cuesta 1 euro", "cuesta un euro"),
+    ("unos 20 €.", "unos veinte euros."),
+    ("a las 9.30 h", "a las nueve y media"),
+    ("entre 10 y 15 días", "entre diez y quince días"),
+    ("nº 3", "número tres"),
+    ("el 3 %", "el tres por ciento"),
+    ("2x1", "dos por uno"),
 ]
 STAYS = [
     "¿Qué tal?",
