@@ -46,7 +46,8 @@ _FEMININE = frozenset(
     words(
         """
         heure minute seconde personne semaine année journée soirée nuit place chambre table fois séance consultation question option
-        page étoile pièce tasse cuillère fourchette facture chose équipe langue bouteille boîte carte rue ligne étape copie livre tonne part tranche visite commande demande réponse adresse
+        page étoile pièce tasse cuillère fourchette facture chose équipe langue bouteille boîte carte rue ligne étape copie livre
+        tonne part tranche visite commande demande réponse adresse
         """
     )
 )
