@@ -155,11 +155,13 @@ async def test_the_caller_goes_on_after_a_pause_and_the_whole_utterance_comes_ag
     assert "appointment" in words(second.text)
 
 
-async def until_heard(call: Call) -> Transcript:
+async def until_heard(call: Call, said: str) -> None:
     """What is heard ahead comes as an interim."""
-    transcript = await asyncio.wait_for(anext(call._iterator), 20)
-    assert not transcript.is_final
-    return transcript
+    while True:
+        transcript = await asyncio.wait_for(anext(call._iterator), 20)
+        assert not transcript.is_final
+        if words(transcript.text) == words(said) and transcript.until_ms > call.now_ms - 250:
+            return
 
 
 class Busy:
@@ -183,11 +185,11 @@ async def test_a_pause_is_heard_ahead_and_its_words_are_there_when_they_are_aske
     call.stream.start(1, call.now_ms)
     call.hear(trimmed("How much does a cleaning cost?"))
     call.hear(bytes(5 * FRAME))
-    ahead = await until_heard(call)
+    await until_heard(call, "How much does a cleaning cost?")
     call.hear(bytes(4 * FRAME))
     with Busy():
         final = await call.final()
-    assert words(ahead.text) == words(final.text) == words("How much does a cleaning cost?")
+    assert words(final.text) == words("How much does a cleaning cost?")
     assert final.utterance == 1 and final.until_ms == call.now_ms
 
 
@@ -196,7 +198,7 @@ async def test_what_was_heard_ahead_counts_for_nothing_when_the_caller_goes_on(c
     call.stream.start(1, call.now_ms)
     call.hear(trimmed("I would like to book an appointment."))
     call.hear(bytes(5 * FRAME))
-    await until_heard(call)
+    await until_heard(call, "I would like to book an appointment.")
     call.hear(trimmed("On Wednesday afternoon, please."))
     call.hear(bytes(2 * FRAME))
     final = await call.final()

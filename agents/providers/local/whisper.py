@@ -30,7 +30,7 @@ from agents.speech import STT, AudioFrame, ProviderError, STTStream, Transcript
 logger = logging.getLogger(__name__)
 
 BYTES_PER_MS = RATE_HZ * 2 // 1000
-FINAL, INTERIM = 0.0, 1.0
+FINAL, AHEAD, INTERIM = 0.0, 1.0, 2.0
 PRE_ROLL_MS = 320
 """Sound kept from before the onset: a VAD is late for an "h" or an "f"."""
 IDLE_KEPT_MS = 3_000
@@ -39,6 +39,8 @@ WINDOW_MAX_MS, WINDOW_MIN_MS = 26_000, 16_000
 """Whisper hears 30 s at most: a longer utterance is cut at its quietest moment between these."""
 MAX_WINDOWS = 60
 INTERIM_EVERY_MS = 500
+TOLD_EVERY_MS = 1_200
+"""After so long without words an interim is as urgent as what is heard ahead."""
 AHEAD_AFTER_MS = 60
 """So much quiet may be the beginning of a pause. A "t" or "k" is shut for longer at times: then it was an interim."""
 AHEAD_VOICED_MS = 40
@@ -107,12 +109,12 @@ class Whisper:
             if self._model is not None:
                 job(self._model)
 
-        is_urgent = is_final and not is_ahead
-        return self._thread.submit(run, urgency=FINAL if is_urgent else INTERIM, key=(id(key), is_final, is_ahead))
+        urgency = INTERIM if not is_final else AHEAD if is_ahead else FINAL
+        return self._thread.submit(run, urgency=urgency, key=(id(key), urgency))
 
-    def should_step_back(self) -> bool:
-        """A final waits: an interim gives way."""
-        return self._thread.is_more_urgent_waiting(INTERIM)
+    def should_step_back(self, urgency: float) -> bool:
+        """Something more urgent waits: an interim gives way, and what is heard ahead to a final."""
+        return self._thread.is_more_urgent_waiting(urgency)
 
     def close(self) -> None:
         self._thread.close()
@@ -220,11 +222,14 @@ class WhisperStream:
         self._now: _Utterance | None = None
         self._interim_wanted_ms: float = INTERIM_EVERY_MS
         self._is_interim_running = False
+        self._told_ms = 0
+        """When words were last told."""
         self._is_closed = False
 
     def start(self, utterance: int, at_ms: int) -> None:
         wanted_ms = max(0, self._heard_until_ms - at_ms) + PRE_ROLL_MS
         wanted = min(len(self._idle), wanted_ms * BYTES_PER_MS)
+        self._told_ms = at_ms
         self._now = _Utterance(utterance, self._idle[len(self._idle) - wanted :])
 
     def push(self, frame: AudioFrame, at_ms: int) -> None:
@@ -325,16 +330,17 @@ class WhisperStream:
         now = self._now
         if self._is_closed or now is None or now.number != take.utterance:
             return False
-        return take.ahead is None or take.ahead.asked_ms is not None or now.ahead is take.ahead
+        return take.ahead is None or take.ahead.is_running or now.ahead is take.ahead
 
     def _hear(self, model: WhisperModel, take: _Take) -> None:
         """On the model's thread."""
         began = time.perf_counter()
         result: Transcript | ProviderError | None = None
-        if take.ahead is not None:
-            take.ahead.is_running = True
         try:
-            if self._is_wanted(take) and (heard := self._words(model, take)) is not None:
+            is_wanted = self._is_wanted(take)
+            if take.ahead is not None:
+                take.ahead.is_running = is_wanted
+            if is_wanted and (heard := self._words(model, take)) is not None:
                 took_ms = round((time.perf_counter() - began) * 1000)
                 self._whisper.last_took_ms = took_ms
                 result = Transcript(heard[0], take.is_final, take.utterance, take.until_ms, heard[1], took_ms)
@@ -361,14 +367,22 @@ class WhisperStream:
         return " ".join(text for text in texts if text), last[1]
 
     def _stop_of(self, take: _Take) -> Callable[[], bool] | None:
-        ahead = take.ahead
-        if ahead is not None:
-            return lambda: ahead.asked_ms is None and (not self._is_wanted(take) or self._whisper.should_step_back())
-        return None if take.is_final else self._whisper.should_step_back
+        if take.is_final and take.ahead is None:
+            return None
+        return lambda: self._gives_way(take)
+
+    def _gives_way(self, take: _Take) -> bool:
+        ahead, now = take.ahead, self._now
+        if ahead is not None and (ahead.asked_ms is not None or (now is not None and now.ahead is ahead)):
+            return ahead.asked_ms is None and self._whisper.should_step_back(AHEAD)
+        # An interim, or what has become one. Where pauses are many, some words must be told all the same.
+        is_overdue = self._heard_until_ms - self._told_ms > TOLD_EVERY_MS
+        return not self._is_wanted(take) or self._whisper.should_step_back(AHEAD if is_overdue else INTERIM)
 
     def _heard_ahead(self, take: _Take, ahead: _Ahead, result: Transcript | ProviderError | None) -> None:
+        was_wanted = self._is_wanted(take)
         ahead.is_done, ahead.is_running, ahead.result = True, False, result
-        if not self._is_wanted(take):
+        if not was_wanted:
             return
         if ahead.asked_ms is not None:
             if result is None:
@@ -397,6 +411,7 @@ class WhisperStream:
             self._put(transcript)
 
     def _put(self, result: Transcript | ProviderError) -> None:
+        self._told_ms = self._heard_until_ms
         if self._results.full():  # nobody reads: the oldest is the least worth
             self._results.get_nowait()
         self._results.put_nowait(result)
