@@ -91,7 +91,12 @@ def test() -> Callable[[], int]:
     def check() -> int:
         failed = check_code()
         # The tests start databases of their own; pytest's closing line is the last of the output.
-        tested = run([str(PYTHON), "-m", "pytest"], {**env, "PARLEY_CHECKS_FAILED": ", ".join(failed)})
+        # Most of the time they wait for sound that is played at its own pace, so some run beside each other.
+        at_once = os.environ.get("TESTS_AT_ONCE") or "3"
+        tested = run(
+            [str(PYTHON), "-m", "pytest", "-n", at_once, "--dist", "loadfile"],
+            {**env, "PARLEY_CHECKS_FAILED": ", ".join(failed)},
+        )
         return tested or int(bool(failed))
 
     return check
