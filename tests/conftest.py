@@ -169,3 +169,41 @@ def client_of(db: None) -> Callable[[Any], Client]:
         return client
 
     return make
+
+
+_REAL_CALLS = (
+    "test_talk",
+    "test_keypad",
+    "test_live_call",
+    "test_worker",
+    "test_twilio_calls",
+    "test_ending",
+    "test_press",
+    "test_rtp",
+)
+"""Files, or beginnings of their names: calls with sound at its own pace, which need a processor."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run beside each other (pytest-xdist): real calls one at a time, and so the pages, whose browsers take a processor,
+    too; all else goes by files. The long ones first.
+    """
+    groups = {path: _group_of(path, these) for path, these in _by_file(items).items()}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(groups[item.path]))
+    items.sort(key=lambda item: {"calls": 0, "pages": 1}.get(groups[item.path], 2))
+
+
+def _by_file(items: list[pytest.Item]) -> dict[Any, list[pytest.Item]]:
+    files: dict[Any, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    return files
+
+
+def _group_of(path: Any, items: list[pytest.Item]) -> str:
+    needs_platform = any(item.get_closest_marker("platform") for item in items)
+    if path.name.startswith(_REAL_CALLS) or (needs_platform and "browser" not in path.parts):
+        return "calls"
+    return "pages" if "browser" in path.parts else str(path)

@@ -94,7 +94,7 @@ def test() -> Callable[[], int]:
         # Most of the time they wait for sound that is played at its own pace, so some run beside each other.
         at_once = os.environ.get("TESTS_AT_ONCE") or "3"
         tested = run(
-            [str(PYTHON), "-m", "pytest", "-n", at_once, "--dist", "loadfile"],
+            [str(PYTHON), "-m", "pytest", "-n", at_once, "--dist", "loadgroup"],
             {**env, "PARLEY_CHECKS_FAILED": ", ".join(failed)},
         )
         return tested or int(bool(failed))

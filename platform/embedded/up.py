@@ -143,8 +143,6 @@ class House:
         return self.folder / "postgres" / "parley.migrated"
 
     def _tick(self, supervisor: Supervisor) -> None:
-        if self._link is None:
-            self.prepare()
         now = time.monotonic()
         if now < self._next_look:
             return
@@ -153,6 +151,8 @@ class House:
         if self._is_announced:
             return
         status = page_status(_web_host(), self.plan.web_port)
+        if status and self._link is None:  # not before: it would keep the pages from the processor
+            self.prepare()
         if status and status < 500 and self._link:
             self._is_announced = True
             supervisor.launch_rest()

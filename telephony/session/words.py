@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from agents.spec import CollectField, FieldType
+from telephony.session.spoken_words import words_of
 
 
 class Kind(Enum):
@@ -29,94 +30,14 @@ class Ending(Enum):
     """More will come: "my number is 555 and"."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Language:
-    nods: frozenset[str]
-    stops: frozenset[str]
-    greetings: frozenset[str]
-    farewells: frozenset[str]
-    dangling: frozenset[str]
-    """Nobody ends a sentence with these."""
-    digits: frozenset[str]
-    thanks: frozenset[str]
-    """A goodbye often follows, after a short pause."""
-
-
-def _set(text: str) -> frozenset[str]:
-    return frozenset(part.strip() for part in text.split(","))
-
-
-_ENGLISH = _Language(
-    nods=_set(
-        "mm, mmm, mhm, mmhm, mm hm, mm hmm, mmhmm, mhmm, hm, hmm, uh huh, uhhuh, ah, aha, oh, oh okay, okay, ok, okey, kay, "
-        "yeah, yep, yup, yes, right, sure, alright, all right, got it, gotcha, i see, i understand, understood, cool, great, "
-        "good, nice, fine, of course, exactly, true, thanks, thank you, um, uh, er"
-    ),
-    stops=_set(
-        "stop, wait, hold on, hang on, no, nope, nah, no no, excuse me, sorry, actually, pause, enough, quiet, shut up, "
-        "but, one second, one moment, just a second, just a moment, never mind, nevermind, cancel"
-    ),
-    greetings=_set(
-        "hello, hi, hey, hello there, hi there, good morning, good afternoon, good evening, who's this, anyone there"
-    ),
-    farewells=_set(
-        "bye, goodbye, bye bye, good bye, see you, take care, you too, thanks bye, thank you goodbye, have a good day"
-    ),
-    dangling=_set(
-        "and, or, but, so, because, if, then, the, a, an, to, for, with, of, at, from, my, our, your, his, her, their, is, are, "
-        "was, i'm, it's, i, we, um, uh, er, erm, hmm, like, well, let me see, let's see, that is, which, who, when, than, as, by, "
-        "in, on, about, also, maybe, please can you, can you, could you, i would, i'd, i want, i need"
-    ),
-    digits=_set("zero, oh, one, two, three, four, five, six, seven, eight, nine, double, triple"),
-    thanks=_set("thanks, thank you, thank you very much, thank you so much, thanks a lot"),
-)
-_LANGUAGES: dict[str, _Language] = {
-    "en": _ENGLISH,
-    "de": _Language(
-        nods=_set(
-            "mm, mhm, mm hm, hm, aha, ah, ja, jaja, okay, ok, gut, genau, richtig, klar, verstehe, alles klar, danke, äh, ähm"
-        ),
-        stops=_set("stopp, stop, halt, warte, warten sie, moment, einen moment, nein, nee, aber, entschuldigung"),
-        greetings=_set("hallo, guten tag, guten morgen, guten abend, wer ist da"),
-        farewells=_set("tschüss, auf wiederhören, auf wiedersehen, ciao, danke tschüss, schönen tag noch"),
-        dangling=_set(
-            "und, oder, aber, weil, wenn, dann, der, die, das, ein, eine, zu, für, mit, von, mein, meine, ist, ich, äh, ähm, also, im, am, um"
-        ),
-        digits=_set("null, eins, zwei, zwo, drei, vier, fünf, sechs, sieben, acht, neun"),
-        thanks=_set("danke, danke schön, vielen dank, dankeschön"),
-    ),
-    "es": _Language(
-        nods=_set("mm, mhm, ajá, ah, sí, si, vale, bueno, claro, ya, okay, ok, entiendo, perfecto, gracias, eh"),
-        stops=_set("para, espere, espera, un momento, no, pero, perdón, perdone, alto, basta"),
-        greetings=_set("hola, buenos días, buenas tardes, buenas noches, diga, quién es"),
-        farewells=_set("adiós, hasta luego, chao, gracias adiós"),
-        dangling=_set(
-            "y, o, pero, porque, si, entonces, el, la, los, las, un, una, a, para, con, de, mi, su, es, eh, este, pues, en"
-        ),
-        digits=_set("cero, uno, dos, tres, cuatro, cinco, seis, siete, ocho, nueve"),
-        thanks=_set("gracias, muchas gracias"),
-    ),
-    "fr": _Language(
-        nods=_set(
-            "mm, mhm, hum, ah, oui, ouais, d'accord, ok, okay, bien, très bien, exact, exactement, je vois, je comprends, merci, euh"
-        ),
-        stops=_set("stop, attendez, attends, un moment, une seconde, non, mais, pardon, excusez moi, arrêtez"),
-        greetings=_set("allô, bonjour, bonsoir, salut, qui est là"),
-        farewells=_set("au revoir, salut, à bientôt, bonne journée, merci au revoir"),
-        dangling=_set(
-            "et, ou, mais, parce que, si, alors, le, la, les, un, une, à, pour, avec, de, du, mon, ma, mes, est, je, euh, donc, en, dans"
-        ),
-        digits=_set("zéro, un, deux, trois, quatre, cinq, six, sept, huit, neuf"),
-        thanks=_set("merci, merci beaucoup"),
-    ),
-}
-
 _ASIDE = re.compile(r"[\[(*♪][^\])*♪]*[\])*♪]?")
 """What transcribers write for sounds that are no words: [BLANK_AUDIO], (coughs), *sighs*."""
 _NOT_WORD = re.compile(r"[^\w'@]+")
 _ENDS = re.compile(r"[.?!。？！]['\")»”]*$")
 _TRAILS_OFF = re.compile(r"(\.{2,}|…|[,;:–—-])\s*$")
-_ADDRESS = re.compile(r"(@|\bat\b).+(\.|\bdot\b|\bpunkt\b|\bpunto\b|\bpoint\b)\s*\w{2,}")
+_ADDRESS = re.compile(
+    r"(@|\b(?:at|ät|klammeraffe|arroba|arobase|chiocciola)\b).+(\.|\b(?:dot|punkt|punto|point|ponto)\b)\s*\w{2,}"
+)
 _PHONE_DIGITS = 10
 _PIECEWISE = {FieldType.PHONE: "phone", FieldType.EMAIL: "email", FieldType.NUMBER: "number"}
 
@@ -162,7 +83,7 @@ def kind_of(
     words = normalised(text)
     if not words or not any(map(str.isalnum, words)):
         return Kind.NOTHING
-    table = _table(language)
+    table = words_of(language)
     if any(f" {stop} " in f" {words} " for stop in own.stops):
         return Kind.STOP
     if own.nods and (words in own.nods or _is_made_of(words, own.nods | table.nods)):
@@ -181,7 +102,7 @@ def kind_of(
 def may_be_nod(text: str, language: str, own: OwnWords = NO_OWN_WORDS) -> bool:
     """Whether this, heard so far, is the beginning of a nod of several words: "I" of "I see"."""
     words = normalised(text)
-    return bool(words) and any(nod.startswith(f"{words} ") for nod in own.nods | _table(language).nods)
+    return bool(words) and any(nod.startswith(f"{words} ") for nod in own.nods | words_of(language).nods)
 
 
 def ending_of(text: str, language: str, *, expects: str | None = None) -> Ending:
@@ -189,7 +110,7 @@ def ending_of(text: str, language: str, *, expects: str | None = None) -> Ending
     words = normalised(text).split()
     if not words:
         return Ending.UNSURE
-    table = _table(language)
+    table = words_of(language)
     if _TRAILS_OFF.search(text) or any(" ".join(words[-count:]) in table.dangling for count in (1, 2, 3)):
         return Ending.OPEN
     if expects == "phone":
@@ -212,7 +133,7 @@ def ending_of(text: str, language: str, *, expects: str | None = None) -> Ending
 def is_thanks(text: str, language: str) -> bool:
     """Whether it ends with thanks, after which a goodbye may follow."""
     words = normalised(text).split()
-    return any(" ".join(words[-count:]) in _table(language).thanks for count in (1, 2, 3, 4))
+    return any(" ".join(words[-count:]) in words_of(language).thanks for count in (1, 2, 3, 4))
 
 
 def pause_ms(text: str, base_ms: int, language: str, *, expects: str | None = None) -> int:
@@ -223,10 +144,6 @@ def pause_ms(text: str, base_ms: int, language: str, *, expects: str | None = No
     if ending is Ending.OPEN:
         return max(base_ms, min(base_ms * 2, 2_500))
     return base_ms
-
-
-def _table(language: str) -> _Language:
-    return _LANGUAGES.get(language.split("-")[0].lower(), _ENGLISH)
 
 
 def _is_made_of(words: str, phrases: frozenset[str]) -> bool:
@@ -260,6 +177,6 @@ class AskedFor:
                 return kind
         if not phrase.rstrip().endswith("?"):
             return None
-        if re.search(r"phone|telephone|telefon|teléfono|téléphone|call you back", words):
+        if re.search(r"phone|telephone|telefon|teléfono|téléphone|celular|cellulare|call you back", words):
             return "phone"
         return "email" if re.search(r"e mail|email|correo|courriel", words) else None

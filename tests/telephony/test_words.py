@@ -70,13 +70,34 @@ def test_a_hello_is_a_nod_in_the_greeting_and_a_bye_in_the_goodbye() -> None:
     assert kind_of("Bye, but one more question", "en-US", in_farewell=True) is Kind.WORDS
 
 
-def test_every_language_has_its_words_and_english_serves_the_others() -> None:
-    assert kind_of("Ja, genau.", "de-DE") is Kind.BACKCHANNEL
-    assert kind_of("Moment, nein", "de-DE") is Kind.STOP
-    assert kind_of("D'accord", "fr-FR") is Kind.BACKCHANNEL
-    assert kind_of("Sí, claro", "es-ES") is Kind.BACKCHANNEL
-    assert kind_of("Okay", "pl-PL") is Kind.BACKCHANNEL
-    assert ending_of("Ich möchte einen Termin und", "de-DE") is Ending.OPEN
+@pytest.mark.parametrize(
+    ("language", "text", "kind"),
+    [
+        ("de-DE", "Ja, genau.", Kind.BACKCHANNEL), ("de-DE", "Moment, bitte", Kind.STOP), ("de-DE", "Und am Montag?", Kind.WORDS),
+        ("es-ES", "Sí, claro.", Kind.BACKCHANNEL), ("es-MX", "Espere, por favor", Kind.STOP),
+        ("fr-FR", "D'accord.", Kind.BACKCHANNEL), ("fr-CA", "Attendez !", Kind.STOP),
+        ("it-IT", "Sì, va bene.", Kind.BACKCHANNEL), ("it-IT", "Un attimo, scusi", Kind.STOP), ("it-IT", "E il sabato?", Kind.WORDS),
+        ("pt-BR", "Tá bom.", Kind.BACKCHANNEL), ("pt-PT", "Pois, exatamente.", Kind.BACKCHANNEL), ("pt-BR", "Só um momento", Kind.STOP),
+        ("nl-NL", "mm-hm, okay", Kind.BACKCHANNEL), ("nl-NL", "so", Kind.WORDS),
+    ],
+)  # fmt: skip
+def test_every_language_has_its_words(language: str, text: str, kind: Kind) -> None:
+    assert kind_of(text, language) is kind
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expects", "ending"),
+    [
+        ("it-IT", "Vorrei un appuntamento per", None, Ending.OPEN), ("it-IT", "Vorrei un appuntamento.", None, Ending.COMPLETE),
+        ("it-IT", "zero due cinque", "phone", Ending.OPEN), ("it-IT", "mario chiocciola posta punto it", "email", Ending.COMPLETE),
+        ("pt-BR", "Eu queria marcar uma consulta e", None, Ending.OPEN), ("pt-BR", "onze nove meia um", "phone", Ending.OPEN),
+        ("pt-BR", "ana arroba correio ponto com", "email", Ending.COMPLETE), ("pt-PT", "Muito obrigada.", None, Ending.UNSURE),
+        ("fr-FR", "luc arobase poste point fr", "email", Ending.COMPLETE), ("es-ES", "ana arroba correo punto es", "email", Ending.COMPLETE),
+        ("de-DE", "anna klammeraffe post punkt de", "email", Ending.COMPLETE), ("nl-NL", "Ik wil and", None, Ending.UNSURE),
+    ],
+)  # fmt: skip
+def test_endings_in_every_language(language: str, text: str, expects: str | None, ending: Ending) -> None:
+    assert ending_of(text, language, expects=expects) is ending
 
 
 @pytest.mark.parametrize(
