@@ -37,6 +37,10 @@ def ring(
 
     Raises :class:`MayNotDial`, ``phone_numbers.CannotDo`` and ``CarrierError``; of the last there is a row that tells of it.
     """
+    if ours.account is None:
+        raise MayNotDial(
+            "Calls over a SIP trunk can't be placed yet: call from a number of a telephone company's account."
+        )
     frozen = _published(agent)
     at_carrier = phone_numbers.carrier(ours.account)
     longest_minutes = -(-frozen.limits.max_duration_s // 60)
@@ -71,6 +75,7 @@ def dial(
     member: Any,
 ) -> Call:
     """The call that is permitted. Its end gives its place back, whatever becomes of it."""
+    assert ours.account is not None
     with tenancy.use(ours.organization_id):
         call: Call = Call.objects.create(
             organization_id=ours.organization_id,
