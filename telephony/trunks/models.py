@@ -8,6 +8,7 @@ What the pages and the API may rely on:
   extension such as "200". ``Call.trunk`` is set for calls that came or went by one; a call to an agent's own SIP address has none.
 - ``SipMessage`` rows are the trace, oldest first within a call (``call.sip_messages``) or a trunk (``trunk.sip_messages``:
   registrations and keepalives, without a call). They are appended by the call worker while the call runs, and never changed.
+  How many are kept: ``telephony.trunks.limits``.
 """
 
 from __future__ import annotations
@@ -16,13 +17,6 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.tenancy import Owned
-
-MOST_OF_A_CALL = 200
-"""Messages kept of one call; of a longer one the first."""
-MOST_OF_A_TRUNK = 200
-"""Messages kept of a trunk's own business; of more the newest."""
-MOST_CHARACTERS = 8_000
-"""Of one message; the rest is cut off, and ``is_cut`` says so."""
 
 
 class Trunk(Owned):
@@ -89,8 +83,8 @@ class Trunk(Owned):
 
     @property
     def address(self) -> str:
-        """What its password is bound to."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        """What its password is bound to. Without a host it is only compared with what others prove, and sent nowhere."""
+        host = f"[{self.host}]" if ":" in self.host else self.host or "nowhere.invalid"
         return f"sip://{host}"
 
 
