@@ -246,12 +246,13 @@ SIP_TLS_KEY = env_str("SIP_TLS_KEY", "")
 SIP_TLS_CA = env_str("SIP_TLS_CA", "")
 SIP_ADVERTISED = env_str("SIP_ADVERTISED", "")
 SIP_DIRECT_FROM = env_list("SIP_DIRECT_FROM", "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,::1/128,fc00::/7")
+SIP_PROXY_FROM = env_list("SIP_PROXY_FROM")
 if SIP_DIRECT_FROM == ["none"]:
     SIP_DIRECT_FROM = []
 try:
     for _address in [*SIP_HOST, *([SIP_ADVERTISED] if SIP_ADVERTISED else [])]:
         ip_address(_address)
-    for _network in SIP_DIRECT_FROM:
+    for _network in [*SIP_DIRECT_FROM, *SIP_PROXY_FROM]:
         ip_network(_network)
     _first, _last = env_str("RTP_PORTS", "10000-19999").split("-")
     RTP_PORTS = (int(_first), int(_last))
@@ -259,7 +260,7 @@ try:
         raise ValueError(f"RTP_PORTS={_first}-{_last}: use a range such as 10000-19999")
 except ValueError as error:
     raise ImproperlyConfigured(
-        f"SIP_HOST, SIP_ADVERTISED (addresses), SIP_DIRECT_FROM (networks) or RTP_PORTS (10000-19999) can't be read: {error}."
+        f"SIP_HOST, SIP_ADVERTISED (addresses), SIP_DIRECT_FROM, SIP_PROXY_FROM (networks) or RTP_PORTS (10000-19999) can't be read: {error}."
     ) from error
 TURN_URLS = env_list("TURN_URL")
 TURN_SECRET = env_secret("TURN_SECRET", "")

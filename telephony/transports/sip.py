@@ -89,12 +89,13 @@ class SipEndpoint:
         gate: Gate,
         on_event: Callable[[Event], None],
         on_message: OnMessage = lambda direction, data, peer: None,
+        on_closed: Callable[[Peer], None] = lambda peer: None,
         limits: Limits | None = None,
     ) -> None:
         self._listening = listening
         self._loop = asyncio.get_running_loop()
         self._gate = gate
-        self._on_event, self._on_message = on_event, on_message
+        self._on_event, self._on_message, self._on_closed = on_event, on_message, on_closed
         self._limits = limits
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = 0.0
@@ -122,6 +123,7 @@ class SipEndpoint:
             self._received,
             self._is_welcome,
             self._lost,
+            self._on_closed,
             client_tls,
         )
         await self._sockets.start()

@@ -65,7 +65,8 @@ class _Waiting:
 
 
 class SipSockets:
-    """``start``, then ``send`` at will; ``receive`` is told what comes, on the loop; ``lost`` what could not be sent at all.
+    """``start``, then ``send`` at will; ``receive`` is told what comes, on the loop; ``lost`` what could not be sent at all;
+    ``closed`` whose connection is gone.
 
     ``welcome`` decides by a source's host. ``connect_to`` is what a connection of ours must be: the name that its certificate is for.
     """
@@ -76,12 +77,14 @@ class SipSockets:
         receive: Callable[[bytes, Peer], None],
         welcome: Callable[[str], bool],
         lost: Callable[[bytes, Peer], None],
+        closed: Callable[[Peer], None],
         client_tls: ssl.SSLContext,
     ) -> None:
         self.counts = Counts()
         self.ports: dict[Transport, int] = {}
         """That we listen on."""
         self._listen, self._receive, self._welcome, self._lost = listen, receive, welcome, lost
+        self._closed = closed
         self._client_tls = client_tls
         self._names: dict[tuple[str, int], str] = {}
         self._udp: dict[bool, asyncio.DatagramTransport] = {}
@@ -238,6 +241,8 @@ class SipSockets:
     def closed(self, stream: _Stream, peer: Peer) -> None:
         if self._streams.get(peer) is stream:
             del self._streams[peer]
+            if not self._is_closed:
+                self._closed(peer)
 
     def received(self, data: bytes, peer: Peer) -> None:
         self._receive(data, peer)

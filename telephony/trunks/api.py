@@ -12,7 +12,7 @@ from pydantic import Field
 from accounts.auth import allowed
 from accounts.problems import Problem
 from agents.partial import partial
-from telephony.models import SipMessage, Trunk
+from telephony.models import Call, SipMessage, Trunk
 from telephony.numbers_api import CARRIER_FAILS, NumberOut, agent_of, told
 from telephony.trunks import addresses, manage
 from telephony.trunks.fields import TrunkFields
@@ -238,6 +238,8 @@ def messages_of_a_call(
     request: HttpRequest, call_id: Annotated[uuid.UUID, Path(description="The call's id.")]
 ) -> list[MessageOut]:
     """As they went over the network, oldest first. Empty: the call came another way."""
+    if not Call.objects.owned_by(request.organization).filter(pk=call_id).exists():  # type: ignore[attr-defined]
+        raise Problem(404, "No such call", "There is no call of this id in your organization.")
     rows = SipMessage.objects.owned_by(request.organization).filter(call_id=call_id)  # type: ignore[attr-defined]
     return [MessageOut.model_validate(row, from_attributes=True) for row in rows]
 
@@ -256,7 +258,7 @@ def sip(request: HttpRequest) -> SipOut:
 @router.get(
     "/agents/{agent_id}/sip-address",
     response=AgentAddress,
-    auth=allowed("numbers:read"),
+    auth=allowed("agents:read"),
     summary="Read an agent's SIP address",
 )
 def agent_address(

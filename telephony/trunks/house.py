@@ -49,6 +49,8 @@ MOST_ANSWERING = 100
 """Calls whose row is being made."""
 DIRECT = "direct"
 """The gate's name for those who may call an agent by its address."""
+PROXY = "proxy"
+"""And for the operator's own proxy, which is believed when it says whom it speaks for."""
 _REFUSALS = {"busy": 486, "bad_offer": 488}
 
 Talk = Callable[[Offer, MakeTransport, Reply], asyncio.Task[None]]
@@ -56,11 +58,13 @@ Talk = Callable[[Offer, MakeTransport, Reply], asyncio.Task[None]]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the operator says. ``direct_from``: who may call an agent by its own address, without any trunk."""
+    """What the operator says. ``direct_from``: who may call an agent by its own address, without any trunk. ``proxy_from``: where our
+    own SIP proxy is, if there is one; see ``telephony.sip.gate.IDENTITY``."""
 
     listening: Listening
     rtp_ports: tuple[int, int]
     direct_from: tuple[Network, ...]
+    proxy_from: tuple[Network, ...]
     max_calls: int
 
     @property
@@ -169,9 +173,12 @@ class PhoneHouse:
             self._gate,
             self._told,
             self._noted,
+            self._closed,
             Limits(max_calls=self._settings.max_calls),
         )
         await endpoint.start()
+        if self._settings.proxy_from:
+            self._gate.add(Trunk(PROXY, self._settings.proxy_from, is_proxy=True))
         if self._settings.direct_from:
             self._gate.add(Trunk(DIRECT, self._settings.direct_from))
         self._ticker = Ticker(loop)
@@ -228,6 +235,10 @@ class PhoneHouse:
                 return
         if self._upkeep is not None:
             self._upkeep.take(event)
+
+    def _closed(self, peer: Peer) -> None:
+        if self._upkeep is not None:
+            self._upkeep.connection_closed(peer)
 
     def _do(self, command: Command) -> None:
         if self._endpoint is not None:
@@ -347,6 +358,7 @@ class PhoneHouse:
             if placed is not None:
                 live.dialog = placed.dialog_id
                 self._trace.belongs(placed.dialog_id, owner)
+                self._write_later(partial(routes.placed, call, organization, placed.dialog_id))
 
         try:
             line = OutgoingLine(
@@ -362,6 +374,17 @@ class PhoneHouse:
 
         task = self._talk(Offer(call, organization), line.reporting, reply)
         task.add_done_callback(lambda done: self._lives.pop(sip_call, None) if not live.dialog else None)
+
+    def _write_later(self, work: Callable[[], None]) -> None:
+        async def write() -> None:
+            try:
+                await self._database.run(work)
+            except Exception as error:
+                logger.warning("Something about a call could not be written: %s", error)
+
+        task = asyncio.create_task(write())
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
 
     async def test(self, trunk: uuid.UUID) -> dict[str, Any]:
         if self._upkeep is None:

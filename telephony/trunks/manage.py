@@ -28,6 +28,8 @@ from telephony.trunks.limits import LEASE
 from telephony.worker_status import WorkerStatus
 
 TEST_SECONDS = 10.0
+_ONLY_OURS = ("label", "preset", "caller_id")
+"""Fields that the other side never notices: the worker has nothing to do anew."""
 NO_SIP = "No call worker serves SIP. The operator switches it on with SIP_HOST (docs/phones.md)."
 
 
@@ -75,11 +77,13 @@ def change(trunk: Trunk, member: User | None, fields: TrunkFields, password: str
     if fields.asks_password and (password == "" or (password is None and not trunk.credential)):
         raise CannotDo("Where callers sign in, the trunk needs a password.")
     with transaction.atomic(), tenancy.use(trunk.organization_id):
-        for name, value in _columns(fields).items():
+        wanted = _columns(fields)
+        if any(getattr(trunk, name) != value for name, value in wanted.items() if name not in _ONLY_OURS):
+            trunk.state, trunk.state_words, trunk.state_at = Trunk.State.WAITING, "", None
+        for name, value in wanted.items():
             setattr(trunk, name, value)
         if password is not None:
             _keep_password(trunk, member, password)
-        trunk.state, trunk.state_words, trunk.state_at = Trunk.State.WAITING, "", None
         trunk.save()
     tell_workers()
     return trunk

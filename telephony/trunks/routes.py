@@ -21,7 +21,7 @@ from django.utils.text import slugify
 from accounts import credentials, tenancy, vault
 from agents.models import Agent
 from telephony import phone_calls
-from telephony.models import PhoneNumber, SipMessage, Trunk
+from telephony.models import Call, PhoneNumber, SipMessage, Trunk
 from telephony.sip.gate import Network, dialled
 from telephony.storable import storable
 from telephony.trunks.limits import MOST_OF_A_TRUNK
@@ -81,7 +81,13 @@ def trunks() -> list[TrunkSheet]:
         numbers: dict[uuid.UUID, set[str]] = {}
         for trunk_id, number in PhoneNumber.objects.exclude(trunk=None).values_list("trunk_id", "number"):
             numbers.setdefault(trunk_id, set()).update(forms(number))
-    return [_sheet(row, frozenset(numbers.get(row.pk, ()))) for row in rows]
+    found: list[TrunkSheet] = []
+    for row in rows:
+        try:
+            found.append(_sheet(row, frozenset(numbers.get(row.pk, ()))))
+        except (ValueError, KeyError) as error:  # one that can't be read must not keep the others
+            logger.error("Trunk %s can't be read: %s", row.pk, error)
+    return found
 
 
 def _sheet(row: Trunk, users: frozenset[str]) -> TrunkSheet:
@@ -195,6 +201,12 @@ def write_state(trunk: uuid.UUID, organization: uuid.UUID, state: str, words: st
         Trunk.objects.filter(pk=trunk).update(
             state=state, state_words=storable(words)[:300], state_at=at or timezone.now()
         )
+
+
+def placed(call: uuid.UUID, organization: uuid.UUID, dialog: str) -> None:
+    """What the trunk will call a call of ours."""
+    with tenancy.use(organization):
+        Call.objects.filter(pk=call).update(carrier_call_id=dialog[:64])
 
 
 def prune() -> int:

@@ -24,4 +24,5 @@ def sip_settings(capacity: int) -> Settings:
         advertised=settings.SIP_ADVERTISED,
     )
     direct_from = tuple(ip_network(text) for text in settings.SIP_DIRECT_FROM)
-    return Settings(listening, settings.RTP_PORTS, direct_from, capacity + SPARE_CALLS)
+    proxy_from = tuple(ip_network(text) for text in settings.SIP_PROXY_FROM)
+    return Settings(listening, settings.RTP_PORTS, direct_from, proxy_from, capacity + SPARE_CALLS)

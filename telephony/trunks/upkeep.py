@@ -126,6 +126,11 @@ class Upkeep:
         for held in ours:
             self._endpoint.do(commands.Unregister(str(held.sheet.id)))
         await asyncio.gather(*(self._until(held, partial(_is_not_registered, held), seconds) for held in ours))
+        for held in self._held.values():
+            if held.is_ours:
+                self._state(held, Trunk.State.WAITING, "No call worker that serves SIP runs just now.")
+        if self._writing:
+            await asyncio.wait(self._writing, timeout=seconds)
         keys = [LEASE + str(held.sheet.id) for held in self._held.values() if held.is_ours]
         if keys:
             try:
@@ -153,6 +158,9 @@ class Upkeep:
         """Look its host up, and let the gate know it. A registration begins anew only where something has changed."""
         peers, trouble = await self._resolved(sheet)
         held = self._held.get(sheet.id)
+        if trouble and held is not None and held.sheet == sheet and held.peers:
+            logger.info("%s can't be looked up just now, and is believed to be where it was: %s", sheet.where, trouble)
+            peers, trouble = held.peers, ""
         is_same = held is not None and held.sheet == sheet and held.peers[:1] == peers[:1]
         if held is None or not is_same:
             if held is not None:
@@ -256,7 +264,9 @@ class Upkeep:
             case events.Unregistered():
                 held.is_registered = None
             case events.TrunkReachable(_, round_trip_ms):
-                held.is_reachable, held.round_trip_ms = True, round_trip_ms
+                was_away, held.is_reachable, held.round_trip_ms = held.is_reachable is False, True, round_trip_ms
+                if was_away and sheet.registers:
+                    self._register(held)  # it may have forgotten us
                 if not sheet.registers:
                     self._state(held, Trunk.State.REACHABLE, f"{sheet.where} answers, within {round_trip_ms} ms.")
             case events.TrunkUnreachable():
@@ -278,6 +288,12 @@ class Upkeep:
             await self._database.run(work)
         except Exception as error:
             logger.warning("The state of a trunk could not be written: %s", error)
+
+    def connection_closed(self, peer: Peer) -> None:
+        """Of TCP or TLS. Who knows us by it can't call us any more."""
+        for held in self._held.values():
+            if held.is_ours and held.is_registered and peer in held.peers:
+                self._register(held)
 
     # ---- a test
 

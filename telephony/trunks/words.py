@@ -59,7 +59,7 @@ def of_registration(status: int, host: str) -> str:
         case 0 | 408:
             return f"Nobody answers at {host}. Check the address, the port and the transport, and that no firewall is between."
         case 401 | 407:
-            return "The provider refused your user name or password. (SIP 401)"
+            return f"The provider refused your user name or password. (SIP {status})"
         case 403:
             return "The provider refused to register you: a wrong password, or the account is blocked there. (SIP 403)"
         case 404:

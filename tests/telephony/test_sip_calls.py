@@ -445,3 +445,54 @@ def test_an_address_leads_to_the_oldest_agent_of_that_name_and_to_any_by_its_id(
         assert routes.agent_at(str(other.pk)) == other
         assert routes.agent_at("") is None
     assert routes.user_of(published) == "front-desk" and routes.user_of(other) == str(other.pk)
+
+
+async def test_a_name_server_that_is_away_costs_no_registration(
+    worker: Any, published: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import egress
+    from telephony.transports import sip_names
+
+    monkeypatch.setattr(upkeep, "RESOLVE_SECONDS", 0.2)
+    asked: list[str] = []
+
+    async def away(host: str, port: int, transport: Any) -> list[Any]:
+        asked.append(host)
+        raise egress.EgressRefused(f"{host} could not be looked up within 5 seconds.")
+
+    async with Registrar("200", "open sesame") as pbx:
+        fields = {"host": "127.0.0.1", "port": pbx.port, "username": "200", "registers": True}
+        trunk = await sync_to_async(make_trunk)(published, "200", "open sesame", **fields)
+        async with serving(worker) as running:
+            await state_of(trunk, "registered")
+            monkeypatch.setattr(sip_names, "resolve", away)
+            async with asyncio.timeout(5):
+                while len(asked) < 2:
+                    await asyncio.sleep(0.05)
+            assert running.house._upkeep.peer(trunk.pk) is not None
+            assert (await state_of(trunk, "registered")).state == "registered"
+        assert [expires for _, expires in pbx.registered] == [3600, 0]
+    assert (await state_of(trunk, "waiting")).state_words.startswith("No call worker")
+
+
+async def test_our_own_proxy_is_believed_when_it_says_whom_it_speaks_for(
+    worker: Any, published: Any, settings: Any
+) -> None:
+    from telephony.sip import commands
+
+    settings.SIP_PROXY_FROM, settings.SIP_DIRECT_FROM = ["127.0.0.1/32"], ["10.0.0.0/8"]
+    async with serving(worker) as running, SipPhone() as proxy:
+        proxy.call("ignored", running.house.port)
+        await asyncio.wait_for(proxy.over.wait(), 5)
+        assert proxy.ended().status == 403  # it speaks for nobody
+        proxy.over.clear()
+        proxy.events.clear()
+        assert proxy._media is not None
+        said = (("X-Src-IP", "10.1.2.3"), ("X-RURI-User", "front-desk"))
+        offer = proxy._media.offer().encode()
+        proxy.call_id = "call-2"
+        proxy.endpoint.do(commands.Dial("call-2", "them", "ignored", "100", offer, headers=said))
+        await proxy.hears(1_000)
+        proxy.hang_up()
+        call = await the_call(published, has_ended)
+    assert call.to_number == "front-desk"
