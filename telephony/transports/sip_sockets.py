@@ -14,6 +14,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 from telephony.sip.peer import Peer, Transport
 from telephony.sip.stream import BadStream, StreamReader
@@ -28,6 +29,9 @@ IDLE_SECONDS = 900.0
 """For a connection that brings nothing: telephones keep theirs open, and say so every few minutes."""
 MOST_CONNECTIONS = 2_000
 MOST_OF_A_HOST = 200
+MOST_GREETED = 200
+"""Connections on their way up."""
+ACCEPT_AGAIN_SECONDS = 0.1
 MOST_WAITING = 64
 """Messages that wait for a connection to come up."""
 MOST_UNSENT_BYTES = 512 * 1024
@@ -89,7 +93,10 @@ class SipSockets:
         self._names: dict[tuple[str, int], str] = {}
         self._udp: dict[bool, asyncio.DatagramTransport] = {}
         """By whether it is IPv6."""
-        self._servers: list[asyncio.Server] = []
+        self._listeners: list[socket.socket] = []
+        self._accepting: list[asyncio.Task[None]] = []
+        self._greeting: set[asyncio.Task[None]] = set()
+        """Connections on their way up: TLS takes some words to and fro."""
         self._streams: dict[Peer, _Stream] = {}
         self._waiting: dict[Peer, _Waiting] = {}
         self._sweep: asyncio.TimerHandle | None = None
@@ -118,24 +125,55 @@ class SipSockets:
             self._udp[":" in host] = transport
             port = made.getsockname()[1]
         self.ports["udp"] = port
-        await self._serve(port, None)
+        self._serve(port, None)
         self.ports["tcp"] = port
         if self._listen.tls is not None:
-            self.ports["tls"] = await self._serve(self._listen.tls_port, self._listen.tls)
+            self.ports["tls"] = self._serve(self._listen.tls_port, self._listen.tls)
 
-    async def _serve(self, port: int, tls: ssl.SSLContext | None) -> int:
-        loop = asyncio.get_running_loop()
+    def _serve(self, port: int, tls: ssl.SSLContext | None) -> int:
         for host in self._listen.hosts:
             made = _bound(host, port, socket.SOCK_STREAM)
-            self._servers.append(await loop.create_server(lambda: _Door(self, tls), sock=made, backlog=128))
+            self._listeners.append(made)
+            made.listen(128)
+            self._accepting.append(asyncio.create_task(self._accept(made, tls), name=f"SIP connections to {host}"))
             port = made.getsockname()[1]
         return port
+
+    async def _accept(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+        """By hand: so a stranger is known by the address before anything is said, a TLS handshake included."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                made, source = await loop.sock_accept(listener)
+            except OSError as error:  # too many files are open, for one
+                logger.warning("A SIP connection can't be taken: %s", error)
+                await asyncio.sleep(ACCEPT_AGAIN_SECONDS)
+                continue
+            if len(self._greeting) >= MOST_GREETED or not self._admits(source[0]):
+                self.counts.turned_away += 1
+                made.close()
+                continue
+            peer = Peer("tls" if tls else "tcp", source[0], source[1])
+            task = asyncio.create_task(self._greet(made, peer, tls))
+            self._greeting.add(task)
+            task.add_done_callback(self._greeting.discard)
+
+    async def _greet(self, made: socket.socket, peer: Peer, tls: ssl.SSLContext | None) -> None:
+        loop = asyncio.get_running_loop()
+        patience = HANDSHAKE_SECONDS if tls else None
+        try:
+            await loop.connect_accepted_socket(
+                lambda: _Stream(self, peer), made, ssl=tls, ssl_handshake_timeout=patience
+            )
+        except (OSError, TimeoutError) as error:
+            logger.info("A connection of %s didn't come up: %s", peer.host, error or "no answer")
+            made.close()
 
     async def close(self) -> None:
         self._is_closed = True
         if self._sweep is not None:
             self._sweep.cancel()
-        tasks = [waiting.task for waiting in self._waiting.values() if waiting.task is not None]
+        tasks = [*self._greeting, *(waiting.task for waiting in self._waiting.values() if waiting.task is not None)]
         for task in tasks:
             task.cancel()
         for stream in list(self._streams.values()):
@@ -147,11 +185,16 @@ class SipSockets:
     async def _shut(self) -> None:
         for transport in self._udp.values():
             transport.close()
-        for server in self._servers:
-            server.close()
+        for task in self._accepting:
+            task.cancel()
+        if self._accepting:
+            await asyncio.wait(self._accepting, timeout=1)
+        for listener in self._listeners:
+            listener.close()
         self._udp.clear()
-        self._servers.clear()
-        await asyncio.sleep(0)  # the loop closes them in its next round
+        self._accepting.clear()
+        self._listeners.clear()
+        await asyncio.sleep(0)  # the loop closes what it has in its next round
 
     # ---- sending
 
@@ -227,13 +270,10 @@ class SipSockets:
 
     # ---- streams
 
-    def admits(self, host: str) -> bool:
+    def _admits(self, host: str) -> bool:
         """Whether another connection from there is taken."""
         of_host = sum(1 for peer in self._streams if peer.host == host) if len(self._streams) > MOST_OF_A_HOST else 0
-        if self._welcome(host) and len(self._streams) < MOST_CONNECTIONS and of_host < MOST_OF_A_HOST:
-            return True
-        self.counts.turned_away += 1
-        return False
+        return self._welcome(host) and len(self._streams) < MOST_CONNECTIONS and of_host < MOST_OF_A_HOST
 
     def opened(self, stream: _Stream, peer: Peer) -> None:
         self._streams[peer] = stream
@@ -269,44 +309,6 @@ class _Datagrams(asyncio.DatagramProtocol):
         logger.debug("The SIP socket told of an error: %s", exc)
 
 
-class _Door(asyncio.Protocol):
-    """A connection that somebody opens, until it is known to be welcome. With TLS the handshake comes after that."""
-
-    def __init__(self, sockets: SipSockets, tls: ssl.SSLContext | None) -> None:
-        self._sockets, self._tls = sockets, tls
-        self._handshake: asyncio.Task[None] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        source = transport.get_extra_info("peername")
-        if source is None or not self._sockets.admits(source[0]):
-            transport.abort()
-            return
-        peer = Peer("tls" if self._tls else "tcp", source[0], source[1])
-        stream = _Stream(self._sockets, peer)
-        if self._tls is None:
-            transport.set_protocol(stream)
-            stream.connection_made(transport)
-            return
-        transport.pause_reading()
-        self._handshake = asyncio.create_task(self._shake_hands(transport, stream))
-
-    async def _shake_hands(self, transport: asyncio.Transport, stream: _Stream) -> None:
-        assert self._tls is not None
-        try:
-            made = await asyncio.get_running_loop().start_tls(
-                transport, stream, self._tls, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
-            )
-        except (OSError, TimeoutError, ssl.SSLError) as error:
-            logger.info("A TLS handshake failed: %s", error)
-            transport.abort()
-            return
-        if made is not None:
-            stream.connection_made(made)
-        else:
-            transport.abort()
-
-
 class _Stream(asyncio.Protocol):
     """One connection: messages in and out."""
 
@@ -317,30 +319,20 @@ class _Stream(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._unfinished_since: float | None = None
         self._heard_s = 0.0
-        self._early = bytearray()
-        """What came before we were told that the handshake is done."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if self._transport is not None:
-            return
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
         self._heard_s = asyncio.get_running_loop().time()
         raw = transport.get_extra_info("socket")
         if raw is not None:
             with contextlib.suppress(OSError):
                 raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sockets.opened(self, self._peer)
-        if self._early:
-            self.data_received(bytes(self._early))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._sockets.closed(self, self._peer)
 
     def data_received(self, data: bytes) -> None:
-        if self._transport is None:
-            self._early += data
-            return
         now = asyncio.get_running_loop().time()
         self._heard_s = now
         try:

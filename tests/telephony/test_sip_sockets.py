@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from telephony.sip import commands, events
 from telephony.sip.gate import Gate, Trunk
@@ -17,6 +18,13 @@ from telephony.transports import sip_sockets
 from telephony.transports.sip import Listening, SipEndpoint
 from tests.telephony.certificates import certificate
 from tests.telephony.sip_phone import SipPhone
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """The loop that call workers run on, and the one of systems that it isn't made for: their transports differ."""
+    return uvloop.EventLoopPolicy() if request.param == "uvloop" else asyncio.DefaultEventLoopPolicy()
+
 
 OPTIONS = (
     b"OPTIONS sip:us@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/%s 127.0.0.1:1;branch=z9hG4bK1;rport\r\nFrom: <sip:a@b>;tag=1\r\n"
