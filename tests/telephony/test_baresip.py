@@ -104,7 +104,7 @@ async def test_it_signs_in_where_it_must(worker: Any, published: Any, settings: 
 
 async def test_the_agent_calls_it(worker: Any, published: Any) -> None:
     port = free_port()
-    phone = asyncio.create_task(baresip("--port", str(port), "--user", "14155550177", "--stay-s", "2"))
+    phone = asyncio.create_task(baresip("--port", str(port), "--user", "+14155550177", "--stay-s", "2"))
     await asyncio.sleep(2)
     trunk = await sync_to_async(make_trunk)(published, host="127.0.0.1", port=port)
     async with serving(worker) as running:

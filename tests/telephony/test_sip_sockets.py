@@ -20,6 +20,10 @@ from tests.telephony.certificates import certificate
 from tests.telephony.sip_phone import SipPhone
 
 
+# The hook that is to replace the fixture would have every test of this folder choose a loop.
+pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy.:pytest.PytestDeprecationWarning")
+
+
 @pytest.fixture(params=["asyncio", "uvloop"])
 def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
     """The loop that call workers run on, and the one of systems that it isn't made for: their transports differ."""
