@@ -100,13 +100,22 @@ class SipPhone:
 
     # ---- doing
 
-    def call(self, user: str, port: int, *, transport: Any = "udp", as_: str = "+14155550100", host: str = "") -> None:
-        peer = Peer(transport, host or self.host, port)
+    def call(
+        self,
+        user: str,
+        port: int,
+        *,
+        transport: Any = "udp",
+        as_: str = "+14155550100",
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        peer = Peer(transport, self.host, port)
         self.gate.add(Trunk("them", (ip_network(peer.host),), peer, login=self._login))
         self._make_media()
         assert self._media is not None
         self.call_id = "call-1"
-        self.endpoint.do(commands.Dial(self.call_id, "them", user, as_, self._media.offer().encode()))
+        offer = self._media.offer().encode()
+        self.endpoint.do(commands.Dial(self.call_id, "them", user, as_, offer, headers=headers))
 
     def hang_up(self) -> None:
         self.endpoint.do(commands.HangUp(self.call_id))

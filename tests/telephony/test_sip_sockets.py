@@ -19,7 +19,6 @@ from telephony.transports.sip import Listening, SipEndpoint
 from tests.telephony.certificates import certificate
 from tests.telephony.sip_phone import SipPhone
 
-
 # The hook that is to replace the fixture would have every test of this folder choose a loop.
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy.:pytest.PytestDeprecationWarning")
 
