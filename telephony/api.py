@@ -20,6 +20,7 @@ from telephony.audio.digits import checked
 from telephony.end_reasons import REASONS
 from telephony.models import Call, Recording
 from telephony.numbers_api import CARRIER_FAILS, agent_of, number_of, told
+from telephony.trunks.api import trunk_of
 from telephony.worker_status import workers
 
 router = Router(tags=["Calls"])
@@ -179,7 +180,12 @@ class RecordingOut(Schema):
 
 class CallIn(Schema):
     agent_id: uuid.UUID = Field(description="The agent that calls, with what is published of it.")
-    number_id: uuid.UUID = Field(description="Which of your numbers it calls from.")
+    number_id: uuid.UUID | None = Field(
+        None, description="Which of your numbers it calls from: over Twilio, or the SIP trunk that it is on."
+    )
+    trunk_id: uuid.UUID | None = Field(
+        None, description="Instead of a number: the SIP trunk it calls over, as whom that trunk says."
+    )
     to: str = Field(description="Whom it calls, with the country.", max_length=40, examples=["+14155550177"])
     on_machine: Literal["talk", "hang_up"] = Field(
         "talk",
@@ -246,9 +252,21 @@ def list_calls(
 )
 def call_somebody(request: HttpRequest, body: CallIn) -> Status[CallOut]:
     """It rings at once. Read the call to see what becomes of it."""
-    number, agent = number_of(request, body.number_id), agent_of(request, body.agent_id)
+    agent = agent_of(request, body.agent_id)
+    if (body.number_id is None) is (body.trunk_id is None):
+        raise Problem(
+            422,
+            "Not valid",
+            "Say either which number it calls from (number_id), or which trunk it calls over (trunk_id).",
+        )
     with told():
-        call = outbound.ring(number, agent, body.to, on_machine=body.on_machine)
+        if body.number_id is not None:
+            number = number_of(request, body.number_id)
+            call = outbound.ring(number, agent, body.to, on_machine=body.on_machine)
+        else:
+            assert body.trunk_id is not None
+            trunk = trunk_of(request, body.trunk_id)
+            call = outbound.ring_over(trunk, agent, body.to, on_machine=body.on_machine)
     return Status(201, CallOut(**CallOut.facts(call)))
 
 

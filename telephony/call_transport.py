@@ -19,8 +19,9 @@ OnReport = Callable[[Reported], None]
 class CallTransport(Transport, Protocol):
     """One caller's line, from the moment somebody wants to talk."""
 
-    end_reason: str | None
-    """Why its frames ended, a key of ``telephony.end_reasons.REASONS``; ``None``: they haven't."""
+    @property
+    def end_reason(self) -> str | None:
+        """Why its frames ended, a key of ``telephony.end_reasons.REASONS``; ``None``: they haven't."""
 
     @property
     def progress(self) -> dict[str, Any]:
@@ -48,6 +49,14 @@ class MayComeBack(Protocol):
 
     comes_back_seconds: float
     """By then another has the call, or it is over."""
+
+
+@runtime_checkable
+class SaysMore(Protocol):
+    """A transport that can put into a sentence why it ended."""
+
+    end_detail: str
+    """On ``end_reason``; "": that says it all."""
 
 
 @runtime_checkable

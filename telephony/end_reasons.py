@@ -72,6 +72,7 @@ REASONS: dict[str, EndReason] = {
     ),
     "line_busy": EndReason("The line was busy", "caller"),
     "no_answer": EndReason("Nobody picked up", "caller"),
+    "declined": EndReason("The call was declined", "caller"),
     "not_reachable": EndReason(
         "The number could not be reached", "line", True, "Check the number; the carrier's own words are in the details."
     ),

@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 from django.db import DataError, IntegrityError, close_old_connections
 
 from accounts import tenancy
-from telephony.models import CallEvent, Turn
+from telephony.models import CallEvent, SipMessage, Turn
 from telephony.storable import storable
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ RETRY_SECONDS = 1.0
 REFUSED = (DataError, IntegrityError, ValueError, TypeError)
 """It is the row's own fault: trying again is no use."""
 
-Row = Turn | CallEvent
+Row = Turn | CallEvent | SipMessage
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ class Journal:
         if not self.dropped:
             logger.error("The database is away and %d rows wait: the oldest events are dropped now", len(self))
         self.dropped += 1
-        victim = next((row for row in self._rows if isinstance(row, CallEvent)), None)
+        victim = next((row for row in self._rows if not isinstance(row, Turn)), None)
         if victim is not None:
             self._rows.remove(victim)
         elif self._rows:
@@ -136,7 +136,7 @@ def _write(rows: list[Row]) -> None:
     for organization in {row.organization_id for row in rows}:
         mine = [row for row in rows if row.organization_id == organization]
         with tenancy.use(organization):
-            for model in (Turn, CallEvent):
+            for model in (Turn, CallEvent, SipMessage):
                 _insert(model, [row for row in mine if isinstance(row, model)])
 
 
@@ -149,7 +149,7 @@ def _insert(model: type[Row], rows: Sequence[Row]) -> None:
 
 
 def _insert_one(model: type[Row], row: Row) -> None:
-    for name in ("text", "intended", "thoughts", "data"):
+    for name in ("text", "intended", "thoughts", "data", "start_line", "dialog", "cseq"):
         if hasattr(row, name):
             setattr(row, name, storable(getattr(row, name)))
     try:

@@ -16,7 +16,7 @@ from agents import keys, live, spec
 from agents.speech import ProviderError
 from telephony import answer, ending, live_feed, recordings, warmup
 from telephony.audio.playout import PLAYOUT_RATE_HZ
-from telephony.call_transport import MakeTransport, MayComeBack, Reported, TakesCandidates
+from telephony.call_transport import MakeTransport, MayComeBack, Reported, SaysMore, TakesCandidates
 from telephony.end_reasons import REASONS
 from telephony.finish import Outcome, end_call
 from telephony.journal import Database, Journal
@@ -156,7 +156,7 @@ class LiveCall:
                 return
             try:
                 reason = await self._talk(call, reply)
-                detail = self._failures.get(reason, "")
+                detail = self._failures.get(reason, "") or self._word_of_line(reason)
             except Refused as error:
                 reason, detail = error.reason, error.detail
         except asyncio.CancelledError:
@@ -192,7 +192,7 @@ class LiveCall:
             await reply({"type": "call.answer", "sdp": sdp})
             self._is_answered = True
             if not await self._transport.connected():
-                if self._reason is None:
+                if self._reason is None and self._transport.end_reason in (None, "never_connected"):
                     self._add_event("never_connected", self._transport.progress)
                 return self._reason or self._transport.end_reason or "never_connected"
             agent = await making
@@ -275,6 +275,12 @@ class LiveCall:
         if reason == "caller_hung_up" and self._transport.end_reason is not None:
             return self._transport.end_reason
         return reason
+
+    def _word_of_line(self, reason: str) -> str:
+        """What the transport has to say of it, where it was its doing."""
+        if isinstance(self._transport, SaysMore) and reason == self._transport.end_reason:
+            return self._transport.end_detail
+        return ""
 
     async def _make(self, call: Call, agent_spec: spec.AgentSpec) -> live.LiveAgent:
         try:

@@ -32,12 +32,16 @@ class CarrierAccount(Owned):
 
 
 class PhoneNumber(Owned):
-    """A number that rings here. ``agent`` answers with what is published of it; ``None``: calls are refused."""
+    """A number that rings here, by a carrier's account or over a SIP trunk. ``agent`` answers with what is published of it;
+    ``None``: calls are refused."""
 
-    account = models.ForeignKey(CarrierAccount, on_delete=models.PROTECT, related_name="numbers")
+    account = models.ForeignKey(CarrierAccount, null=True, blank=True, on_delete=models.PROTECT, related_name="numbers")
+    trunk = models.ForeignKey(
+        "telephony.Trunk", null=True, blank=True, on_delete=models.PROTECT, related_name="numbers"
+    )
     number = models.CharField(max_length=20)
-    """E.164: +14155550142."""
-    sid = models.CharField(max_length=64)
+    """E.164: +14155550142. On a trunk it may be an extension: 200."""
+    sid = models.CharField(max_length=64, blank=True)
     """What the carrier calls it."""
     label = models.CharField(max_length=120, blank=True)
     agent = models.ForeignKey(
@@ -48,7 +52,26 @@ class PhoneNumber(Owned):
 
     class Meta:
         ordering = ["number"]
-        constraints = [models.UniqueConstraint(fields=["organization", "number"], name="one_phone_number_a_number")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "number"],
+                condition=models.Q(trunk=None) | models.Q(number__startswith="+"),
+                name="one_phone_number_a_number",
+            ),
+            models.UniqueConstraint(
+                fields=["trunk", "number"], condition=models.Q(trunk__isnull=False), name="one_phone_number_a_trunk"
+            ),
+            # Calls over a trunk are told apart by their number: nobody may take those of another organization.
+            models.UniqueConstraint(
+                fields=["number"],
+                condition=models.Q(trunk__isnull=False, number__startswith="+"),
+                name="one_phone_number_on_all_trunks",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(account=None, trunk__isnull=False) | models.Q(account__isnull=False, trunk=None),
+                name="a_phone_number_is_at_one_carrier",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.label or self.number
@@ -89,8 +112,10 @@ class Call(Owned):
     carrier_account = models.ForeignKey(
         CarrierAccount, null=True, blank=True, on_delete=models.SET_NULL, related_name="calls"
     )
+    trunk = models.ForeignKey("telephony.Trunk", null=True, blank=True, on_delete=models.SET_NULL, related_name="calls")
+    """The SIP trunk that it came or goes by."""
     carrier_call_id = models.CharField(max_length=64, blank=True)
-    """What the carrier calls it."""
+    """What the carrier calls it; over SIP the Call-ID, as far as there is room for it."""
     streams = models.PositiveSmallIntegerField(default=0)
     """How often the carrier was led to a call worker: more than once where the one before was lost."""
     picked_up_by = models.CharField(max_length=20, blank=True)
@@ -190,6 +215,7 @@ class Recording(Owned):
 # The tables of the parts of telephony, which Django looks for here.
 from telephony.campaigns.models import Campaign, CampaignAttempt, CampaignContact, ContactList  # noqa: E402
 from telephony.dialing.models import DialPolicy, DialReservation, DoNotCall  # noqa: E402
+from telephony.trunks.models import SipMessage, Trunk  # noqa: E402
 
 __all__ = [
     "Call",
@@ -202,5 +228,7 @@ __all__ = [
     "DialReservation",
     "DoNotCall",
     "Recording",
+    "SipMessage",
+    "Trunk",
     "Turn",
 ]

@@ -67,7 +67,8 @@ class NumberOut(Schema):
     id: uuid.UUID = Field(description="The number's id here.")
     number: str = Field(description="The number.", examples=["+14155550142"])
     label: str = Field(description="What you call it.", examples=["Front desk"])
-    account_id: uuid.UUID = Field(description="The account it belongs to.")
+    account_id: uuid.UUID | None = Field(description="The account it belongs to; null: it is on a SIP trunk.")
+    trunk_id: uuid.UUID | None = Field(description="The SIP trunk it is on; null: it belongs to an account.")
     agent_id: uuid.UUID | None = Field(description="The agent that answers; null: calls are refused.")
 
     @classmethod
@@ -77,6 +78,7 @@ class NumberOut(Schema):
             number=number.number,
             label=number.label,
             account_id=number.account_id,
+            trunk_id=number.trunk_id,
             agent_id=number.agent_id,
         )
 
@@ -121,7 +123,8 @@ def account_of(request: HttpRequest, pk: uuid.UUID) -> CarrierAccount:
 
 def number_of(request: HttpRequest, pk: uuid.UUID) -> PhoneNumber:
     rows = PhoneNumber.objects.owned_by(request.organization)  # type: ignore[attr-defined]
-    found: PhoneNumber | None = rows.select_related("account", "account__organization", "agent").filter(pk=pk).first()
+    rows = rows.select_related("account", "account__organization", "trunk", "agent")
+    found: PhoneNumber | None = rows.filter(pk=pk).first()
     if found is None:
         raise Problem(404, "No such number", "There is no number of this id in your organization.")
     return found

@@ -6,18 +6,21 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import redis
 from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
 from pydantic import ValidationError
 
 from accounts import tenancy
 from agents import spec
 from agents.models import Agent
-from telephony import phone_calls, phone_numbers
+from telephony import phone_calls, phone_numbers, worker_status
 from telephony.carriers import CarrierError
 from telephony.dialing import gate
 from telephony.dialing.policy import Path
-from telephony.finish import end_call
-from telephony.models import Call, PhoneNumber
+from telephony.finish import end_call, worker_channel
+from telephony.models import Call, PhoneNumber, Trunk
+from telephony.worker_status import WorkerStatus
 
 logger = logging.getLogger(__name__)
 
@@ -37,27 +40,117 @@ def ring(
 
     Raises :class:`MayNotDial`, ``phone_numbers.CannotDo`` and ``CarrierError``; of the last there is a row that tells of it.
     """
+    if ours.trunk is not None:
+        return ring_over(ours.trunk, agent, to, ours=ours, path=path, on_machine=on_machine, member=member)
+    assert ours.account is not None
     frozen = _published(agent)
+    if not phone_numbers.is_public():
+        raise MayNotDial(
+            "Twilio can't reach this installation: it needs an https address that is open to the internet."
+        )
     at_carrier = phone_numbers.carrier(ours.account)
+    permit = _permitted(ours.organization, to, path, frozen)
+    return dial(permit, at_carrier, ours, agent, frozen, on_machine=on_machine, member=member)
+
+
+def _permitted(organization: Any, to: str, path: Path, frozen: spec.AgentSpec) -> gate.Permit:
     longest_minutes = -(-frozen.limits.max_duration_s // 60)
     try:
-        permit = gate.reserve(ours.organization, to.strip(), path, longest_minutes=longest_minutes)
+        return gate.reserve(organization, to.strip(), path, longest_minutes=longest_minutes)
     except gate.MayNotDial as error:
         raise MayNotDial(str(error)) from error
-    return dial(permit, at_carrier, ours, agent, frozen, on_machine=on_machine, member=member)
 
 
 def _published(agent: Agent) -> spec.AgentSpec:
     if agent.archived_at is not None or agent.published is None:
         raise MayNotDial("Publish the agent first: calls run with what is published.")
-    if not phone_numbers.is_public():
-        raise MayNotDial(
-            "Twilio can't reach this installation: it needs an https address that is open to the internet."
-        )
     try:
         return spec.load(agent.published.spec)
     except ValidationError as error:
         raise MayNotDial("What is published of this agent can't be read any more. Publish it again.") from error
+
+
+def ring_over(
+    trunk: Trunk,
+    agent: Agent,
+    to: str,
+    *,
+    ours: PhoneNumber | None = None,
+    path: Path = "api",
+    on_machine: OnMachine = "talk",
+    member: Any = None,
+) -> Call:
+    """Ring ``to`` over a SIP trunk, as ``ours`` or as whom the trunk says. A call worker that has SIP places it, at once.
+
+    Raises :class:`MayNotDial`.
+    """
+    frozen = _published(agent)
+    if on_machine == "hang_up":
+        raise MayNotDial(
+            "Nobody listens for answering machines on a SIP trunk: that is done by Twilio, for its own numbers. Leave it at “talk”."
+        )
+    caller = trunk.caller_id or (ours.number if ours is not None else trunk.username)
+    if not caller:
+        raise MayNotDial(
+            "Say as whom this trunk calls: give it a caller's number, or call from a number that is on it."
+        )
+    worker = _sip_worker()
+    permit = _permitted(trunk.organization, to, path, frozen)
+    return dial_over(permit, worker, trunk, ours, agent, frozen, caller=caller, member=member)
+
+
+def _sip_worker() -> WorkerStatus:
+    try:
+        serving = [worker for worker in worker_status.workers() if worker.sip_port]
+    except redis.RedisError:
+        raise MayNotDial(
+            "Valkey can't be reached, so no call worker can be asked to call. See System health."
+        ) from None
+    if not serving:
+        raise MayNotDial("No call worker serves SIP. The operator switches it on with SIP_HOST (docs/phones.md).")
+    free = [worker for worker in serving if worker.has_room]
+    if not free:
+        raise MayNotDial(
+            "The call worker that serves SIP has no room for another call just now. Try again in a moment."
+        )
+    return free[0]
+
+
+def dial_over(
+    permit: gate.Permit,
+    worker: WorkerStatus,
+    trunk: Trunk,
+    ours: PhoneNumber | None,
+    agent: Agent,
+    frozen: spec.AgentSpec,
+    *,
+    caller: str,
+    member: Any,
+) -> Call:
+    """The call that is permitted, given to a worker. Whom to call it reads off the permit again."""
+    with tenancy.use(trunk.organization_id):
+        call: Call = Call.objects.create(
+            organization_id=trunk.organization_id,
+            agent=agent,
+            version=agent.published,
+            spec=frozen.model_dump(mode="json"),
+            channel=Call.Channel.PHONE,
+            direction=Call.Direction.OUTBOUND,
+            caller=permit.number[:120],
+            from_number=caller[:64],
+            to_number=permit.number[:64],
+            phone_number=ours,
+            trunk=trunk,
+            started_by=member,
+            lease_until=phone_calls.rings_until(0),
+        )
+    gate.attach(permit, call)
+    order = {
+        "type": "call.command", "command": "dial", "call_id": str(call.pk), "organization": str(call.organization_id),
+        "trunk": str(trunk.pk), "caller": caller, "display": "", "ring_seconds": RING_SECONDS,
+    }  # fmt: skip
+    async_to_sync(get_channel_layer().send)(worker_channel(worker.id), order)
+    return call
 
 
 def dial(
@@ -71,6 +164,7 @@ def dial(
     member: Any,
 ) -> Call:
     """The call that is permitted. Its end gives its place back, whatever becomes of it."""
+    assert ours.account is not None
     with tenancy.use(ours.organization_id):
         call: Call = Call.objects.create(
             organization_id=ours.organization_id,

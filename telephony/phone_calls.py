@@ -27,7 +27,7 @@ from agents import spec
 from agents.models import Agent
 from telephony import worker_status
 from telephony.finish import command, end_call
-from telephony.models import Call, CarrierAccount, PhoneNumber
+from telephony.models import Call, CarrierAccount, PhoneNumber, Trunk
 from telephony.phone_numbers import public_url
 from telephony.wire import twiml
 
@@ -71,7 +71,19 @@ def ring(account: CarrierAccount, form: Mapping[str, str]) -> str:
         agent = None if number is None else number.agent
         if number is None or agent is None or agent.archived_at is not None or agent.published is None or not sid:
             return twiml.document(twiml.reject())
-        call = _the_call(account, sid) or _create(account, number, agent, form)
+        call = _the_call(account, sid)
+        if call is None:
+            try:
+                call = create_incoming(
+                    agent,
+                    number,
+                    caller=form.get("From", ""),
+                    called=number.number,
+                    account=account,
+                    carrier_call_id=sid,
+                )
+            except IntegrityError:  # the carrier asked twice at the same time
+                call = _the_call(account, sid)
     if call is None or call.status == Call.Status.ENDED:
         return twiml.document(twiml.reject(busy=True))
     if not _has_room():
@@ -85,32 +97,43 @@ def _the_call(account: CarrierAccount, sid: str) -> Call | None:
     return found
 
 
-def _create(account: CarrierAccount, number: PhoneNumber, agent: Agent, form: Mapping[str, str]) -> Call | None:
-    """Its row, with the spec it runs with. ``None``: what is published can't be read any more."""
-    sid, version = form["CallSid"], agent.published
+def create_incoming(
+    agent: Agent,
+    number: PhoneNumber | None,
+    *,
+    caller: str,
+    called: str,
+    account: CarrierAccount | None = None,
+    trunk: Trunk | None = None,
+    carrier_call_id: str = "",
+) -> Call | None:
+    """The row of a call that comes in, with the spec it runs with: what is published of the agent. ``number`` None: it was called
+    by its own address. ``None``: what is published can't be read any more.
+
+    Raises ``IntegrityError`` where there is one already of this ``carrier_call_id`` and account.
+    """
+    version = agent.published
     try:
         frozen = spec.load(version.spec if version else {})
     except ValidationError:
         return None
-    try:
-        with transaction.atomic():
-            call: Call = Call.objects.create(
-                organization_id=account.organization_id,
-                agent=agent,
-                version=version,
-                spec=frozen.model_dump(mode="json"),
-                channel=Call.Channel.PHONE,
-                direction=Call.Direction.INBOUND,
-                caller=form.get("From", "")[:120],
-                from_number=form.get("From", "")[:64],
-                to_number=number.number,
-                phone_number=number,
-                carrier_account=account,
-                carrier_call_id=sid[:64],
-            )
-            return call
-    except IntegrityError:  # the carrier asked twice at the same time
-        return _the_call(account, sid)
+    with tenancy.use(agent.organization_id), transaction.atomic():
+        call: Call = Call.objects.create(
+            organization_id=agent.organization_id,
+            agent=agent,
+            version=version,
+            spec=frozen.model_dump(mode="json"),
+            channel=Call.Channel.PHONE,
+            direction=Call.Direction.INBOUND,
+            caller=caller[:120],
+            from_number=caller[:64],
+            to_number=called[:64],
+            phone_number=number,
+            carrier_account=account,
+            trunk=trunk,
+            carrier_call_id=carrier_call_id[:64],
+        )
+        return call
 
 
 def to_a_worker(call: Call) -> str:

@@ -112,7 +112,7 @@ def import_number(account: CarrierAccount, number_sid: str, agent: Agent | None 
     with tenancy.use(account.organization_id):
         number = PhoneNumber.objects.filter(number=found.number).first()
         if number is not None and number.account_id != account.pk:
-            raise CannotDo(f"{found.number} is imported from another account already.")
+            raise CannotDo(f"{found.number} rings here already, by another account or over a trunk.")
     before = async_to_sync(at_carrier.lead)(number_sid, voice_url(account), status_url(account))
     with tenancy.use(account.organization_id):
         if number is None:
@@ -138,8 +138,13 @@ def assign(number: PhoneNumber, agent: Agent | None) -> None:
 def remove(number: PhoneNumber) -> bool:
     """Lead the number's calls where they went before, and forget it. False: they were led elsewhere meanwhile, and were left so.
 
-    Raises :class:`CannotDo` and ``CarrierError``; the number is kept then.
+    Of one on a trunk nothing was led here: it is only forgotten. Raises :class:`CannotDo` and ``CarrierError``; the number is kept
+    then.
     """
+    if number.trunk_id is not None:
+        forget(number)
+        return True
+    assert number.account is not None
     with tenancy.use(number.organization_id):
         at_carrier, ours = carrier(number.account), voice_url(number.account)
     was_put_back = async_to_sync(at_carrier.put_back)(number.sid, number.before, ours)

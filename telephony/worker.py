@@ -34,6 +34,8 @@ from telephony.journal import Database, Journal
 from telephony.live_call import FAREWELL_SECONDS, LiveCall, Offer, Reply
 from telephony.signalling import WORKERS
 from telephony.transports.webrtc import Line, WebRTCTransport
+from telephony.trunks.house import Order, PhoneHouse
+from telephony.trunks.setup import sip_settings
 from telephony.twilio_listener import TwilioListener
 from telephony.worker_room import Limits, Room, Sample
 
@@ -95,12 +97,17 @@ class CallWorker:
         """What of its own work broke: it is on its way out then."""
         self._when_over = when_over
         self._running: dict[uuid.UUID, Running] = {}
+        self._asking: set[asyncio.Task[None]] = set()
         self._is_draining = False
         self._drained = asyncio.Event()
         self._stop_now = asyncio.Event()
         self.telephones = TwilioListener(
             self._valkey, self._take, has_room=lambda: self.has_room, most=self._options.capacity
         )
+        self.house = PhoneHouse(
+            sip_settings(self._options.capacity), self.id, self._database, self._journal, self._valkey, self._talk,
+            has_room=lambda: self.has_room,
+        )  # fmt: skip
         self.ready = asyncio.Event()
 
     # -- its life
@@ -116,6 +123,7 @@ class CallWorker:
                     "the heartbeat": self._heartbeats,
                     "the renewal of leases": self._leases,
                     "the measuring of load": self._measure,
+                    "serving SIP telephones": self.house.run,
                     "listening for offers": lambda: self._listen(WORKERS, self._offered, until=self._drained),
                     "listening for commands": lambda: self._listen(worker_channel(self.id), self._commanded),
                 }
@@ -160,6 +168,9 @@ class CallWorker:
         with contextlib.suppress(Exception):
             await self.telephones.close()
         with contextlib.suppress(Exception):
+            async with asyncio.timeout(STOP_SECONDS * 2):
+                await self.house.close()
+        with contextlib.suppress(Exception):
             async with asyncio.timeout(STOP_SECONDS / 2):
                 await worker_status.forget(self._valkey, self.id)
                 await self._valkey.aclose()
@@ -195,6 +206,7 @@ class CallWorker:
     async def _until_told(self) -> None:
         await self._drained.wait()
         self.telephones.leave()
+        self.house.drain()
         with contextlib.suppress(Exception):
             await self._beat()
         if not self._running:
@@ -305,13 +317,26 @@ class CallWorker:
             logger.error("Call %s left an error", call_id, exc_info=task.exception())
 
     async def _commanded(self, message: dict[str, Any]) -> None:
-        running = self._running.get(uuid.UUID(message["call_id"]))
+        running = self._running.get(uuid.UUID(message["call_id"])) if "call_id" in message else None
         match message["command"]:
             case "snapshot":
                 snapshot = running.call.snapshot() if running is not None else None
                 await get_channel_layer().send(message["reply"], {"type": "call.snapshot", "snapshot": snapshot})
             case "hang_up" if running is not None:
                 running.call.hang_up(str(message.get("reason", "member_hung_up")))
+            case "dial":
+                await self.house.ring_out(
+                    Order(
+                        uuid.UUID(message["call_id"]), uuid.UUID(message["organization"]), uuid.UUID(message["trunk"]),
+                        str(message["caller"]), str(message["display"]), float(message["ring_seconds"]),
+                    )
+                )  # fmt: skip
+            case "look_again_at_trunks":
+                self.house.look_again()
+            case "test_trunk":
+                asking = asyncio.create_task(self._test_trunk(message))
+                self._asking.add(asking)
+                asking.add_done_callback(self._asking.discard)
             case "press" if running is not None:
                 running.call.press(str(message["digits"]))
             case "send_digits" if running is not None:
@@ -319,6 +344,14 @@ class CallWorker:
             case "candidates" if running is not None:
                 for item in message["candidates"]:
                     await running.call.add_candidate(item["candidate"], item["mid"], item["index"])
+
+    async def _test_trunk(self, message: dict[str, Any]) -> None:
+        try:
+            found = await self.house.test(uuid.UUID(message["trunk"]))
+        except Exception as error:
+            logger.exception("A trunk could not be tested")
+            found = {"trouble": f"The test broke: {type(error).__name__}."}
+        await get_channel_layer().send(message["reply"], {"type": "trunk.tested", "found": found})
 
     # -- listening and being alive
 
@@ -372,6 +405,7 @@ class CallWorker:
             blocked_by=self._held_up[1] if self._held_up else "",
             call_ids=tuple(str(call_id) for call_id in self._held),
             troubles=tuple(BREAKERS.troubles(time.monotonic())),
+            sip_port=self.house.port if self.house.takes_calls else 0,
             full=self._why_full,
         )
         await worker_status.write(self._valkey, status)

@@ -40,6 +40,8 @@ class WorkerStatus:
     call_ids: tuple[str, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     """Vendors that this worker leaves alone just now."""
+    sip_port: int = 0
+    """That SIP telephones reach it on; 0: they don't."""
     full: str = ""
     """Why it takes no more just now, in words; empty: it does."""
 

@@ -37,11 +37,15 @@ class Platform:
     """A running `manage.py up`."""
 
     def __init__(self, folder: Path, port: int) -> None:
+        from embedded.environment import free_port
+
         self.folder = folder
         self.url = f"http://127.0.0.1:{port}"
         self.link = ""
         self.env = {name: value for name, value in os.environ.items() if name not in FROM_OUTSIDE}
         self.env |= {"PARLEY_DATA_DIR": str(folder / "data"), "PARLEY_WEB_PORT": str(port), "PARLEY_EMBEDDED": "true"}
+        self.sip_port = free_port()
+        self.env["SIP_PORT"] = str(self.sip_port)
         self.env.setdefault("WEIGHTS_DIR", str(_weights()))
         self.log = folder / "up.log"
         with self.log.open("w") as out:

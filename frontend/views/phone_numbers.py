@@ -146,7 +146,7 @@ def _account(request: Any, pk: UUID) -> CarrierAccount:
 
 def _number(request: Any, pk: UUID) -> PhoneNumber:
     rows = PhoneNumber.objects.owned_by(request.organization).select_related(
-        "account", "account__organization", "agent"
+        "account", "account__organization", "trunk", "agent"
     )
     found: PhoneNumber = get_object_or_404(rows, pk=pk)
     return found
@@ -157,7 +157,9 @@ def _agents(request: Any) -> list[Agent]:
 
 
 def _page(request: Any, form: ConnectForm, status: int = 200) -> HttpResponse:
-    rows = PhoneNumber.objects.owned_by(request.organization).select_related("account", "agent", "agent__published")
+    rows = PhoneNumber.objects.owned_by(request.organization).select_related(
+        "account", "trunk", "agent", "agent__published"
+    )
     context = {
         "rows": list(rows),
         "accounts": list(CarrierAccount.objects.owned_by(request.organization)),

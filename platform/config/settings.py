@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import sys
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -236,6 +237,31 @@ if urlsplit(PHONE_MEDIA_URL).scheme not in ("ws", "wss") or not urlsplit(PHONE_M
         f"PHONE_MEDIA_URL={PHONE_MEDIA_URL}: use an address such as wss://voice.example.com/media."
     )
 TWILIO_API_URL = env_str("TWILIO_API_URL", "https://api.twilio.com").rstrip("/")
+# SIP: which of this machine's addresses a call worker listens on (none: SIP is off), and as whom others reach it.
+SIP_HOST = env_list("SIP_HOST", "127.0.0.1" if EMBEDDED else "")
+SIP_PORT = env_int("SIP_PORT", 5060)
+SIP_TLS_PORT = env_int("SIP_TLS_PORT", 5061)
+SIP_TLS_CERT = env_str("SIP_TLS_CERT", "")
+SIP_TLS_KEY = env_str("SIP_TLS_KEY", "")
+SIP_TLS_CA = env_str("SIP_TLS_CA", "")
+SIP_ADVERTISED = env_str("SIP_ADVERTISED", "")
+SIP_DIRECT_FROM = env_list("SIP_DIRECT_FROM", "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,::1/128,fc00::/7")
+SIP_PROXY_FROM = env_list("SIP_PROXY_FROM")
+if SIP_DIRECT_FROM == ["none"]:
+    SIP_DIRECT_FROM = []
+try:
+    for _address in [*SIP_HOST, *([SIP_ADVERTISED] if SIP_ADVERTISED else [])]:
+        ip_address(_address)
+    for _network in [*SIP_DIRECT_FROM, *SIP_PROXY_FROM]:
+        ip_network(_network)
+    _first, _last = env_str("RTP_PORTS", "10000-19999").split("-")
+    RTP_PORTS = (int(_first), int(_last))
+    if not 1024 <= RTP_PORTS[0] < RTP_PORTS[1] < 65536:
+        raise ValueError(f"RTP_PORTS={_first}-{_last}: use a range such as 10000-19999")
+except ValueError as error:
+    raise ImproperlyConfigured(
+        f"SIP_HOST, SIP_ADVERTISED (addresses), SIP_DIRECT_FROM, SIP_PROXY_FROM (networks) or RTP_PORTS (10000-19999) can't be read: {error}."
+    ) from error
 TURN_URLS = env_list("TURN_URL")
 TURN_SECRET = env_secret("TURN_SECRET", "")
 TURN_TTL_S = env_int("TURN_TTL_S", 3600)

@@ -3,20 +3,24 @@
 ``client()`` is an ``httpx.AsyncClient`` (``client2()`` the same of httpx2) that looks a name up once, checks every address
 it stands for, connects to a checked one, follows no redirect unless told (and then checks again), heeds no proxy of the
 environment and takes answers of limited size. Where it doesn't connect it raises :class:`EgressRefused`.
+
+What speaks no HTTP (SIP) asks for the checked ``addresses`` of a name, and connects to those alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import httpx
 import httpx2
 from django.conf import settings
 
+from egress import door
 from egress.policy import EgressRefused, Policy
 from egress.transport import Transport, Transport2
 
-__all__ = ["MAX_BYTES", "EgressRefused", "Policy", "client", "client2"]
+__all__ = ["MAX_BYTES", "EgressRefused", "Policy", "addresses", "client", "client2", "refusal_of"]
 
 MAX_BYTES = 20_000_000
 _SECONDS = {"timeout": 30.0, "connect": 10.0}
@@ -48,3 +52,19 @@ def client2(*, max_bytes: int = MAX_BYTES, rules: Policy | None = None, **option
         transport=Transport2(rules or _of_settings(), max_bytes),
         trust_env=False,
     )
+
+
+async def addresses(host: str, port: int, ports: Container[int]) -> list[str]:
+    """The checked addresses of a name, looked up once and off the loop. ``ports``: those that may be used on the public internet.
+    Raises :class:`EgressRefused`."""
+    rules = Policy.of(settings.EGRESS_ALLOW, settings.EGRESS_ALLOW_PRIVATE, ports)
+    return await door.addresses_of(host, port, rules)
+
+
+def refusal_of(address: str, port: int, ports: Container[int]) -> str:
+    """Why an address, not a name, isn't sent anything; "" where it may be. Looks nothing up."""
+    try:
+        Policy.of(settings.EGRESS_ALLOW, settings.EGRESS_ALLOW_PRIVATE, ports).check(address, port, [address])
+    except (EgressRefused, ValueError) as error:
+        return str(error)
+    return ""

@@ -1,4 +1,4 @@
-"""Whose server an address stands for: its scheme, host and port. No I/O.
+"""Whose server an address stands for: its scheme, host and port. No I/O. ``sip://…`` is a SIP provider's, whatever the transport.
 
 Strict on purpose. Two libraries that read ``https://good.example\\@evil.example`` differently are how a key ends up elsewhere,
 so an address that leaves anything to interpretation has no origin.
@@ -10,15 +10,15 @@ import re
 from ipaddress import IPv6Address
 
 _ADDRESS = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[a-z0-9_](?:[a-z0-9._-]{0,251}[a-z0-9_])?\.?|\[[0-9a-f:.]{2,45}\])(?::(?P<port>\d{1,5}))?"
+    r"(?P<scheme>https?|sip)://(?P<host>[a-z0-9_](?:[a-z0-9._-]{0,251}[a-z0-9_])?\.?|\[[0-9a-f:.]{2,45}\])(?::(?P<port>\d{1,5}))?"
     r"(?:/[\w.~!$&'()*+,;=:@%/-]*)?",
     re.IGNORECASE | re.ASCII,
 )
-_PORTS = {"http": 80, "https": 443}
+_PORTS = {"http": 80, "https": 443, "sip": 5060}
 
 
 class NoOrigin(ValueError):
-    """The text is no plain http(s) address. The message is for the person who gave it."""
+    """The text is no plain address. The message is for the person who gave it."""
 
 
 def origin(address: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
@@ -60,10 +60,12 @@ def _plain(host: str) -> str:
 class Policy:
     rules: tuple[Rule, ...] = ()
     allow_private: bool = False
+    ports: Container[int] = PORTS
+    """That are open to us on the public internet."""
 
     @classmethod
-    def of(cls, allow: Iterable[str], allow_private: bool = False) -> Policy:
-        return cls(tuple(Rule.parse(text) for text in allow), allow_private)
+    def of(cls, allow: Iterable[str], allow_private: bool = False, ports: Container[int] = PORTS) -> Policy:
+        return cls(tuple(Rule.parse(text) for text in allow), allow_private, ports)
 
     def check(self, host: str, port: int, answers: Sequence[str]) -> list[str]:
         """The addresses to connect to, as text, if each that the name stands for may be reached; else :class:`EgressRefused`."""
@@ -75,9 +77,10 @@ class Policy:
                 continue
             if self.allow_private and is_private(address):
                 continue
-            if port not in PORTS:
+            if port not in self.ports:
+                usual = "use 80 or 443" if self.ports is PORTS else "use another"
                 raise EgressRefused(
-                    f"Port {port} of {host} is not open to us: use 80 or 443, or ask the operator to list {host}:{port} in EGRESS_ALLOW."
+                    f"Port {port} of {host} is not open to us: {usual}, or ask the operator to list {host}:{port} in EGRESS_ALLOW."
                 )
             if why := refusal(address):
                 raise EgressRefused(

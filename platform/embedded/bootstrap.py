@@ -84,7 +84,7 @@ def dev() -> Command:
 
 def test() -> Callable[[], int]:
     ensure_environment("test")
-    env = {**environment(), "CHROMIUM": find_chromium()}
+    env = {**environment(), "CHROMIUM": find_chromium(), "SIPP": find_sipp()}
     build_frontend()
     weights()
 
@@ -414,9 +414,7 @@ def find_chromium() -> str:
     subprocess.run([str(PYTHON), "-m", "playwright", "install", "chromium"], capture_output=True, check=False)  # noqa: S603
     found = playwright_chromium()
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", *words], env=quiet, capture_output=True, check=False)  # noqa: S603, S607
+        install_by_apt("chromium")
         found = installed_chromium()
     if found is None:
         raise Failed(
@@ -424,6 +422,31 @@ def find_chromium() -> str:
             "Install Chromium or Google Chrome, or name one: make test CHROMIUM=/path/to/chromium"
         )
     return found
+
+
+def find_sipp() -> str:
+    """What calls our SIP telephones in tests."""
+    given = os.environ.get("SIPP")
+    if given:
+        if not shutil.which(given):
+            raise Failed(f"SIPP={given}: there is no such program.")
+        return given
+    if shutil.which("sipp") is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        say("Fetching sipp for the tests of SIP telephones …")
+        install_by_apt("sip-tester")
+    found = shutil.which("sipp")
+    if found is None:
+        raise Failed(
+            "The tests of SIP telephones need sipp, and there is none.\n"
+            "Install it (Debian and Ubuntu: sip-tester, Homebrew: sipp), or name it: make test SIPP=/path/to/sipp"
+        )
+    return found
+
+
+def install_by_apt(package: str) -> None:
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", package]):
+        subprocess.run(["apt-get", *words], env=quiet, capture_output=True, check=False)  # noqa: S603, S607
 
 
 def installed_chromium() -> str | None:

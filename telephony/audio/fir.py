@@ -9,6 +9,8 @@ column. That does a few zeros more than needed and is far quicker than a convolu
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -26,18 +28,22 @@ _LONGEST = 960
 """Samples that are doubled at once: 120 ms."""
 
 
+@cache
 def _low_pass(factor: int) -> _Floats:
-    """For ``factor`` samples to each of the narrower rate. Its sum is 1."""
+    """For ``factor`` samples to each of the narrower rate. Its sum is 1. Worked out once: it takes longer than setting up a call."""
     count = _TAPS_A_PHASE * factor
     taps = np.sinc((np.arange(count) - (count - 1) / 2) * _EDGE / factor) * np.kaiser(count, _BETA)
     whole: _Floats = (taps / taps.sum()).astype(np.float32)
+    whole.flags.writeable = False  # it is everybody's
     return whole
 
 
+@cache
 def _between() -> _Floats:
     """For the sample in the middle of others (a half-band filter: those others stay as they are)."""
     taps = np.sinc(np.arange(_TAPS_A_PHASE) - (_TAPS_A_PHASE - 1) / 2) * np.kaiser(_TAPS_A_PHASE, _BETA)
     whole: _Floats = (taps / taps.sum()).astype(np.float32)
+    whole.flags.writeable = False  # it is everybody's
     return whole
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -138,6 +139,15 @@ def attach(permit: Permit, call: Any) -> None:
     """The call this permit became: its end gives the place back."""
     with tenancy.use(permit.organization):
         DialReservation.objects.filter(pk=permit.reservation).update(call=call)
+
+
+def permit_of(organization: Any, call: Any) -> Permit | None:
+    """Of a call that was permitted in one process and is placed by another. ``None``: it has none, or has given it back."""
+    with tenancy.use(organization):
+        row = DialReservation.objects.filter(call=call, released_at=None).order_by("made_at").first()
+    if row is None:
+        return None
+    return _permit(row, math.ceil((row.expires_at - row.made_at - GRACE).total_seconds() / 60))
 
 
 def release(

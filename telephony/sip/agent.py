@@ -163,6 +163,11 @@ class Agent:
                 self._read(data, source, now_ms)
         return self._stack.take()
 
+    def answered_here(self, response: Response, now_ms: float) -> list[Output]:
+        """A request of ours could not even be sent: this stands for the answer of whoever it was for (8.1.3.1)."""
+        self._stack.response_arrived(response, now_ms)
+        return self._stack.take()
+
     def _read(self, data: bytes, source: Peer, now_ms: float) -> None:
         try:
             message = parse(data)
@@ -307,7 +312,7 @@ class Agent:
             ("Allow", ALLOW),
             ("Accept", bodies.SDP),
             ("Supported", ", ".join(sorted(EXTENSIONS))),
-            ("Contact", self._stack.endpoint.contact(source.transport)),
+            ("Contact", self._stack.endpoint.contact(source)),
         ]
         self._refuse(request, source, 200, extra)
         self.counts.refused -= 1

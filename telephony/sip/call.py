@@ -76,6 +76,11 @@ class Call:
         return self.state is State.ENDED
 
     @property
+    def dialog_id(self) -> str:
+        """Its Call-ID."""
+        return self.dialog.call_id if self.dialog is not None else ""
+
+    @property
     def can_take_offers(self) -> bool:
         return self.state is State.ANSWERED
 
@@ -191,7 +196,7 @@ class Call:
 
     def contact(self, to: Peer | None = None) -> tuple[str, str]:
         assert self.dialog is not None
-        return ("Contact", self.stack.endpoint.contact((to or self.dialog.peer).transport))
+        return ("Contact", self.stack.endpoint.contact(to or self.dialog.peer))
 
     def capabilities(self) -> Fields:
         return [("Allow", ALLOW), ("Supported", SUPPORTED), ("User-Agent", self.stack.endpoint.name)]

@@ -38,6 +38,8 @@ class Trunk:
     """Who they must prove to be."""
     is_proxy: bool = False
     """Our own edge: believed when it says whom a request is from."""
+    users: frozenset[str] = frozenset()
+    """What is dialled to reach us over it, as ``dialled`` spells it: where several trunks have one address, it says which is meant."""
     targets: frozenset[str] = frozenset()
     """Hosts that a REFER or a redirection may lead to, beside the trunk's own. In lower case."""
 
@@ -90,7 +92,7 @@ class Gate:
         self._limit = limit or Pass()
         self._trunks: dict[str, Trunk] = {}
         self._networks: list[tuple[Network, Trunk]] = []
-        self._known: OrderedDict[str, Trunk | None] = OrderedDict()
+        self._known: OrderedDict[str, tuple[Trunk, ...]] = OrderedDict()
         """Hosts that were looked up, and whose they are."""
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
         self._pins: dict[str, int] = {}
@@ -125,6 +127,11 @@ class Gate:
             self._pins.pop(host, None)
 
     def trunk_at(self, host: str) -> Trunk | None:
+        found = self.trunks_at(host)
+        return found[0] if found else None
+
+    def trunks_at(self, host: str) -> tuple[Trunk, ...]:
+        """All that a host may speak for, the one with the narrowest network first."""
         if host in self._known:
             self._known.move_to_end(host)
             return self._known[host]
@@ -134,17 +141,15 @@ class Gate:
             self._known.popitem(last=False)
         return found
 
-    def _look_up(self, host: str) -> Trunk | None:
+    def _look_up(self, host: str) -> tuple[Trunk, ...]:
         try:
             address: IPv4Address | IPv6Address = ip_address(host)
         except ValueError:
-            return None
+            return ()
         if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped  # one socket for both families shows IPv4 so
-        return next(
-            (trunk for network, trunk in self._networks if network.version == address.version and address in network),
-            None,
-        )
+        found = (trunk for net, trunk in self._networks if net.version == address.version and address in net)
+        return tuple({trunk.id: trunk for trunk in found}.values())
 
     def admit(self, source: Peer, now_ms: float) -> bool:
         """Whether to look at a packet from there at all."""
@@ -175,13 +180,31 @@ class Gate:
 
         None: nobody's (a pinned host has no business beside its dialog; a proxy spoke for somebody we don't know).
         """
-        trunk = self.trunk_at(source.host)
+        trunk = self._meant(source.host, called)
         if trunk is None:
             return None
         if not trunk.is_proxy:
             return Origin(trunk, source.host, called)
         said = request.headers.first("x-src-ip")
-        behind = self.trunk_at(said) if said else None
+        called = request.headers.first("x-ruri-user") or called
+        behind = self._meant(said, called) if said else None
         if behind is None or behind.is_proxy:
             return None
-        return Origin(behind, said, request.headers.first("x-ruri-user") or called)
+        return Origin(behind, said, called)
+
+    def _meant(self, host: str, called: str) -> Trunk | None:
+        """Of those at that address the one that has what was dialled; else the one with the narrowest network."""
+        found = self.trunks_at(host)
+        if len(found) > 1 and not found[0].is_proxy:
+            user = dialled(called)
+            return next((trunk for trunk in found if user in trunk.users), found[0])
+        return found[0] if found else None
+
+
+def dialled(called: str) -> str:
+    """A number or a name, spelled one way: no "+" or "00" before a number, small letters."""
+    plain = called.strip().lower()
+    digits = plain.removeprefix("+").replace("-", "").replace(".", "")
+    if digits.isascii() and digits.isdigit():
+        return digits.removeprefix("00")
+    return plain

@@ -47,7 +47,7 @@ class KeepAlive:
     def _make(self) -> Request:
         self._cseq += 1
         host = f"[{self.trunk.host}]" if ":" in self.trunk.host else self.trunk.host
-        local = self._stack.endpoint.address(self._peer.transport)
+        local = self._stack.endpoint.address(self._peer)
         fields = [
             ("Via", self._stack.via(self._peer)),
             ("Max-Forwards", "70"),
@@ -55,7 +55,7 @@ class KeepAlive:
             ("To", f"<sip:{host}>"),
             ("Call-ID", self._call_id),
             ("CSeq", f"{self._cseq} OPTIONS"),
-            ("Contact", self._stack.endpoint.contact(self._peer.transport)),
+            ("Contact", self._stack.endpoint.contact(self._peer)),
             ("User-Agent", self._stack.endpoint.name),
         ]
         return Request("OPTIONS", f"sip:{host}", Headers(fields))

@@ -66,6 +66,10 @@ class OutgoingCall(Call):
         self._is_cancelled = False
         self._why = ""
 
+    @property
+    def dialog_id(self) -> str:
+        return self._call_id
+
     def begin(self, now_ms: float) -> None:
         self.alarms.set("ring", now_ms + self.stack.limits.ring_ms, lambda at_ms: self._cancel("no_answer", at_ms))
         self._invite(now_ms)
@@ -85,7 +89,7 @@ class OutgoingCall(Call):
             ("To", self._to),
             ("Call-ID", self._call_id),
             ("CSeq", f"{self._cseq} INVITE"),
-            ("Contact", self.stack.endpoint.contact(self._peer.transport, _user_part(self._user))),
+            ("Contact", self.stack.endpoint.contact(self._peer, _user_part(self._user))),
             *self.capabilities(),
             ("Session-Expires", str(self._session_s)),
         ]

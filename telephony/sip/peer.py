@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Literal
@@ -42,17 +42,21 @@ class Endpoint:
     advertised: Mapping[Transport, Address]
     name: str = "Parley"
     """Told in User-Agent."""
+    towards: Callable[[str], str] = lambda host: ""
+    """The address that somebody at ``host`` reaches us at, where it isn't the advertised one: the office's network, or IPv6."""
 
-    def address(self, transport: Transport) -> Address:
-        return self.advertised.get(transport) or next(iter(self.advertised.values()))
+    def address(self, peer: Peer) -> Address:
+        listed = self.advertised.get(peer.transport) or next(iter(self.advertised.values()))
+        host = self.towards(peer.host)
+        return Address(host, listed.port) if host else listed
 
-    def via(self, transport: Transport, branch: str) -> str:
-        return f"SIP/2.0/{transport.upper()} {self.address(transport)};branch={branch};rport"
+    def via(self, peer: Peer, branch: str) -> str:
+        return f"SIP/2.0/{peer.transport.upper()} {self.address(peer)};branch={branch};rport"
 
-    def contact(self, transport: Transport, user: str = "") -> str:
+    def contact(self, peer: Peer, user: str = "") -> str:
         at = f"{user}@" if user else ""
-        tail = "" if transport == "udp" else f";transport={transport}"
-        return f"<sip:{at}{self.address(transport)}{tail}>"
+        tail = "" if peer.transport == "udp" else f";transport={peer.transport}"
+        return f"<sip:{at}{self.address(peer)}{tail}>"
 
 
 def next_hop(uri: Uri, like: Peer) -> Peer:

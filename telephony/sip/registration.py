@@ -76,7 +76,7 @@ class Registration:
             ("To", str(NameAddr(us))),
             ("Call-ID", self._call_id),
             ("CSeq", f"{self._cseq} REGISTER"),
-            ("Contact", self._stack.endpoint.contact(self._peer.transport, self._user)),
+            ("Contact", self._stack.endpoint.contact(self._peer, self._user)),
             ("Expires", "0" if self._is_stopping else str(self._expires_s)),
             ("User-Agent", self._stack.endpoint.name),
         ]
@@ -110,7 +110,7 @@ class Registration:
 
     def _granted_s(self, response: Response) -> int:
         """What the registrar granted: at our own Contact, else in Expires, else what we asked for."""
-        ours = self._stack.endpoint.address(self._peer.transport)
+        ours = self._stack.endpoint.address(self._peer)
         try:
             for address in response.headers.addresses("contact"):
                 is_ours = address.uri.address == ours.host and (address.uri.port or 5060) == ours.port

@@ -305,7 +305,7 @@ class Stack:
         return DigestClient(login, self.ids.cnonce) if login else None
 
     def via(self, to: Peer) -> str:
-        return self.endpoint.via(to.transport, self.ids.branch())
+        return self.endpoint.via(to, self.ids.branch())
 
     # ---- theirs
 

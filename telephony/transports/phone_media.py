@@ -144,7 +144,7 @@ class PhoneMedia:
 
     def attach(self, playout: Playout) -> None:
         """What is sent from now on, as long as ``frames`` are taken and nobody holds the call: ``playout.pull()``, every 20 ms."""
-        self._pull = playout.pull
+        self._pull, self._digit = playout.pull, lambda: playout.digit
 
     async def frames(self) -> AsyncIterator[AudioFrame]:
         """The caller's sound: one frame per 20 ms of time, concealed or silent where nothing came. The agent's goes out at the

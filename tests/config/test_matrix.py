@@ -25,7 +25,7 @@ from telephony.campaigns import manage
 from telephony.campaigns.models import Campaign
 from telephony.dialing import do_not_call
 from telephony.dialing.models import DoNotCall
-from telephony.models import Call, CallEvent, CarrierAccount, PhoneNumber, Turn
+from telephony.models import Call, CallEvent, CarrierAccount, PhoneNumber, Trunk, Turn
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +46,10 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/api/v1/carrier-accounts"): {"account_sid": "none", "auth_token": "none"},
     ("post", "/api/v1/numbers"): {"account_id": "…", "number_sid": "PN1"},
     ("patch", "/api/v1/numbers/{number_id}"): {"label": "Front desk"},
+    ("post", "/api/v1/trunks"): {"trunk": {"label": "Office", "host": "pbx.example.com"}},
+    ("patch", "/api/v1/trunks/{trunk_id}"): {"trunk": {"label": "Shop"}},
+    ("post", "/api/v1/trunks/{trunk_id}/test"): {},
+    ("post", "/api/v1/trunks/{trunk_id}/numbers"): {"number": "+14155550155"},
     ("post", "/api/v1/campaigns"): {"name": "By matrix", "agent_id": "…"},
     ("patch", "/api/v1/campaigns/{campaign_id}"): {"rules": {"concurrency": 2}},
     ("post", "/api/v1/campaigns/{campaign_id}/contacts"): {"file": "…"},
@@ -68,6 +72,9 @@ OWNER_MAY_GET = {
     ("delete", "/api/v1/carrier-accounts/{account_id}"): 409,  # a number of it is imported
     ("post", "/api/v1/numbers"): 409,  # no carrier reaches 127.0.0.1
     ("delete", "/api/v1/numbers/{number_id}"): 409,  # its account's token is gone
+    ("post", "/api/v1/trunks/{trunk_id}/test"): 409,  # no call worker serves SIP
+    ("post", "/api/v1/trunks/{trunk_id}/numbers"): 409,  # another key has put it there by then
+    ("delete", "/api/v1/trunks/{trunk_id}"): 404,  # likewise
     ("post", "/api/v1/campaigns/{campaign_id}/start"): 409,  # it has nobody to call
     ("post", "/api/v1/campaigns/{campaign_id}/pause"): 409,  # it doesn't run
     ("post", "/api/v1/campaigns/{campaign_id}/resume"): 409,
@@ -88,6 +95,7 @@ class Scene:
     agent: Agent
     call: Call
     number: PhoneNumber
+    trunk: Trunk
     campaign: Campaign
     entry: DoNotCall
     bearers: dict[str, str]
@@ -99,6 +107,7 @@ class Scene:
             .replace("{number}", "1")
             .replace("{number_id}", str(self.number.pk))
             .replace("{account_id}", str(self.number.account_id))
+            .replace("{trunk_id}", str(self.trunk.pk))
             .replace("{campaign_id}", str(self.campaign.pk))
             .replace("{entry_id}", str(self.entry.pk))
         )
@@ -143,6 +152,7 @@ def scene(organization: Organization, alice: User, charlie: User) -> Scene:
         number = PhoneNumber.objects.create(
             organization=organization, account=account, number="+14155550142", sid="PN1"
         )
+        trunk = Trunk.objects.create(organization=organization, label="Office", host="pbx.example.com")
     with tenancy.system("the stranger's organization"):
         theirs = charlie.memberships.get().organization
 
@@ -157,6 +167,7 @@ def scene(organization: Organization, alice: User, charlie: User) -> Scene:
         agent,
         call,
         number,
+        trunk,
         manage.create(organization, "March reminders", agent),
         do_not_call.add(organization, "+14155550143")[0],
         {
@@ -181,6 +192,8 @@ AREAS = {
     "dial-policy": "campaigns only",
     "do-not-call": "campaigns only",
     "numbers": "numbers only",
+    "trunks": "numbers only",
+    "sip": "numbers only",
     "carrier-accounts": "numbers only",
 }
 

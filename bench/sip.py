@@ -1,0 +1,123 @@
+"""SIP set-ups over real sockets, with sipp (Debian: ``sip-tester``) as the caller: which rate is carried without a loss, at what cost.
+
+    python bench/sip.py                       500 calls at 50/s over UDP, then faster and faster
+    python bench/sip.py --transport tcp --rates 50 --calls 200
+
+A call: INVITE, 100, 180, 200, ACK, BYE, 200, with a pair of RTP ports opened and agreed on for it. Ours is one process, on the first
+core this one may use, sipp is on the last. Left out: the database, the session, its sound.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import time
+from ipaddress import ip_network
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
+
+HOLD_MS = 100
+
+
+async def serve(port: int) -> None:
+    """Answers every call, until it is killed."""
+    from telephony.sip import commands, events
+    from telephony.sip.events import Event
+    from telephony.sip.gate import Gate, Pass, Trunk
+    from telephony.transports.phone_media import PhoneMedia, Policy
+    from telephony.transports.rtp_socket import Ports, Ticker
+    from telephony.transports.sip import Listening, SipEndpoint
+
+    loop = asyncio.get_running_loop()
+    ports = Ports("127.0.0.1", 20_000, 59_999, clock=loop.time, rest_s=1)
+    ticker = Ticker(loop)
+    live: dict[str, PhoneMedia] = {}
+    closing: set[asyncio.Task[None]] = set()
+
+    def told(event: Event) -> None:
+        match event:
+            case events.CallReceived(call, offer=offer, source=source):
+                media = live[call] = PhoneMedia(ports, ticker, Policy(advertised="127.0.0.1"))
+                endpoint.do(commands.Ring(call))
+                endpoint.do(commands.Answer(call, media.answer(offer, signalling=source).encode()))
+            case events.Ended(call):
+                task = asyncio.create_task(live.pop(call).close())
+                closing.add(task)
+                task.add_done_callback(closing.discard)
+
+    gate = Gate([Trunk("sipp", (ip_network("127.0.0.0/8"),))], Pass(100_000, 100_000))
+    endpoint = SipEndpoint(Listening(("127.0.0.1",), port), gate, told)
+    await endpoint.start()
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+
+
+def run(rate: int, calls: int, transport: str, port: int, ours: psutil.Process, cores: list[int]) -> bool:
+    before, began = ours.cpu_times(), time.monotonic()
+    command = [
+        "sipp", "-sn", "uac", f"127.0.0.1:{port}", "-i", "127.0.0.1", "-s", "bench", "-r", str(rate), "-m", str(calls),
+        "-d", str(HOLD_MS), "-t", "u1" if transport == "udp" else "t1", "-timeout", "90s", "-timeout_error", "-nostdin",
+        "-trace_stat", "-fd", "1", "-stf", "/dev/null",
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, preexec_fn=lambda: os.sched_setaffinity(0, {cores[-1]})
+    )
+    seconds = time.monotonic() - began
+    after = ours.cpu_times()
+    spent = after.user + after.system - before.user - before.system
+    failed = next((line.split()[-1] for line in done.stdout.splitlines() if "Failed call" in line), "?")
+    repeated = next((line.split()[-1] for line in done.stdout.splitlines() if "Retrans" in line), "?")
+    print(
+        f"{transport}  {rate:4} calls/s wanted  {calls:5} calls in {seconds:5.1f} s ({calls / seconds:4.0f}/s)  "
+        f"failed {failed}  {spent / calls * 1000:.2f} ms CPU a call  {ours.memory_info().rss / 1e6:.0f} MB",
+        flush=True,
+    )
+    return done.returncode == 0 and repeated is not None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--transport", choices=["udp", "tcp"], default="udp")
+    parser.add_argument("--rates", default="50,100,200,300,400,500,600,700", help="calls a second, one after the other")
+    parser.add_argument("--calls", type=int, default=500, help="of the first rate; of others ten seconds' worth")
+    parser.add_argument("--port", type=int, default=25_060)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.serve:
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+        import uvloop
+
+        uvloop.run(serve(given.port))
+        return
+    if shutil.which("sipp") is None:
+        sys.exit("sipp is needed: apt-get install sip-tester")
+    cores = sorted(os.sched_getaffinity(0))
+    server = subprocess.Popen(
+        [sys.executable, __file__, "--serve", "--port", str(given.port)],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, {cores[0]}),
+    )
+    try:
+        assert server.stdout is not None
+        if server.stdout.readline().strip() != "ready":
+            sys.exit("The user agent did not start.")
+        ours = psutil.Process(server.pid)
+        for at, rate in enumerate(int(each) for each in given.rates.split(",")):
+            if not run(rate, given.calls if at == 0 else rate * 10, given.transport, given.port, ours, cores):
+                break
+    finally:
+        server.terminate()
+        server.wait(5)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,264 @@
+"""A SIP call as a live call has it: its sound (``phone_media``) and its signalling (``sip``) together are one transport.
+
+somebody calls:  answer ─▶ our description · connected ─▶ 200, their ACK
+we call:         connected ─▶ INVITE, ringing, 200
+either:          holds, digits, the end, both ways
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from agents.speech import AudioFrame
+from telephony.audio.playout import Playout
+from telephony.call_transport import OnReport
+from telephony.sip import commands, events
+from telephony.sip.commands import Command
+from telephony.sip.events import Event
+from telephony.transports.phone_media import PhoneMedia
+from telephony.transports.rtp_session import Counts
+from telephony.trunks import words
+from telephony.wire.dtmf import DigitEvent, Pressed, Released
+from telephony.wire.offer import BadOffer
+from telephony.wire.sdp import BadDescription
+
+logger = logging.getLogger(__name__)
+
+MakeMedia = Callable[[Callable[[Counts], None]], PhoneMedia]
+
+_ENDS: dict[str, tuple[str, str]] = {
+    "session_expired": ("connection_lost", "The other side stopped saying that it is still there."),
+    "no_ack": ("never_connected", "The answer never arrived at the other side: it was not confirmed."),
+    "failed": ("connection_lost", "The other side doesn't know of the call any more."),
+    "no_answer": ("no_answer", ""),
+    "cancelled": ("caller_hung_up", "The caller hung up before the agent answered."),
+}
+"""What the user agent calls an end → what a call calls it, with a sentence."""
+
+
+class Line:
+    """What both directions have in common. The house hands it the events of its call by ``take``."""
+
+    def __init__(self, call: str, do: Callable[[Command], None], make_media: MakeMedia, signalling: str) -> None:
+        """Raises ``telephony.transports.rtp_socket.NoPortLeft``. ``signalling``: the host that the SIP messages come from."""
+        self.end_detail = ""
+        """A sentence on ``end_reason`` that may be shown."""
+        self._call, self._do, self._signalling = call, do, signalling
+        self._on_report: OnReport = lambda report: None
+        self._media = make_media(self._counted)
+        self._why: str | None = None
+        self._is_over = False
+        """For the user agent."""
+        self._news = asyncio.Event()
+        self._tell_digit: Callable[[DigitEvent], None] = lambda event: None
+
+    def reporting(self, on_report: OnReport) -> Line:
+        """As a live call asks for its transport."""
+        self._on_report = on_report
+        return self
+
+    # ---- the session's side
+
+    @property
+    def end_reason(self) -> str | None:
+        return self._why or self._media.end_reason
+
+    @property
+    def outbound_delay_ms(self) -> int:
+        return self._media.outbound_delay_ms
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        counts = self._media.counts
+        return {"received": counts.received, "strangers": counts.strangers, "detail": self.end_detail}
+
+    def listen_for_digits(self, tell: Callable[[DigitEvent], None]) -> None:
+        self._tell_digit = tell
+        self._media.listen_for_digits(tell)
+
+    def attach(self, playout: Playout) -> None:
+        self._media.attach(playout)
+
+    def frames(self) -> AsyncIterator[AudioFrame]:
+        return self._media.frames()
+
+    async def answer(self, offer: str) -> str:
+        return ""
+
+    async def connected(self) -> bool:
+        raise NotImplementedError
+
+    def hang_up(self) -> None:
+        self._end("caller_hung_up")
+
+    async def close(self) -> None:
+        if not self._is_over:
+            self._do(commands.HangUp(self._call))
+        self._end("caller_hung_up")
+        await self._media.close()
+
+    def _counted(self, counts: Counts) -> None:
+        self._on_report(
+            {
+                "rtt_ms": counts.rtt_ms,
+                "delay_ms": counts.delay_ms,
+                "concealed": counts.concealed,
+                "lost": counts.lost,
+                "jitter_ms": round(counts.jitter_ms, 1),
+            }
+        )
+
+    def _end(self, reason: str, detail: str = "") -> None:
+        if self._why is None and self._media.end_reason is None:
+            self._why, self.end_detail = reason, detail
+        self._media.hang_up()
+        self._news.set()
+
+    # ---- the house's side
+
+    def take(self, event: Event) -> None:
+        match event:
+            case events.Acknowledged(_, body):
+                if body:
+                    self._accept(body)
+            case events.OfferReceived(_, body):
+                self._offered(body)
+            case events.OfferAnswered(_, body):
+                self._accept(body)
+            case events.OfferRefused():
+                self._media.withdraw()
+            case events.DigitReceived(_, digit, _):
+                self._tell_digit(Pressed(digit))
+                self._tell_digit(Released(digit))
+            case events.TransferAsked():
+                # Nothing that comes in is led out again.
+                self._do(commands.ReportTransfer(self._call, 603))
+            case events.Ended(_, reason, status):
+                self._is_over = True
+                self._end(*self._ended(reason, status))
+            case _:
+                pass
+        self._news.set()
+
+    def _ended(self, reason: str, status: int) -> tuple[str, str]:
+        if reason == "refused":
+            return words.of_call(status)
+        return _ENDS.get(reason, ("caller_hung_up", ""))
+
+    def _offered(self, body: bytes) -> None:
+        """Hold, resume, another address or coding. Without a body they want our offer; their answer comes in the ACK."""
+        try:
+            answer = self._media.answer(body, signalling=self._signalling) if body else self._media.offer()
+        except BadDescription as error:
+            logger.info("An offer in a call is refused: %s", error)
+            self._do(commands.RefuseOffer(self._call))
+            return
+        self._do(commands.AnswerOffer(self._call, answer.encode()))
+
+    def _accept(self, body: bytes) -> bool:
+        try:
+            self._media.accept(body, signalling=self._signalling)
+        except BadDescription as error:
+            self._end("never_connected", str(error))
+            return False
+        return True
+
+
+class IncomingLine(Line):
+    """Somebody calls. ``offer`` empty: they want ours in the answer."""
+
+    def __init__(
+        self, call: str, do: Callable[[Command], None], make_media: MakeMedia, signalling: str, offer: bytes
+    ) -> None:
+        super().__init__(call, do, make_media, signalling)
+        self._offer = offer
+        self._body = b""
+        self._is_acknowledged = False
+
+    async def answer(self, offer: str) -> str:
+        """Nothing is sent yet: whoever refuses the call now still can say why."""
+        try:
+            body = self._media.answer(self._offer, signalling=self._signalling) if self._offer else self._media.offer()
+        except BadDescription as error:
+            raise BadOffer(str(error)) from error
+        self._body = body.encode()
+        return ""
+
+    async def connected(self) -> bool:
+        if self.end_reason is not None:
+            return False
+        self._do(commands.Answer(self._call, self._body))
+        while not self._offer and not self._is_acknowledged and self.end_reason is None:
+            self._news.clear()
+            await self._news.wait()
+        return self.end_reason is None
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, events.Acknowledged):
+            self._is_acknowledged = True
+        super().take(event)
+
+
+class OutgoingLine(Line):
+    """We call. ``dial`` is told our offer, and carries it out."""
+
+    def __init__(
+        self,
+        call: str,
+        do: Callable[[Command], None],
+        make_media: MakeMedia,
+        signalling: str,
+        dial: Callable[[bytes], None],
+        ring_seconds: float,
+    ) -> None:
+        super().__init__(call, do, make_media, signalling)
+        self._dial, self._ring_seconds = dial, ring_seconds
+        self._is_answered = False
+
+    async def connected(self) -> bool:
+        if self.end_reason is not None:
+            return False
+        try:
+            self._dial(self._media.offer().encode())
+        except ValueError as error:
+            self._is_over = True
+            self._end("carrier_refused", f"The call could not be placed: {error}.")
+            return False
+        try:
+            async with asyncio.timeout(self._ring_seconds):
+                while not self._is_answered and self.end_reason is None:
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            self._end("no_answer")
+        if self.end_reason is not None and not self._is_over:
+            self._do(commands.HangUp(self._call))
+        return self.end_reason is None
+
+    def take(self, event: Event) -> None:
+        match event:
+            case events.Answered(_, body):
+                if not body and self._media.agreed is None:
+                    self._end("never_connected", "The call was answered without a word on its sound.")
+                elif not body or self._accept(body):
+                    self._is_answered = True
+            case events.EarlyMedia(_, body):
+                self._accept_early(body)
+        super().take(event)
+
+    def _accept_early(self, body: bytes) -> None:
+        try:
+            self._media.accept(body, signalling=self._signalling)
+        except BadDescription as error:
+            logger.info("The sound before the answer is none we can take: %s", error)
+
+    def _ended(self, reason: str, status: int) -> tuple[str, str]:
+        if reason == "no_response":
+            return (
+                "not_reachable",
+                "Nobody answers at the provider's address. Check it, and that no firewall is between.",
+            )
+        return super()._ended(reason, status)

@@ -1,0 +1,39 @@
+"""How this installation, and each of its agents, is called by SIP."""
+
+from __future__ import annotations
+
+import socket
+
+from django.conf import settings
+
+from agents.models import Agent
+from telephony.trunks import routes
+
+_ANYWHERE = ("0.0.0.0", "::")  # noqa: S104
+USUAL_PORT = 5060
+
+
+def our_host() -> str:
+    """As others write it behind the @, with the port where it isn't the usual one; "" where SIP is off."""
+    if not settings.SIP_HOST:
+        return ""
+    host = settings.SIP_ADVERTISED or next((each for each in settings.SIP_HOST if each not in _ANYWHERE), "") or _own()
+    host = f"[{host}]" if ":" in host else host
+    return host if settings.SIP_PORT == USUAL_PORT else f"{host}:{settings.SIP_PORT}"
+
+
+def address_of(agent: Agent) -> str:
+    """The agent's own SIP address, which telephones of the allowed networks can call without any provider; "" where SIP is off, or
+    nothing is published of the agent."""
+    host = our_host()
+    return f"sip:{routes.user_of(agent)}@{host}" if host and agent.published_id and agent.archived_at is None else ""
+
+
+def _own() -> str:
+    """The address that this machine sends from. No packet leaves for it."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+            made.connect(("192.0.2.1", 9))
+            return str(made.getsockname()[0])
+    except OSError:
+        return "127.0.0.1"

@@ -1,0 +1,115 @@
+"""Calls with baresip, a telephone that nobody here wrote: every transport, encrypted and not, in every coding, both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from telephony.models import Call, SipMessage
+from tests.telephony.certificates import certificate
+from tests.telephony.test_sip_calls import (
+    _sip,
+    events_of,
+    has_ended,
+    make_trunk,
+    published,
+    read,
+    ring,
+    serving,
+    the_call,
+)
+from tests.telephony.test_sipp import free_port
+
+__all__ = ["_sip", "published"]
+pytestmark = pytest.mark.django_db(transaction=True)
+PHONE = Path(__file__).resolve().parent.parent / "peers" / "baresip_phone.py"
+HUM_HZ = 1_000
+"""The stand-in agent's voice."""
+
+
+async def baresip(*words: str, seconds: float = 45) -> dict[str, Any]:
+    """What the telephone tells of its call."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(PHONE), *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        output, errors = await asyncio.wait_for(process.communicate(), seconds)
+    except TimeoutError:
+        process.kill()
+        raise
+    lines = output.decode().strip().splitlines()
+    assert lines and lines[-1].startswith("{"), errors.decode()[-3000:]
+    found: dict[str, Any] = json.loads(lines[-1])
+    return found
+
+
+def hears_the_agent(found: dict[str, Any]) -> bool:
+    return found["error"] == "" and found["greeting_hz"] is not None and abs(found["greeting_hz"] - HUM_HZ) < 30
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True], ids=["plain", "srtp"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+async def test_it_hears_the_agent(
+    worker: Any, published: Any, settings: Any, tmp_path: Path, transport: str, is_encrypted: bool
+) -> None:
+    cert, key = certificate(tmp_path, "127.0.0.1")
+    settings.SIP_TLS_CERT, settings.SIP_TLS_KEY = str(cert), str(key)
+    async with serving(worker) as running:
+        port = running.house.tls_port if transport == "tls" else running.house.port
+        words = ["--call", f"sip:front-desk@127.0.0.1:{port};transport={transport}", "--transport", transport]
+        words += ["--ca", str(cert)] if transport == "tls" else []
+        words += ["--srtp"] if is_encrypted else []
+        found = await asyncio.gather(*(baresip(*words, "--codec", codec) for codec in ("pcmu", "g722", "opus")))
+        await asyncio.sleep(1)
+    assert [hears_the_agent(each) for each in found] == [True] * 3, found
+    rows = await read(published.organization_id, lambda: list(Call.objects.values_list("end_reason", flat=True)))
+    assert rows == ["caller_hung_up"] * 3
+    answers = await read(
+        published.organization_id,
+        lambda: [row.text for row in SipMessage.objects.filter(direction="out", start_line="SIP/2.0 200 OK", cseq__endswith="INVITE")],
+    )  # fmt: skip
+    agreed = {next(line for line in text.splitlines() if line.startswith("m=audio")).split()[2] for text in answers}
+    assert agreed == ({"RTP/SAVP"} if is_encrypted else {"RTP/AVP"})
+
+
+async def test_its_keys_are_understood_and_a_hold_goes_by(worker: Any, published: Any) -> None:
+    async with serving(worker) as running:
+        found = await baresip(
+            "--call", f"sip:front-desk@127.0.0.1:{running.house.port}", "--press", "42#", "--hold", "--stay-s", "5",
+        )  # fmt: skip
+        call = await the_call(published, has_ended)
+    assert hears_the_agent(found) and found["was_held"]
+    pressed = "".join(data["digits"] for kind, data in await events_of(call) if kind == "digits")
+    assert pressed == "42#" and call.end_reason == "caller_hung_up"
+
+
+async def test_it_signs_in_where_it_must(worker: Any, published: Any, settings: Any) -> None:
+    settings.SIP_DIRECT_FROM = []
+    fields = {"host": "", "sources": ("127.0.0.0/8",), "asks_password": True, "username": "desk"}
+    await sync_to_async(make_trunk)(published, password="open sesame", **fields)
+    async with serving(worker) as running:
+        await asyncio.sleep(1)
+        words = ["--call", f"sip:+14155550142@127.0.0.1:{running.house.port}", "--user", "desk"]
+        found = await baresip(*words, "--password", "open sesame")
+        refused = await baresip(*words, "--password", "open barley")
+    assert hears_the_agent(found), found
+    assert refused["error"] != ""
+
+
+async def test_the_agent_calls_it(worker: Any, published: Any) -> None:
+    port = free_port()
+    phone = asyncio.create_task(baresip("--port", str(port), "--user", "+14155550177", "--stay-s", "2"))
+    await asyncio.sleep(2)
+    trunk = await sync_to_async(make_trunk)(published, host="127.0.0.1", port=port)
+    async with serving(worker) as running:
+        await ring(trunk, published, running)
+        found = await phone
+        call = await the_call(published, has_ended)
+    assert hears_the_agent(found), found
+    assert (call.end_reason, call.direction) == ("caller_hung_up", "outbound")

@@ -1,0 +1,201 @@
+"""The SIP user agent on real sockets of this machine: who is answered, by which way, and what becomes of what can't be sent."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from telephony.sip import commands, events
+from telephony.sip.gate import Gate, Trunk
+from telephony.sip.peer import Peer
+from telephony.transports import sip_sockets
+from telephony.transports.sip import Listening, SipEndpoint
+from tests.telephony.certificates import certificate
+from tests.telephony.sip_phone import SipPhone
+
+# The hook that is to replace the fixture would have every test of this folder choose a loop.
+pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy.:pytest.PytestDeprecationWarning")
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """The loop that call workers run on, and the one of systems that it isn't made for: their transports differ."""
+    return uvloop.EventLoopPolicy() if request.param == "uvloop" else asyncio.DefaultEventLoopPolicy()
+
+
+OPTIONS = (
+    b"OPTIONS sip:us@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/%s 127.0.0.1:1;branch=z9hG4bK1;rport\r\nFrom: <sip:a@b>;tag=1\r\n"
+    b"To: <sip:us@127.0.0.1>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+async def asked_over_udp(port: int, *, from_: str = "127.0.0.1", seconds: float = 0.5) -> bytes | None:
+    """What OPTIONS from this address are answered with; ``None``: nothing."""
+    answers: asyncio.Queue[bytes] = asyncio.Queue()
+
+    class Asker(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            answers.put_nowait(data)
+
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Asker, local_addr=(from_, 0))
+    try:
+        transport.sendto(OPTIONS % b"UDP", ("127.0.0.1", port))
+        return await asyncio.wait_for(answers.get(), seconds)
+    except TimeoutError:
+        return None
+    finally:
+        transport.close()
+
+
+async def started(gate: Gate, told: list[Any] | None = None, **listening: Any) -> SipEndpoint:
+    endpoint = SipEndpoint(
+        Listening(**{"hosts": ("127.0.0.1",), "port": 0, **listening}), gate, (told if told is not None else []).append
+    )
+    await endpoint.start()
+    return endpoint
+
+
+async def test_who_is_on_the_list_is_answered_and_a_stranger_hears_nothing() -> None:
+    endpoint = await started(Gate([Trunk("pbx", (ip_network("127.0.0.1/32"),))]))
+    try:
+        answer = await asked_over_udp(endpoint.ports["udp"])
+        assert answer is not None and answer.startswith(b"SIP/2.0 200 OK")
+        assert await asked_over_udp(endpoint.ports["udp"], from_="127.0.0.2") is None
+        assert endpoint.agent.gate.counts.strangers == 1
+    finally:
+        await endpoint.close()
+
+
+async def test_a_strangers_connection_is_closed_before_it_has_said_anything() -> None:
+    endpoint = await started(Gate([Trunk("pbx", (ip_network("127.0.0.1/32"),))]))
+    try:
+        port = endpoint.ports["tcp"]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await asyncio.wait_for(reader.readexactly(1), 2)
+        writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        message = OPTIONS % b"TCP"
+        for at in range(0, len(message), 7):  # in whatever pieces
+            writer.write(message[at : at + 7])
+            await writer.drain()
+        assert (await asyncio.wait_for(reader.readline(), 2)).startswith(b"SIP/2.0 200 OK")
+        writer.close()
+    finally:
+        await endpoint.close()
+
+
+async def test_a_message_that_is_never_finished_costs_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sip_sockets, "UNFINISHED_SECONDS", 0.2)
+    endpoint = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),))]))
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.ports["tcp"])
+        writer.write(b"OPTIONS sip:us@127.0.0.1 SIP/2.0\r\nVia: ")
+        assert await asyncio.wait_for(reader.read(), 3) == b""
+        writer.close()
+    finally:
+        await endpoint.close()
+
+
+async def test_who_drains_says_so_and_takes_no_call() -> None:
+    endpoint = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),))]))
+    try:
+        endpoint.do(commands.Drain())
+        answer = await asked_over_udp(endpoint.ports["udp"])
+        assert answer is not None and answer.startswith(b"SIP/2.0 503") and b"Retry-After:" in answer
+    finally:
+        await endpoint.close()
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_two_telephones_talk_to_each_other(transport: str, host: str) -> None:
+    async with SipPhone(host) as caller, SipPhone(host) as callee:
+        callee.mouth.hz = 700
+        caller.call("200", callee.endpoint.ports[transport], transport=transport)  # type: ignore[index]
+        await caller.hears(700)
+        await callee.hears(440)
+        await caller.press("42#")
+        await callee.until(lambda: callee.digits == ["4", "2", "#"])
+        callee.hang_up()
+        await asyncio.wait_for(caller.over.wait(), 5)
+        assert caller.ended().reason == "remote_hung_up"
+        await caller.until(lambda: not caller.endpoint.agent.calls or transport == "udp")
+
+
+async def test_over_tls_the_certificate_must_be_the_right_one(tmp_path: Path, settings: Any) -> None:
+    cert, key = certificate(tmp_path, "pbx.example.com")
+    told: list[Any] = []
+    them = await started(
+        Gate([Trunk("us", (ip_network("127.0.0.0/8"),))]), tls_port=0, tls_cert=str(cert), tls_key=str(key)
+    )
+    peer = Peer("tls", "127.0.0.1", them.ports["tls"])
+    us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), peer)]), told, tls_ca=str(cert))
+    try:
+        us.expect_certificate(peer, "pbx.example.com")
+        us.do(commands.KeepAlive("pbx", 60_000))
+        async with asyncio.timeout(5):
+            while not told:
+                await asyncio.sleep(0.02)
+        assert isinstance(told[0], events.TrunkReachable)
+    finally:
+        await us.close()
+    told.clear()
+    us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), peer)]), told, tls_ca=str(cert))
+    try:
+        us.expect_certificate(peer, "sip.somebody-else.example")
+        us.do(commands.Dial("1", "pbx", "200", "100", b"v=0\r\n"))
+        async with asyncio.timeout(8):
+            while not told:
+                await asyncio.sleep(0.02)
+        assert told[0] == events.Ended("1", "refused", 503)
+    finally:
+        await us.close()
+        await them.close()
+
+
+async def test_where_nobody_listens_the_call_fails_at_once_and_not_after_half_a_minute() -> None:
+    told: list[Any] = []
+    peer = Peer("tcp", "127.0.0.1", 9)
+    us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), peer)]), told)
+    try:
+        us.do(commands.Dial("1", "pbx", "200", "100", b"v=0\r\n"))
+        async with asyncio.timeout(3):
+            while not told:
+                await asyncio.sleep(0.02)
+        assert told == [events.Ended("1", "refused", 503)]
+    finally:
+        await us.close()
+
+
+async def test_a_port_that_somebody_has_is_told_and_nothing_is_left_open() -> None:
+    first = await started(Gate())
+    with pytest.raises(OSError):
+        await started(Gate(), port=first.ports["udp"])
+    await first.close()
+    again = await started(Gate(), port=first.ports["udp"])
+    await again.close()
+
+
+async def test_nothing_is_sent_to_an_address_that_only_a_message_named(settings: Any) -> None:
+    """A Contact of a trunk's call may point anywhere: to our own database, for one."""
+    settings.EGRESS_ALLOW, settings.EGRESS_ALLOW_PRIVATE = [], False
+    endpoint = await started(Gate([Trunk("pbx", (ip_network("127.0.0.1/32"),))]))
+    try:
+        assert not endpoint._may_send(Peer("tcp", "10.1.2.3", 5432))
+        assert not endpoint._may_send(Peer("udp", "169.254.169.254", 5060))
+        assert not endpoint._may_send(Peer("udp", "1.1.1.1", 53))
+        assert endpoint._may_send(Peer("udp", "1.1.1.1", 5060)) and endpoint._may_send(Peer("udp", "127.0.0.1", 5062))
+    finally:
+        await endpoint.close()
+
+
+def test_the_certificate_of_the_tests_is_one(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path, "pbx.example.com")
+    ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key)
