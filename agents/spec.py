@@ -4,7 +4,8 @@ The form, the REST schema, the stored draft and the live call all read these cla
 ``description`` its help, the limits are its limits, and ``json_schema_extra`` may carry hints for the form:
 
 ``widget``       textarea · slider · voice · model · transcriber · credential · fields · pronunciations · lines · language · steps · rules ·
-                 voices, models, transcribers: several in order · clock · country · days, countries: several
+                 voices, models, transcribers: several in order · clock · country · days, countries: several · agent · zone ·
+                 openings, shares: of a number
 ``expert``       true: shown under *Expert settings* only
 ``step``         of a number that isn't whole, where its limits name none
 ``unit``         "ms", "s", "×": written behind the number
@@ -58,7 +59,7 @@ class Says(Settings):
         "Hello, how can I help you?",
         max_length=1_000,
         title="First words",
-        description="What the caller hears first.",
+        description="What the caller hears first. {{name}} stands for what a campaign's list, or whoever starts the call, says of the person.",
         json_schema_extra=hint(widget="say", term="first message"),
     )
     first_speaker: FirstSpeaker = Field(

@@ -43,6 +43,8 @@ class PhoneNumber(Owned):
     agent = models.ForeignKey(
         "agents.Agent", null=True, blank=True, on_delete=models.SET_NULL, related_name="phone_numbers"
     )
+    answering = models.JSONField(default=dict)
+    """What was changed of ``telephony.answering.Answering``."""
     before = models.JSONField(default=dict)
     """Where the carrier led its calls before it was imported: put back when it is removed."""
 
@@ -77,6 +79,8 @@ class Call(Owned):
     """``None``: the call talked to the draft."""
     spec = models.JSONField()
     """The spec this call ran with, whatever became of the draft."""
+    variables = models.JSONField(default=dict)
+    """What the agent was told of the person: name → what stands for ``{{name}}`` in its texts."""
     channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.WEB)
     direction = models.CharField(max_length=8, choices=Direction.choices, default=Direction.INBOUND)
     from_number = models.CharField(max_length=64, blank=True)
@@ -93,6 +97,10 @@ class Call(Owned):
     """What the carrier calls it."""
     streams = models.PositiveSmallIntegerField(default=0)
     """How often the carrier was led to a call worker: more than once where the one before was lost."""
+    instead = models.JSONField(default=dict)
+    """Where not the number's agent had the call: {"how": "voicemail", "why": "closed", …}, what ``telephony.answering`` decided."""
+    recording_at_carrier = models.CharField(max_length=64, blank=True)
+    """The carrier's id of a message it recorded for us, until it is fetched."""
     picked_up_by = models.CharField(max_length=20, blank=True)
     """Of a call we placed, where the carrier listened: "human", "machine", "fax" or "unknown"."""
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
@@ -119,6 +127,9 @@ class Call(Owned):
         indexes = [
             models.Index(fields=["organization", "-created_at", "-id"], name="calls_newest"),
             models.Index(fields=["lease_until"], condition=models.Q(status="in_progress"), name="calls_leased"),
+            models.Index(
+                fields=["created_at"], condition=~models.Q(recording_at_carrier=""), name="calls_with_messages"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from accounts import tenancy
 from agents import spec
 from agents.models import Agent
+from agents.variables import clean
 from telephony import phone_calls, phone_numbers
 from telephony.carriers import CarrierError
 from telephony.dialing import gate
@@ -31,23 +32,34 @@ class MayNotDial(Exception):
 
 
 def ring(
-    ours: PhoneNumber, agent: Agent, to: str, *, path: Path = "api", on_machine: OnMachine = "talk", member: Any = None
+    ours: PhoneNumber,
+    agent: Agent,
+    to: str,
+    *,
+    path: Path = "api",
+    on_machine: OnMachine = "talk",
+    member: Any = None,
+    variables: Mapping[str, Any] | None = None,
 ) -> Call:
     """Ring ``to`` from our number, if that may be called; the agent talks, with what is published of it.
 
     Raises :class:`MayNotDial`, ``phone_numbers.CannotDo`` and ``CarrierError``; of the last there is a row that tells of it.
     """
-    frozen = _published(agent)
+    frozen = published(agent)
     at_carrier = phone_numbers.carrier(ours.account)
-    longest_minutes = -(-frozen.limits.max_duration_s // 60)
     try:
-        permit = gate.reserve(ours.organization, to.strip(), path, longest_minutes=longest_minutes)
+        permit = gate.reserve(ours.organization, to.strip(), path, longest_minutes=longest_minutes(frozen))
     except gate.MayNotDial as error:
         raise MayNotDial(str(error)) from error
-    return dial(permit, at_carrier, ours, agent, frozen, on_machine=on_machine, member=member)
+    return dial(permit, at_carrier, ours, agent, frozen, on_machine=on_machine, member=member, variables=variables)
 
 
-def _published(agent: Agent) -> spec.AgentSpec:
+def longest_minutes(frozen: spec.AgentSpec) -> int:
+    return -(-frozen.limits.max_duration_s // 60)
+
+
+def published(agent: Agent) -> spec.AgentSpec:
+    """What the agent calls people with. Raises :class:`MayNotDial`."""
     if agent.archived_at is not None or agent.published is None:
         raise MayNotDial("Publish the agent first: calls run with what is published.")
     if not phone_numbers.is_public():
@@ -69,14 +81,35 @@ def dial(
     *,
     on_machine: OnMachine,
     member: Any,
+    variables: Mapping[str, Any] | None = None,
 ) -> Call:
     """The call that is permitted. Its end gives its place back, whatever becomes of it."""
+    call = enter(permit, ours, agent, frozen, member=member, variables=variables)
+    try:
+        place(permit, at_carrier, call, on_machine=on_machine)
+    except CarrierError as error:
+        end_call(call, call.organization_id, "carrier_refused", error.message)
+        raise
+    return call
+
+
+def enter(
+    permit: gate.Permit,
+    ours: PhoneNumber,
+    agent: Agent,
+    frozen: spec.AgentSpec,
+    *,
+    member: Any = None,
+    variables: Mapping[str, Any] | None = None,
+) -> Call:
+    """Its row, from before the carrier is asked. The place that the permit holds is the row's from now on."""
     with tenancy.use(ours.organization_id):
         call: Call = Call.objects.create(
             organization_id=ours.organization_id,
             agent=agent,
             version=agent.published,
             spec=frozen.model_dump(mode="json"),
+            variables={key: clean(value) for key, value in (variables or {}).items()},
             channel=Call.Channel.PHONE,
             direction=Call.Direction.OUTBOUND,
             caller=permit.number[:120],
@@ -88,24 +121,28 @@ def dial(
             lease_until=phone_calls.rings_until(RING_SECONDS),
         )
     gate.attach(permit, call)
-    url = phone_numbers.public_url("twilio-answered", ours.account_id, call.pk)
-    try:
-        sid = async_to_sync(at_carrier.call)(
-            permit.number,
-            ours.number,
-            url,
-            phone_numbers.status_url(ours.account),
-            detect_machine=on_machine == "hang_up",
-            ring_seconds=RING_SECONDS,
-        )
-    except CarrierError as error:
-        end_call(call, call.organization_id, "carrier_refused", error.message)
-        raise
-    call.carrier_call_id = sid
-    with tenancy.use(ours.organization_id):
-        # The carrier may have asked about it already, and have said what it calls it.
-        Call.objects.filter(pk=call.pk).update(carrier_call_id=sid)
     return call
+
+
+def place(permit: gate.Permit, at_carrier: Any, call: Call, *, on_machine: OnMachine) -> None:
+    """Ask the carrier for the call that was entered. Raises ``CarrierError``: where that has no ``status`` it may ring all the same."""
+    account = call.carrier_account_id
+    sid = async_to_sync(at_carrier.call)(
+        permit.number,
+        call.from_number,
+        phone_numbers.public_url("twilio-answered", account, call.pk),
+        phone_numbers.public_url("twilio-call-status", account, call.pk),
+        detect_machine=on_machine == "hang_up",
+        ring_seconds=RING_SECONDS,
+    )
+    is_called(call, sid)
+
+
+def is_called(call: Call, sid: str) -> None:
+    """What the carrier calls it: told by its answer, or by what it asks before that answer is here."""
+    call.carrier_call_id = sid
+    with tenancy.use(call.organization_id):
+        Call.objects.filter(pk=call.pk).update(carrier_call_id=sid)
 
 
 def picked_up(call: Call, form: Mapping[str, str]) -> str:

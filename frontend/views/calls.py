@@ -19,14 +19,16 @@ from accounts.models import Role
 from accounts.paging import BadCursor, page
 from frontend.forms.call_filter import CallFilterForm
 from frontend.queries import call_page as pages
-from frontend.queries.calls import PAGE_SIZE, as_rows, calls_of, collected_fields, ending, narrow
+from frontend.queries.answering import handled_words
+from frontend.queries.calls import PAGE_SIZE, as_rows, calls_of, collected_fields, ending, is_ringing, narrow
 from frontend.queries.peaks import peaks
 from frontend.queries.waits import PARTS
-from frontend.views.shared import go
+from frontend.views.shared import go, may
 from telephony import press
+from telephony.answering import WHY_WORDS
 from telephony.finish import hang_up
 from telephony.listen import signed_url
-from telephony.models import Call, Recording
+from telephony.models import Call, Campaign, Recording
 from telephony.recordings import absolute
 
 PEAKS_SECONDS = 3600
@@ -49,6 +51,7 @@ def call_list(request: Any) -> HttpResponse:
         "calls": rows,
         "more": _more(request, following),
         "is_filtered": wanted.is_active,
+        "can_dial": may(request, Role.EDITOR),
         "is_following": bool(cursor),
     }
     if request.htmx and not request.htmx.boosted:
@@ -87,6 +90,11 @@ def call_detail(request: Any, call_id: uuid.UUID) -> HttpResponse:
         "call": call,
         "ending": ending(call),
         "is_running": call.status != Call.Status.ENDED,
+        "is_ringing": is_ringing(call),
+        "told": [(key.replace("_", " ").capitalize(), value) for key, value in call.variables.items() if value],
+        "handled": handled_words(str(call.instead.get("how", ""))),
+        "handled_why": WHY_WORDS.get(str(call.instead.get("why", "")), ""),
+        "campaign": _campaign_of(request, call),
         "length_ms": pages.running_for_ms(call),
         "turns": pages.turn_views(turns),
         "parts": PARTS,
@@ -160,6 +168,12 @@ def call_peaks(request: Any, call_id: uuid.UUID) -> HttpResponse:
 
 def _call(request: Any, call_id: uuid.UUID) -> Call:
     return get_object_or_404(calls_of(request.organization), pk=call_id)
+
+
+def _campaign_of(request: Any, call: Call) -> Campaign | None:
+    rows = Campaign.objects.owned_by(request.organization).filter(attempts__call=call)
+    found: Campaign | None = rows.first() if call.direction == Call.Direction.OUTBOUND else None
+    return found
 
 
 def _recording(request: Any, call_id: uuid.UUID) -> Recording:
