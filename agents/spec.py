@@ -332,6 +332,27 @@ class Does(Settings):
         json_schema_extra=hint(widget="say"),
     )
 
+    text_after: str = Field(
+        "",
+        max_length=640,
+        title="Text message after the call",
+        description="Sent to the other side's telephone when a telephone call is over. {{name}} stands for what was collected under that "
+        "name. Empty: none.",
+        json_schema_extra=hint(
+            widget="say",
+            term="SMS",
+            placeholder="Thank you, {{name}}. See you on {{day}}. Reply or call us to change it.",
+        ),
+    )
+    text_when: Literal["collected", "always"] = Field(
+        "collected",
+        title="When to send it",
+        description="Only when all that must be answered was collected, or after every call in which somebody talked.",
+        json_schema_extra=hint(
+            unless=("text_after", ""), labels={"collected": "When all is collected", "always": "After every call"}
+        ),
+    )
+
     @field_validator("collect")
     @classmethod
     def _keys_are_unique(cls, fields: tuple[CollectField, ...]) -> tuple[CollectField, ...]:

@@ -22,9 +22,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def wanted(spec: AgentSpec) -> tuple[str, ...]:
-    """The names its texts ask for and say no other word for, each once, in their order."""
+    """The names its texts ask for, say no other word for and don't find out in the call: each once, in their order."""
+    collected = {field.key for field in spec.does.collect}
     found = (place for text in _texts(spec) for place in _PLACE.finditer(text))
-    return tuple(dict.fromkeys(place["key"] for place in found if place["otherwise"] is None))
+    keys = dict.fromkeys(place["key"] for place in found if place["otherwise"] is None)
+    return tuple(key for key in keys if key not in collected)
 
 
 def fill(spec: AgentSpec, values: Mapping[str, Any]) -> AgentSpec:
@@ -39,17 +41,22 @@ def fill(spec: AgentSpec, values: Mapping[str, Any]) -> AgentSpec:
     return spec.model_copy(update={name: _changed(getattr(spec, name), change) for name in _FILLED})
 
 
+def say(text: str, values: Mapping[str, Any]) -> str:
+    """One text, filled."""
+    return _filled(text, {key: clean(value) for key, value in values.items()})
+
+
 def clean(value: Any) -> str:
     """On one line, and no longer than what anybody says."""
     return _CONTROL.sub(" ", "" if value is None else str(value)).strip()[:LONGEST]
 
 
 def _filled(text: str, known: Mapping[str, str]) -> str:
-    def say(place: re.Match[str]) -> str:
+    def word_of(place: re.Match[str]) -> str:
         word = known.get(place["key"], "") or (place["otherwise"] or "").strip()
         return f"{place['gap']}{word}" if word else ""
 
-    filled = _PLACE.sub(say, text)
+    filled = _PLACE.sub(word_of, text)
     # “{{name}}, hello” without a name is “hello”.
     return filled.lstrip(" ,") if _PLACE.match(text) else filled
 

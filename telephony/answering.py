@@ -276,6 +276,8 @@ def is_open(schedule: Schedule, zone: str, at: datetime) -> bool:
 
 def changes_at(schedule: Schedule, zone: str, at: datetime) -> datetime | None:
     """The next moment when it is open where it is closed ``at`` that moment, or the other way round. ``None``: never."""
+    if not schedule.openings and not schedule.holidays:
+        return None
     place = _zone(schedule.time_zone or zone)
     was, first = is_open(schedule, zone, at), at.astimezone(place).date()
     for ahead in range(-1, _HORIZON_DAYS):
@@ -290,13 +292,10 @@ def changes_at(schedule: Schedule, zone: str, at: datetime) -> datetime | None:
 
 def _spans(schedule: Schedule, day: date) -> tuple[tuple[int, int], ...]:
     """Minutes since that midnight; beyond 24 hours on the next day."""
-    for line in schedule.holidays:
-        if (found := _HOLIDAY.fullmatch(line)) is None:
-            continue
-        year, month, day_of_month, opens, closes = found.groups()
-        if (int(month), int(day_of_month)) != (day.month, day.day) or (year and int(year) != day.year):
-            continue
-        return ((minutes(opens), minutes(closes)),) if opens else ()
+    special = _special(schedule.holidays)
+    for key in ((day.year, day.month, day.day), (0, day.month, day.day)):
+        if key in special:
+            return special[key]
     if not schedule.openings:
         return ((0, A_DAY),)
     name = DAYS[day.weekday()]
@@ -306,6 +305,17 @@ def _spans(schedule: Schedule, day: date) -> tuple[tuple[int, int], ...]:
         if name in opening.days
         for opens, closes in [(minutes(opening.opens), minutes(opening.closes))]
     )
+
+
+@lru_cache(maxsize=64)
+def _special(holidays: tuple[str, ...]) -> dict[tuple[int, int, int], tuple[tuple[int, int], ...]]:
+    """(year, month, day) → when it is open then. The year 0 is every year; a day of one year goes before it."""
+    found: dict[tuple[int, int, int], tuple[tuple[int, int], ...]] = {}
+    for line in holidays:
+        if (read := _HOLIDAY.fullmatch(line)) is not None:
+            year, month, day, opens, closes = read.groups()
+            found[int(year or 0), int(month), int(day)] = ((minutes(opens), minutes(closes)),) if opens else ()
+    return found
 
 
 def _moment(day: date, minute: int, place: ZoneInfo) -> datetime:

@@ -16,7 +16,7 @@ from accounts.paging import Cursor, NextCursor, PageSize, page
 from accounts.problems import Problem
 from agents.models import Agent
 from agents.variables import KEY, LONGEST
-from telephony import finish, listen, outbound, press, tokens
+from telephony import listen, outbound, press, tokens
 from telephony.audio.digits import checked
 from telephony.end_reasons import REASONS
 from telephony.models import Call, Recording
@@ -371,7 +371,7 @@ def hang_up(request: HttpRequest, call_id: CallId) -> Status[CallOut]:
     call = _call(request, call_id)
     if call.status == Call.Status.ENDED:
         raise Problem(409, "The call is over", "It ended before you asked.")
-    finish.hang_up(call)
+    outbound.stop(call)
     return Status(202, CallOut(**CallOut.facts(call)))
 
 

@@ -41,7 +41,12 @@ def fetch(call_id: Any, organization: Any) -> bool:
         return False
     sid = call.recording_at_carrier
     carrier = phone_numbers.carrier(call.carrier_account)
-    sound = read_wav(async_to_sync(carrier.recording)(sid, LONGEST_BYTES))
+    content = async_to_sync(carrier.recording)(sid, LONGEST_BYTES)
+    try:
+        sound = read_wav(content)
+    except NotSound as error:  # asked again it would be the same
+        _write_down(call, [], str(error))
+        return True
     if call.spec.get("privacy", {}).get("record", True):
         _keep(call, sound)
     said, problem = _words(call, sound)

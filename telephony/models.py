@@ -198,6 +198,44 @@ class Recording(Owned):
         return self.path
 
 
+class TextMessage(Owned):
+    """A text that we sent. It is a row before the carrier is asked."""
+
+    class Status(models.TextChoices):
+        SENDING = "sending", "Being sent"
+        SENT = "sent", "Sent"
+        DELIVERED = "delivered", "Delivered"
+        FAILED = "failed", "Not sent"
+
+    phone_number = models.ForeignKey(
+        PhoneNumber, null=True, blank=True, on_delete=models.SET_NULL, related_name="texts"
+    )
+    """Ours of the two."""
+    carrier_account = models.ForeignKey(
+        CarrierAccount, null=True, blank=True, on_delete=models.SET_NULL, related_name="texts"
+    )
+    call = models.ForeignKey(Call, null=True, blank=True, on_delete=models.CASCADE, related_name="texts")
+    """After which it was sent, where it was."""
+    from_number = models.CharField(max_length=16)
+    to_number = models.CharField(max_length=16)
+    body = models.TextField()
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.SENDING)
+    carrier_message_id = models.CharField(max_length=64, blank=True)
+    problem = models.CharField(max_length=300, blank=True)
+    """Why it was not sent, or didn't arrive."""
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["organization", "-created_at", "-id"], name="texts_newest")]
+        constraints = [
+            # What an agent sends after a call it sends once, however often somebody is told that the call is over.
+            models.UniqueConstraint(fields=["call"], condition=~models.Q(call=None), name="one_text_a_call")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.to_number}: {self.body[:40]}"
+
+
 # The tables of the parts of telephony, which Django looks for here.
 from telephony.campaigns.models import Campaign, CampaignAttempt, CampaignContact, ContactList  # noqa: E402
 from telephony.dialing.models import DialPolicy, DialReservation, DoNotCall  # noqa: E402
@@ -213,5 +251,6 @@ __all__ = [
     "DialReservation",
     "DoNotCall",
     "Recording",
+    "TextMessage",
     "Turn",
 ]

@@ -13,7 +13,7 @@ from accounts import tenancy
 from agents import spec
 from agents.models import Agent
 from agents.variables import clean
-from telephony import phone_calls, phone_numbers
+from telephony import finish, phone_calls, phone_numbers
 from telephony.carriers import CarrierError
 from telephony.dialing import gate
 from telephony.dialing.policy import Path
@@ -161,9 +161,20 @@ def picked_up(call: Call, form: Mapping[str, str]) -> str:
     return phone_calls.to_a_worker(call)
 
 
-def hang_up(call: Call) -> None:
-    """Before somebody picks up: the carrier is told to stop ringing."""
-    if call.carrier_account is None or not call.carrier_call_id:
+def stop(call: Call) -> None:
+    """Somebody of the team ends it, whoever has it: a worker, the carrier that rings or that took it for us, or nobody yet."""
+    is_with_carrier = call.streams == 0 or call.instead.get("how", "agent") != "agent"
+    if call.channel != Call.Channel.PHONE or not call.carrier_call_id or not is_with_carrier:
+        finish.hang_up(call)
+        return
+    is_ringing = call.direction == Call.Direction.OUTBOUND
+    if end_call(call, call.organization_id, "called_off" if is_ringing else "member_hung_up"):
+        _hang_up(call)
+
+
+def _hang_up(call: Call) -> None:
+    """The carrier is told to."""
+    if call.carrier_account is None:
         return
     try:
         async_to_sync(phone_numbers.carrier(call.carrier_account).hang_up)(call.carrier_call_id)

@@ -108,22 +108,20 @@ def draw_of(number: PhoneNumber, caller: str) -> float:
 
 
 def _candidates(number: PhoneNumber, answering: Answering) -> dict[str, Candidate]:
+    """The number's agent, and whoever is named beside it."""
+    mine = number.agent
     named = {each for each in (answering.after_hours.agent, answering.on_failure.agent) if each}
+    shares = [share.version for share in answering.versions.shares]
     with tenancy.use(number.organization_id):
-        agents = list(Agent.objects.select_related("published").filter(pk__in={*named, number.agent_id} - {None}))
-        shares = [share.version for share in answering.versions.shares]
-        versions = AgentVersion.objects.filter(agent=number.agent_id, number__in=shares).values_list(
-            "number", flat=True
-        )
-        there = frozenset(versions)
-    return {
-        str(agent.pk): Candidate(
-            agent.published.number if agent.published else None,
-            there if agent.pk == number.agent_id else frozenset(),
-            agent.archived_at is not None,
-        )
-        for agent in agents
-    }
+        others = list(Agent.objects.select_related("published").filter(pk__in=named)) if named else []
+        versions = AgentVersion.objects.filter(agent=mine, number__in=shares).values_list("number", flat=True)
+        there = frozenset(versions) if mine and shares else frozenset[int]()
+        found = {str(agent.pk): _candidate(agent) for agent in others}
+        return {**found, str(mine.pk): _candidate(mine, there)} if mine else found
+
+
+def _candidate(agent: Agent, versions: frozenset[int] = frozenset()) -> Candidate:
+    return Candidate(agent.published.number if agent.published else None, versions, agent.archived_at is not None)
 
 
 def enter(number: PhoneNumber, answer: Answer, **line: Any) -> Call | None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts import tenancy
 from accounts.models import Organization
-from telephony import messages, worker_status
+from telephony import messages, texts, worker_status
 from telephony.campaigns import lists
 from telephony.campaigns.dialler import dialler_of
 from telephony.campaigns.lists import lists_at_work
@@ -94,6 +94,12 @@ def _advance(pk: UUID, organization_pk: UUID) -> int:
 def read_lists() -> int:
     """Go on with the lists of people that are not read to their end. Returns how many rows became contacts."""
     return sum(_carefully("read the list", pk, partial(lists.read_on, pk, who)) for pk, who in lists_at_work())
+
+
+@shared_task(ignore_result=True, expires=3600)  # type: ignore[untyped-decorator]
+def text_after(call: str, organization: str) -> None:
+    """What the agent sends when its call is over."""
+    _carefully("send the text after call", call, partial(texts.send_after, call, organization))
 
 
 @shared_task(ignore_result=True, expires=3600)  # type: ignore[untyped-decorator]

@@ -18,8 +18,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts import tenancy
 from accounts.ratelimit import TooManyRequests, client_address, hit
-from telephony import carrier_answers, outbound, phone_calls, phone_numbers
-from telephony.models import Call, CarrierAccount
+from telephony import carrier_answers, outbound, phone_calls, phone_numbers, texts
+from telephony.models import Call, CarrierAccount, TextMessage
 from telephony.wire import twiml
 from telephony.wire.twilio_signature import HEADER, is_signed
 
@@ -131,6 +131,16 @@ def call_status(account: CarrierAccount, form: dict[str, str], call_id: UUID) ->
     if call is not None and call.carrier_call_id in ("", form.get("CallSid")):
         outbound.is_called(call, form.get("CallSid", ""))
         phone_calls.over(call, form)
+    return HttpResponse(status=204)
+
+
+@_signed
+def text_status(account: CarrierAccount, form: dict[str, str], text_id: UUID) -> HttpResponse:
+    """What became of a text that we sent."""
+    with tenancy.use(account.organization_id):
+        text = TextMessage.objects.filter(pk=text_id, carrier_account=account).first()
+    if text is not None:
+        texts.became(text, form)
     return HttpResponse(status=204)
 
 

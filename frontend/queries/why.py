@@ -251,5 +251,7 @@ EVENTS: dict[str, Callable[[Facts], str]] = {
     "instead": _instead,
     "put_through": _put_through,
     "not_put_through": _not_put_through,
+    "text_sent": lambda data: f"Sent to {data.get('to', '')}: “{data.get('text', '')}”",
+    "text_not_sent": lambda data: f"The text to {data.get('to', '')} was not sent: {data.get('why', '')}",
     "message_not_written": lambda data: f"The message could not be written down: {data.get('why', '')}",
 }

@@ -24,11 +24,10 @@ from frontend.queries.calls import PAGE_SIZE, as_rows, calls_of, collected_field
 from frontend.queries.peaks import peaks
 from frontend.queries.waits import PARTS
 from frontend.views.shared import go, may
-from telephony import press
+from telephony import outbound, press
 from telephony.answering import WHY_WORDS
-from telephony.finish import hang_up
 from telephony.listen import signed_url
-from telephony.models import Call, Campaign, Recording
+from telephony.models import Call, Campaign, Recording, TextMessage
 from telephony.recordings import absolute
 
 PEAKS_SECONDS = 3600
@@ -92,6 +91,7 @@ def call_detail(request: Any, call_id: uuid.UUID) -> HttpResponse:
         "is_running": call.status != Call.Status.ENDED,
         "is_ringing": is_ringing(call),
         "told": [(key.replace("_", " ").capitalize(), value) for key, value in call.variables.items() if value],
+        "text": TextMessage.objects.owned_by(request.organization).filter(call=call).first(),
         "handled": handled_words(str(call.instead.get("how", ""))),
         "handled_why": WHY_WORDS.get(str(call.instead.get("why", "")), ""),
         "campaign": _campaign_of(request, call),
@@ -114,7 +114,7 @@ def call_detail(request: Any, call_id: uuid.UUID) -> HttpResponse:
 def call_hang_up(request: Any, call_id: uuid.UUID) -> HttpResponse:
     call = _call(request, call_id)
     if call.status != Call.Status.ENDED:
-        hang_up(call, "member_hung_up")
+        outbound.stop(call)
     if request.htmx:
         return HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"parley:changed": {}})})
     return redirect("frontend:call", call.pk)

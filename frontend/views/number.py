@@ -47,13 +47,17 @@ def number_or_404(request: Any, pk: UUID) -> PhoneNumber:
     return found
 
 
-def now_of(number: PhoneNumber, at: datetime | None = None) -> Now:
+def names_of(organization: Any) -> dict[str, str]:
+    """What its agents are called, by their ids."""
+    return {str(pk): name for pk, name in Agent.objects.owned_by(organization).values_list("pk", "name")}
+
+
+def now_of(number: PhoneNumber, names: dict[str, str], at: datetime | None = None) -> Now:
     """What a caller meets at this moment, as long as a call worker has room."""
     moment = at or timezone.now()
     answer = reception.answer_to(number, "", has_room=True, at=moment)
     until = changes_at(reception.settings_of(number).schedule, number.organization.timezone, moment)
-    agents = Agent.objects.owned_by(number.organization_id).values_list("pk", "name")
-    return now_words(answer, {str(pk): name for pk, name in agents}, until)
+    return now_words(answer, names, until)
 
 
 @require(Role.VIEWER)
@@ -86,7 +90,7 @@ def number(request: Any, pk: UUID) -> HttpResponse:
         ],
         "problem": problem,
         "can_edit": can_edit,
-        "now": now_of(found),
+        "now": now_of(found, names_of(request.organization)),
         "has_room": phone_calls.has_room(),
         "tried": tried,
         "then": then,
@@ -107,7 +111,8 @@ def _tried(request: Any, found: PhoneNumber) -> tuple[str, Now | None, str]:
         at = datetime.fromisoformat(typed)
     except ValueError:
         return typed, None, _("Write the moment as 2026-12-25 10:30.")
-    return typed, now_of(found, at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))), ""
+    moment = at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))
+    return typed, now_of(found, names_of(request.organization), moment), ""
 
 
 def _forms(request: Any, found: PhoneNumber) -> dict[str, SettingsForm]:

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.auth import require
 from accounts.models import Role
 from agents.models import Agent
-from frontend.views.number import now_of
+from frontend.views.number import names_of, now_of
 from frontend.views.shared import may
 from telephony import phone_calls
 from telephony import phone_numbers as use_case
@@ -162,8 +162,9 @@ def _page(request: Any, form: ConnectForm, status: int = 200) -> HttpResponse:
     rows = PhoneNumber.objects.owned_by(request.organization).select_related(
         "account", "organization", "agent__published"
     )
+    names = names_of(request.organization)
     context = {
-        "rows": [(each, now_of(each)) for each in rows],
+        "rows": [(each, now_of(each, names)) for each in rows],
         "has_room": phone_calls.has_room(),
         "accounts": list(CarrierAccount.objects.owned_by(request.organization)),
         "agents": _agents(request),

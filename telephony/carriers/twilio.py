@@ -124,9 +124,10 @@ class Twilio:
     async def forget_recording(self, recording_sid: str) -> None:
         await self._ask("DELETE", f"{self._account}/Recordings/{recording_sid}.json")
 
-    async def send_text(self, to: str, from_: str, text: str) -> str:
-        """An SMS. Returns the message's id."""
-        sent = await self._ask("POST", f"{self._account}/Messages.json", {"To": to, "From": from_, "Body": text})
+    async def send_text(self, to: str, from_: str, text: str, status_url: str = "") -> str:
+        """An SMS. What becomes of it is told to ``status_url``. Returns the message's id."""
+        form = {"To": to, "From": from_, "Body": text, **({"StatusCallback": status_url} if status_url else {})}
+        sent = await self._ask("POST", f"{self._account}/Messages.json", form)
         return str(sent["sid"])
 
     @property

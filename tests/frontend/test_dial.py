@@ -132,3 +132,17 @@ def test_who_only_looks_can_call_nobody_and_a_strangers_number_is_no_choice(
     assert "Call a number" not in shown(client_of(victor).get("/calls/"))
     assert client_of(charlie).post("/calls/new/", form).status_code == 422
     assert twilio.placed == []
+
+
+def test_a_call_that_rings_is_called_off_at_the_carrier_too(
+    client_of: Clients, bob: Any, organization: Any, twilio: Account, lines: tuple[Agent, PhoneNumber]
+) -> None:
+    agent, number = lines
+    client = client_of(bob)
+    form = {"to": TO, "agent": str(agent.pk), "number": str(number.pk), "sure": TO}
+    page = client.post("/calls/new/", form)["Location"]
+    client.post(f"{page}hang-up/")
+    with tenancy.use(organization):
+        call = Call.objects.get()
+    assert (call.end_reason, twilio.hung_up) == ("called_off", [call.carrier_call_id])
+    assert "called off" in shown(client.get(page))

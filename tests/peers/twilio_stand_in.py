@@ -355,6 +355,8 @@ class Account:
         self.status = "active"
         self.numbers: dict[str, dict[str, Any]] = {}
         self.texts: list[dict[str, str]] = []
+        self.unreachable: set[str] = set()
+        """To whom no text can be sent."""
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.hung_up: list[str] = []
         self.recordings: dict[str, bytes] = {}
@@ -454,9 +456,11 @@ class Account:
                 del self.recordings[sid]
                 return 204, {}
             case "POST", ["Messages"]:
-                self.texts.append(form)
+                if form["To"] in self.unreachable:
+                    return 400, {"code": 21211, "message": f"Invalid 'To' Phone Number: {form['To']}", "status": 400}
+                self.texts.append({**form, "sid": new_sid("SM")})
                 return 201, {
-                    "sid": new_sid("SM"),
+                    "sid": self.texts[-1]["sid"],
                     "status": "queued",
                     "to": form["To"],
                     "from": form["From"],
