@@ -57,14 +57,14 @@ async def transcribe(spec: AgentSpec, secrets: Mapping[str, str], pcm: bytes) ->
 def spoken(pcm: bytes) -> list[tuple[int, int]]:
     """Where somebody speaks, in frames, parted at pauses and after 20 s at the latest."""
     count = len(pcm) // FRAME_BYTES
-    frames = np.frombuffer(pcm[: count * FRAME_BYTES], dtype="<i2").astype(np.float32).reshape(count, -1)
-    level = np.sqrt(np.square(frames).mean(axis=1)) if count else np.zeros(0)
     if not count:
         return []
+    frames = np.frombuffer(pcm[: count * FRAME_BYTES], dtype="<i2").astype(np.float32).reshape(count, -1)
+    level = np.sqrt(np.square(frames).mean(axis=1))
     loud = np.flatnonzero(level > max(QUIETEST, float(np.percentile(level, 95)) * 0.08))
     parts: list[tuple[int, int]] = []
     for at in loud.tolist():
-        start, end = max(0, at - EDGE_FRAMES), min(count, at + EDGE_FRAMES)
+        start, end = max(0, at - EDGE_FRAMES), min(count, at + 1 + EDGE_FRAMES)
         if parts and start - parts[-1][1] < PAUSE_FRAMES and end - parts[-1][0] <= LONGEST_FRAMES:
             parts[-1] = (parts[-1][0], end)
         else:

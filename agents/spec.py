@@ -13,7 +13,7 @@ The form, the REST schema, the stored draft and the live call all read these cla
 ``placeholder``  an example, shown while empty
 ``shape``        what to do when it is not written as its pattern wants
 ``labels``       what each choice is called
-``when``, ``unless``  (knob, value): only of use while that other knob of the group has, or hasn't, this value
+``when``, ``unless``  (knob, value, …): only of use while that other knob of the group has, or hasn't, one of these values
 
 No I/O, no clock. A stored spec of an older release passes through ``upgrade`` first.
 """

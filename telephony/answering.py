@@ -188,7 +188,7 @@ class Instead(Settings):
         max_length=1_000,
         title="Message",
         description="What the caller hears; also where nobody picks up, or nobody may be called.",
-        json_schema_extra=hint(widget="say", unless=("how", "refuse")),
+        json_schema_extra=hint(widget="say", when=("how", "forward", "message")),
     )
 
     @field_validator("agent")

@@ -109,10 +109,10 @@ def draw_of(number: PhoneNumber, caller: str) -> float:
 
 def _candidates(number: PhoneNumber, answering: Answering) -> dict[str, Candidate]:
     """The number's agent, and whoever is named beside it."""
-    mine = number.agent
     named = {each for each in (answering.after_hours.agent, answering.on_failure.agent) if each}
     shares = [share.version for share in answering.versions.shares]
     with tenancy.use(number.organization_id):
+        mine = number.agent
         others = list(Agent.objects.select_related("published").filter(pk__in=named)) if named else []
         versions = AgentVersion.objects.filter(agent=mine, number__in=shares).values_list("number", flat=True)
         there = frozenset(versions) if mine and shares else frozenset[int]()

@@ -60,11 +60,12 @@ class Knob:
 
     @property
     def depends(self) -> str:
-        """The knob that decides whether this one is of use, for the browser: ``when:barge_in=true``."""
+        """The knob that decides whether this one is of use, for the browser: ``when:barge_in=true``, ``when:how=forward|message``."""
         for word in ("when", "unless"):
             if word in self.hints:
-                other, value = self.hints[word]
-                return f"{word}:{other}={str(value).lower() if isinstance(value, bool) else value}"
+                other, *values = self.hints[word]
+                told = (str(value).lower() if isinstance(value, bool) else str(value) for value in values)
+                return f"{word}:{other}={'|'.join(told)}"
         return ""
 
     @property

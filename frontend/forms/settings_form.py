@@ -252,8 +252,8 @@ def settings_form(settings: type[BaseModel]) -> type[SettingsForm]:
 def _in_question(knob: Knob, row: Mapping[str, Any]) -> Knob:
     """The column to mend where a row is wrong as a whole: the one that is of use only as the row is, else the first."""
     for column in knob.columns:
-        other, value = column.hints.get("when", ("", ""))
-        if other and row.get(other) == value:
+        other, *values = column.hints.get("when", ("", ""))
+        if other and row.get(other) in values:
             return column
     return knob.columns[0]
 

@@ -22,7 +22,7 @@ from agents.models import Agent
 from agents.validation import plain
 from frontend.forms.settings_form import SettingsForm, settings_form
 from frontend.queries.campaigns import bars
-from frontend.views.shared import may
+from frontend.views.shared import may, number_words
 from telephony.campaigns import lists, manage
 from telephony.campaigns.dialler import dialler_of
 from telephony.campaigns.models import Campaign, CampaignAttempt, CampaignContact, ContactList
@@ -64,12 +64,8 @@ class NewCampaign(forms.Form):
         self.fields["agent"].queryset = agents  # type: ignore[attr-defined]
         numbers = self.fields["number"]
         numbers.queryset = PhoneNumber.objects.owned_by(organization)  # type: ignore[attr-defined]
-        numbers.label_from_instance = _number_words  # type: ignore[attr-defined]
+        numbers.label_from_instance = number_words  # type: ignore[attr-defined]
         numbers.initial = numbers.queryset.first()  # type: ignore[attr-defined]
-
-
-def _number_words(number: PhoneNumber) -> str:
-    return f"{number.number} · {number.label}" if number.label else number.number
 
 
 def _campaign(request: Any, pk: UUID) -> Campaign:
@@ -248,7 +244,7 @@ def _page(request: Any, found: Campaign, form: SettingsForm) -> HttpResponse:
     is_over = found.status in (Campaign.Status.FINISHED, Campaign.Status.CANCELLED)
     context = {
         **_context(request, found),
-        "numbers": [(each, _number_words(each)) for each in PhoneNumber.objects.owned_by(request.organization)],
+        "numbers": [(each, number_words(each)) for each in PhoneNumber.objects.owned_by(request.organization)],
         "why_not": "" if is_over or found.agent.published_id is None else dialler_of(found).why_not,
         "lacks": [] if is_over else manage.lacks(found),
         "form": form,

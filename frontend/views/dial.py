@@ -16,7 +16,7 @@ from accounts.models import Role
 from agents import variables
 from agents.models import Agent
 from frontend.queries.outgoing import Offer, offer
-from frontend.views.shared import go
+from frontend.views.shared import go, number_words
 from telephony import outbound
 from telephony.carriers import CarrierError
 from telephony.dialing import gate, policies
@@ -62,6 +62,7 @@ class DialForm(forms.Form):
         self.fields["agent"].queryset = agents.select_related("published").order_by("name")  # type: ignore[attr-defined]
         numbers = PhoneNumber.objects.owned_by(organization).select_related("account__organization", "organization")
         self.fields["number"].queryset = numbers  # type: ignore[attr-defined]
+        self.fields["number"].label_from_instance = number_words  # type: ignore[attr-defined]
 
     @property
     def is_possible(self) -> bool:

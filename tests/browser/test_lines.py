@@ -12,14 +12,14 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
-from accounts import tenancy
+from accounts import credentials, tenancy
 from accounts.models import Organization, User
 from agents import publish
 from agents.models import Agent
-from telephony import phone_numbers, reception
+from telephony import reception
 from telephony.campaigns.models import Campaign
 from telephony.dialing import policies
-from telephony.models import Call, CallEvent, Turn
+from telephony.models import Call, CallEvent, CarrierAccount, PhoneNumber, Turn
 from tests.browser.people import link_for, regular
 from tests.browser.screens import Findings, context_for, look_here, sign_in
 from tests.peers.twilio_stand_in import Account
@@ -69,15 +69,14 @@ def organization(owner: User, twilio: Account) -> Organization:
         says = {"first_message": "Hello {{first_name}}, this is Bright Smile Dental about your appointment on {{day}}."}
         publish.save_draft(agent, {"says": says})
         publish.publish(agent, owner, "Says the name")
-        account = phone_numbers.connect(found, owner, twilio.sid, twilio.token)
-        first, second = (phone_numbers.import_number(account, sid) for sid in list(twilio.numbers)[:2])
-        phone_numbers.assign(first, agent)
-        first.label, second.label = (
-            "Front desk",
-            "A number for all that nobody else wants to answer in the second surgery",
+        credentials.store(found, "Twilio", "twilio", twilio.token, owner, twilio.url)
+        account = CarrierAccount.objects.create(
+            organization=found, sid=twilio.sid, label="Bright Smiles", credential="Twilio"
         )
-        first.save()
-        second.save()
+        of = {"organization": found, "account": account}
+        first = PhoneNumber.objects.create(**of, number=NUMBER, sid="PN1", label="Front desk", agent=agent)
+        label = "A number for all that nobody else wants to answer in the second surgery"
+        PhoneNumber.objects.create(**of, number="+14155550143", sid="PN2", label=label)
         Campaign.objects.update(phone_number=first)
     return found
 
@@ -116,7 +115,7 @@ def test_a_number_is_given_hours_and_what_happens_after_them(page: Page, site: s
     expect(page.get_by_text("Saved. It holds from the next call on.").first).to_be_visible()
     page.get_by_label("What would happen then?").fill("2026-12-25T10:30")
     page.get_by_role("button", name="Check").click()
-    expect(page.get_by_text("Callers can leave a message")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Callers can leave a message")).to_be_visible()
     look(page, "number on Christmas Day")
 
 

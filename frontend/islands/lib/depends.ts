@@ -1,4 +1,4 @@
-/** Knobs that are of use only while another knob of their section, or their row, has a certain value: `data-depends="when:how=forward"`. */
+/** Knobs that are of use only while another knob of their section, or their row, has a certain value, or one of several: `data-depends="when:how=forward|message"`. */
 
 function valueOf(scope: HTMLElement, suffix: string): string {
   const controls = [...scope.querySelectorAll<HTMLInputElement>(`[name$="-${suffix}"]`)].filter((each) => each.type !== "hidden");
@@ -12,7 +12,7 @@ export function showDependents(root: HTMLElement): void {
     const [word, other, wanted] = /^(\w+):(\w+)=(.*)$/.exec(element.dataset["depends"] ?? "")?.slice(1) ?? [];
     const scope = element.closest<HTMLElement>("[data-row]") ?? element.closest<HTMLElement>("[data-section]");
     if (!scope || !other || element.closest("template")) continue;
-    const isMet = (valueOf(scope, other) === wanted) === (word === "when");
+    const isMet = (wanted ?? "").split("|").includes(valueOf(scope, other)) === (word === "when");
     element.classList.toggle("knob-idle", !isMet && !element.querySelector("[data-invalid]"));
   }
 }
