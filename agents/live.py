@@ -32,6 +32,7 @@ __all__ = [
     "LiveAgent",
     "Problem",
     "configure",
+    "ears",
     "keys_of",
     "make",
     "problems",
@@ -199,6 +200,11 @@ async def make(spec: AgentSpec, secrets: Mapping[str, str]) -> LiveAgent:
     return LiveAgent(
         spec, ears.members[0].thing, first.tts, mind, first.speak_text, ears, voices, brains, await end_of_turn(spec)
     )
+
+
+async def ears(spec: AgentSpec, secrets: Mapping[str, str]) -> Chain[STT]:
+    """Who listens, without the rest of the agent: for what was said already. Raises :class:`CannotTalk`."""
+    return await _chain(spec, _surroundings(secrets), "transcriber", _ear)
 
 
 async def end_of_turn(spec: AgentSpec) -> EndOfTurn | None:

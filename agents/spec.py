@@ -4,7 +4,8 @@ The form, the REST schema, the stored draft and the live call all read these cla
 ``description`` its help, the limits are its limits, and ``json_schema_extra`` may carry hints for the form:
 
 ``widget``       textarea · slider · voice · model · transcriber · credential · fields · pronunciations · lines · language · steps · rules ·
-                 voices, models, transcribers: several in order · clock · country · days, countries: several
+                 voices, models, transcribers: several in order · clock · country · days, countries: several · agent · zone ·
+                 openings, shares: of a number
 ``expert``       true: shown under *Expert settings* only
 ``step``         of a number that isn't whole, where its limits name none
 ``unit``         "ms", "s", "×": written behind the number
@@ -12,7 +13,7 @@ The form, the REST schema, the stored draft and the live call all read these cla
 ``placeholder``  an example, shown while empty
 ``shape``        what to do when it is not written as its pattern wants
 ``labels``       what each choice is called
-``when``, ``unless``  (knob, value): only of use while that other knob of the group has, or hasn't, this value
+``when``, ``unless``  (knob, value, …): only of use while that other knob of the group has, or hasn't, one of these values
 
 No I/O, no clock. A stored spec of an older release passes through ``upgrade`` first.
 """
@@ -58,7 +59,7 @@ class Says(Settings):
         "Hello, how can I help you?",
         max_length=1_000,
         title="First words",
-        description="What the caller hears first.",
+        description="What the caller hears first. {{name}} stands for what a campaign's list, or whoever starts the call, says of the person.",
         json_schema_extra=hint(widget="say", term="first message"),
     )
     first_speaker: FirstSpeaker = Field(
@@ -329,6 +330,27 @@ class Does(Settings):
         title="When all is collected",
         description="Said after the last answer.",
         json_schema_extra=hint(widget="say"),
+    )
+
+    text_after: str = Field(
+        "",
+        max_length=640,
+        title="Text message after the call",
+        description="Sent to the other side's telephone when a telephone call is over. {{name}} stands for what was collected under that "
+        "name. Empty: none.",
+        json_schema_extra=hint(
+            widget="say",
+            term="SMS",
+            placeholder="Thank you, {{name}}. See you on {{day}}. Reply or call us to change it.",
+        ),
+    )
+    text_when: Literal["collected", "always"] = Field(
+        "collected",
+        title="When to send it",
+        description="Only when all that must be answered was collected, or after every call in which somebody talked.",
+        json_schema_extra=hint(
+            unless=("text_after", ""), labels={"collected": "When all is collected", "always": "After every call"}
+        ),
     )
 
     @field_validator("collect")

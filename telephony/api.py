@@ -9,13 +9,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Path, Query, Router, Schema, Status
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from accounts.auth import allowed
 from accounts.paging import Cursor, NextCursor, PageSize, page
 from accounts.problems import Problem
 from agents.models import Agent
-from telephony import finish, listen, outbound, press, tokens
+from agents.variables import KEY, LONGEST
+from telephony import listen, outbound, press, tokens
 from telephony.audio.digits import checked
 from telephony.end_reasons import REASONS
 from telephony.models import Call, Recording
@@ -86,6 +87,7 @@ class CallOut(Schema):
         description="What the caller waited: p50_ms, p95_ms, turns.",
         examples=[{"p50_ms": 640, "p95_ms": 900, "turns": 6}],
     )
+    variables: dict[str, Any] = Field(description="What the agent was told of the person.", examples=[{"name": "Ada"}])
     speculation: dict[str, Any] = Field(
         description="Answers begun before the caller had finished, and withdrawn; tokens: of those whose model told them. "
         "Empty while the call runs.",
@@ -122,6 +124,9 @@ class CallOut(Schema):
             else None,
             "collected": call.collected,
             "latency": call.latency,
+            "handled_by": call.instead.get("how", "agent"),
+            "handled_why": call.instead.get("why", ""),
+            "variables": call.variables,
             "speculation": call.speculation,
         }
 
@@ -178,6 +183,10 @@ class RecordingOut(Schema):
     is_complete: bool = Field(description="False: it is still being recorded, or was cut short.", examples=[True])
 
 
+Variable = Annotated[str, StringConstraints(pattern=rf"^{KEY}$")]
+Value = Annotated[str, StringConstraints(max_length=LONGEST)]
+
+
 class CallIn(Schema):
     agent_id: uuid.UUID = Field(description="The agent that calls, with what is published of it.")
     number_id: uuid.UUID | None = Field(
@@ -190,6 +199,12 @@ class CallIn(Schema):
     on_machine: Literal["talk", "hang_up"] = Field(
         "talk",
         description="Where an answering machine picks up. hang_up: the telephone company listens first, for some seconds.",
+    )
+    variables: dict[Variable, Value] = Field(
+        default={},
+        max_length=60,
+        description="What the agent is told of the person: {{name}} in its texts stands for the value of that name.",
+        examples=[{"name": "Ada"}],
     )
 
 
@@ -262,11 +277,11 @@ def call_somebody(request: HttpRequest, body: CallIn) -> Status[CallOut]:
     with told():
         if body.number_id is not None:
             number = number_of(request, body.number_id)
-            call = outbound.ring(number, agent, body.to, on_machine=body.on_machine)
+            call = outbound.ring(number, agent, body.to, on_machine=body.on_machine, variables=body.variables)
         else:
             assert body.trunk_id is not None
             trunk = trunk_of(request, body.trunk_id)
-            call = outbound.ring_over(trunk, agent, body.to, on_machine=body.on_machine)
+            call = outbound.ring_over(trunk, agent, body.to, on_machine=body.on_machine, variables=body.variables)
     return Status(201, CallOut(**CallOut.facts(call)))
 
 
@@ -374,7 +389,7 @@ def hang_up(request: HttpRequest, call_id: CallId) -> Status[CallOut]:
     call = _call(request, call_id)
     if call.status == Call.Status.ENDED:
         raise Problem(409, "The call is over", "It ended before you asked.")
-    finish.hang_up(call)
+    outbound.stop(call)
     return Status(202, CallOut(**CallOut.facts(call)))
 
 

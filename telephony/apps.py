@@ -7,5 +7,7 @@ class TelephonyConfig(AppConfig):
 
     def ready(self) -> None:
         from telephony import worker_metrics
+        from telephony.campaigns import by_phone, dialler
 
         worker_metrics.register()
+        dialler.connect(by_phone.dialler_of)

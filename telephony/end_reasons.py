@@ -77,7 +77,18 @@ REASONS: dict[str, EndReason] = {
         "The number could not be reached", "line", True, "Check the number; the carrier's own words are in the details."
     ),
     "called_off": EndReason("The call was called off before anybody picked up", "agent"),
+    "never_placed": EndReason(
+        "The telephone company never heard of this call",
+        "us",
+        advice="Parley was stopped in the moment it asked for it. A campaign tries such a call again.",
+    ),
     "machine_answered": EndReason("An answering machine picked up", "caller"),
+    "after_hours": EndReason("It came after hours and was refused", "agent", advice="See Numbers → After hours."),
+    "message_left": EndReason("The caller left a message", "caller"),
+    "no_message_left": EndReason("The caller left no message", "caller"),
+    "message_said": EndReason("A message was said and it hung up", "agent", advice="See Numbers for what it says."),
+    "forwarded": EndReason("The caller was put through to another number", "agent"),
+    "not_forwarded": EndReason("The caller should be put through, and nobody was reached", "line"),
     "transferred": EndReason("The agent put the caller through to somebody else", "agent"),
     "carrier_refused": EndReason(
         "The telephone company refused the call", "vendor", True, "The carrier's own words are in the details."

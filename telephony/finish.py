@@ -72,6 +72,8 @@ def end_call(
         gate.release_call(row)
         _finalise(row, outcome.recording)
         transaction.on_commit(lambda: _tell(row))
+        if row.channel == Call.Channel.PHONE and (row.spec.get("does") or {}).get("text_after"):
+            transaction.on_commit(lambda: _text(row))
     return True
 
 
@@ -161,3 +163,13 @@ def _tell(call: Call) -> None:
         async_to_sync(live_feed.tell_ended)(call)
     except Exception:  # the row is what counts; whoever watches asks again
         logger.warning("The end of call %s could not be told to the live feed", call.pk, exc_info=True)
+
+
+def _text(call: Call) -> None:
+    """What the agent sends when its call is over is sent by Celery: a carrier may take its time."""
+    from telephony.tasks import text_after
+
+    try:
+        text_after.delay(str(call.pk), str(call.organization_id))
+    except Exception:  # whatever the broker's driver raises: the call has ended all the same
+        logger.exception("The text after call %s can't be sent: no Celery worker can be told", call.pk)

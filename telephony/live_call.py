@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from agents import keys, live, spec
 from agents.speech import ProviderError
+from agents.variables import fill
 from telephony import answer, ending, live_feed, recordings, warmup
 from telephony.audio.playout import PLAYOUT_RATE_HZ
 from telephony.call_transport import MakeTransport, MayComeBack, Reported, SaysMore, TakesCandidates
@@ -178,7 +179,7 @@ class LiveCall:
             logger.warning("The caller of call %s could not be told why it ends: %s", self.id, error)
 
     async def _talk(self, call: Call, reply: Reply) -> str:
-        agent_spec = spec.load(call.spec)
+        agent_spec = fill(spec.load(call.spec), call.variables)
         self._collected = {field.key: None for field in agent_spec.does.collect}
         making = asyncio.create_task(self._make(call, agent_spec))
         try:

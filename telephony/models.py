@@ -47,6 +47,8 @@ class PhoneNumber(Owned):
     agent = models.ForeignKey(
         "agents.Agent", null=True, blank=True, on_delete=models.SET_NULL, related_name="phone_numbers"
     )
+    answering = models.JSONField(default=dict)
+    """What was changed of ``telephony.answering.Answering``."""
     before = models.JSONField(default=dict)
     """Where the carrier led its calls before it was imported: put back when it is removed."""
 
@@ -100,6 +102,8 @@ class Call(Owned):
     """``None``: the call talked to the draft."""
     spec = models.JSONField()
     """The spec this call ran with, whatever became of the draft."""
+    variables = models.JSONField(default=dict)
+    """What the agent was told of the person: name → what stands for ``{{name}}`` in its texts."""
     channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.WEB)
     direction = models.CharField(max_length=8, choices=Direction.choices, default=Direction.INBOUND)
     from_number = models.CharField(max_length=64, blank=True)
@@ -118,6 +122,10 @@ class Call(Owned):
     """What the carrier calls it; over SIP the Call-ID, as far as there is room for it."""
     streams = models.PositiveSmallIntegerField(default=0)
     """How often the carrier was led to a call worker: more than once where the one before was lost."""
+    instead = models.JSONField(default=dict)
+    """Where not the number's agent had the call: {"how": "voicemail", "why": "closed", …}, what ``telephony.answering`` decided."""
+    recording_at_carrier = models.CharField(max_length=64, blank=True)
+    """The carrier's id of a message it recorded for us, until it is fetched."""
     picked_up_by = models.CharField(max_length=20, blank=True)
     """Of a call we placed, where the carrier listened: "human", "machine", "fax" or "unknown"."""
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
@@ -144,6 +152,9 @@ class Call(Owned):
         indexes = [
             models.Index(fields=["organization", "-created_at", "-id"], name="calls_newest"),
             models.Index(fields=["lease_until"], condition=models.Q(status="in_progress"), name="calls_leased"),
+            models.Index(
+                fields=["created_at"], condition=~models.Q(recording_at_carrier=""), name="calls_with_messages"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -212,6 +223,44 @@ class Recording(Owned):
         return self.path
 
 
+class TextMessage(Owned):
+    """A text that we sent. It is a row before the carrier is asked."""
+
+    class Status(models.TextChoices):
+        SENDING = "sending", "Being sent"
+        SENT = "sent", "Sent"
+        DELIVERED = "delivered", "Delivered"
+        FAILED = "failed", "Not sent"
+
+    phone_number = models.ForeignKey(
+        PhoneNumber, null=True, blank=True, on_delete=models.SET_NULL, related_name="texts"
+    )
+    """Ours of the two."""
+    carrier_account = models.ForeignKey(
+        CarrierAccount, null=True, blank=True, on_delete=models.SET_NULL, related_name="texts"
+    )
+    call = models.ForeignKey(Call, null=True, blank=True, on_delete=models.CASCADE, related_name="texts")
+    """After which it was sent, where it was."""
+    from_number = models.CharField(max_length=16)
+    to_number = models.CharField(max_length=16)
+    body = models.TextField()
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.SENDING)
+    carrier_message_id = models.CharField(max_length=64, blank=True)
+    problem = models.CharField(max_length=300, blank=True)
+    """Why it was not sent, or didn't arrive."""
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["organization", "-created_at", "-id"], name="texts_newest")]
+        constraints = [
+            # What an agent sends after a call it sends once, however often somebody is told that the call is over.
+            models.UniqueConstraint(fields=["call"], condition=~models.Q(call=None), name="one_text_a_call")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.to_number}: {self.body[:40]}"
+
+
 # The tables of the parts of telephony, which Django looks for here.
 from telephony.campaigns.models import Campaign, CampaignAttempt, CampaignContact, ContactList  # noqa: E402
 from telephony.dialing.models import DialPolicy, DialReservation, DoNotCall  # noqa: E402
@@ -229,6 +278,7 @@ __all__ = [
     "DoNotCall",
     "Recording",
     "SipMessage",
+    "TextMessage",
     "Trunk",
     "Turn",
 ]

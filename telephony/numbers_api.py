@@ -5,17 +5,22 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
-from ninja import Path, Router, Schema, Status
+from django.utils import timezone
+from ninja import Path, Query, Router, Schema, Status
 from pydantic import Field
 
 from accounts import tenancy
 from accounts.auth import allowed
 from accounts.problems import Problem
 from agents.models import Agent
-from telephony import phone_numbers
+from agents.partial import partial
+from telephony import phone_numbers, reception
+from telephony.answering import WHY_WORDS, Answering, Talk, changes_at
 from telephony.carriers import CarrierError
 from telephony.models import CarrierAccount, PhoneNumber
 from telephony.outbound import MayNotDial
@@ -24,6 +29,11 @@ router = Router(tags=["Numbers"])
 
 AccountId = Annotated[uuid.UUID, Path(description="The account's id here.")]
 NumberId = Annotated[uuid.UUID, Path(description="The number's id here.")]
+AnsweringChanges = partial(Answering)
+At = Annotated[
+    datetime | None, Query(description="The moment; left out: now. Without a time zone it is on the number's clock.")
+]
+From = Annotated[str, Query(description="Who calls, for the split between versions.", max_length=40)]
 CARRIER_FAILS = {
     "responses": {
         409: {"description": "It can't be done as things are; the detail says why."},
@@ -70,10 +80,14 @@ class NumberOut(Schema):
     account_id: uuid.UUID | None = Field(description="The account it belongs to; null: it is on a SIP trunk.")
     trunk_id: uuid.UUID | None = Field(description="The SIP trunk it is on; null: it belongs to an account.")
     agent_id: uuid.UUID | None = Field(description="The agent that answers; null: calls are refused.")
+    answering: Answering = Field(
+        description="When it answers, what happens after hours and if it can't answer, and which version has the call."
+    )
 
     @classmethod
     def of(cls, number: PhoneNumber) -> NumberOut:
         return cls(
+            answering=reception.settings_of(number),
             id=number.pk,
             number=number.number,
             label=number.label,
@@ -94,6 +108,32 @@ class NumberIn(Schema):
 class NumberChange(Schema):
     agent_id: uuid.UUID | None = Field(None, description="The agent that answers; null: calls are refused.")
     label: str | None = Field(None, description="What you call it.", max_length=120, examples=["Front desk"])
+    answering: AnsweringChanges | None = Field(  # type: ignore[valid-type]
+        None,
+        description="Those knobs to change, group by group; the others stay, and null sets one back to its default.",
+        examples=[
+            {
+                "schedule": {"openings": [{"days": ["mon", "tue"], "opens": "09:00", "closes": "17:00"}]},
+                "after_hours": {"how": "voicemail"},
+            }
+        ],
+    )
+
+
+class AnswerOut(Schema):
+    how: Literal["agent", "forward", "voicemail", "message", "refuse"] = Field(
+        description="What happens with a call.", examples=["voicemail"]
+    )
+    why: str = Field(
+        description="Why not the number's agent answers: closed, no_agent, archived, unpublished, no_room; empty: it does.",
+        examples=["closed"],
+    )
+    words: str = Field(description="The same in plain words.", examples=["The call came after hours"])
+    agent_id: uuid.UUID | None = Field(None, description="The agent that answers, where one does.")
+    version: int | None = Field(None, description="The version of it.", examples=[None])
+    changes_at: datetime | None = Field(
+        description="When the number opens or closes next; null: it never does.", examples=["2026-12-28T09:00:00-05:00"]
+    )
 
 
 class Removed(Schema):
@@ -123,7 +163,7 @@ def account_of(request: HttpRequest, pk: uuid.UUID) -> CarrierAccount:
 
 def number_of(request: HttpRequest, pk: uuid.UUID) -> PhoneNumber:
     rows = PhoneNumber.objects.owned_by(request.organization)  # type: ignore[attr-defined]
-    rows = rows.select_related("account", "account__organization", "trunk", "agent")
+    rows = rows.select_related("account__organization", "organization", "trunk", "agent__published")
     found: PhoneNumber | None = rows.filter(pk=pk).first()
     if found is None:
         raise Problem(404, "No such number", "There is no number of this id in your organization.")
@@ -201,6 +241,36 @@ def import_number(request: HttpRequest, body: NumberIn) -> Status[NumberOut]:
         return Status(201, NumberOut.of(phone_numbers.import_number(account, body.number_sid, agent)))
 
 
+@router.get("/numbers/{number_id}", response=NumberOut, auth=allowed("numbers:read"), summary="Read a number")
+def read(request: HttpRequest, number_id: NumberId) -> NumberOut:
+    """Who answers it when, and what happens otherwise."""
+    return NumberOut.of(number_of(request, number_id))
+
+
+@router.get(
+    "/numbers/{number_id}/answer",
+    response=AnswerOut,
+    auth=allowed("numbers:read"),
+    summary="Ask what a call would meet",
+)
+def answer(request: HttpRequest, number_id: NumberId, at: At = None, caller: From = "") -> AnswerOut:
+    """At this moment or any other, as if a call worker had room. Nobody is called by this."""
+    number = number_of(request, number_id)
+    schedule, zone = reception.settings_of(number).schedule, number.organization.timezone
+    moment = at or timezone.now()
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(schedule.time_zone or zone))
+    found = reception.answer_to(number, caller, has_room=True, at=moment)
+    return AnswerOut(
+        how=reception.how(found),
+        why=found.why,
+        words=WHY_WORDS.get(found.why, ""),
+        agent_id=uuid.UUID(found.agent) if isinstance(found, Talk) else None,
+        version=found.version if isinstance(found, Talk) else None,
+        changes_at=changes_at(schedule, zone, moment),
+    )
+
+
 @router.patch("/numbers/{number_id}", response=NumberOut, auth=allowed("numbers:write"), summary="Say who answers")
 def change(request: HttpRequest, number_id: NumberId, body: NumberChange) -> NumberOut:
     """Only what is sent is changed. It holds from the next call on."""
@@ -208,6 +278,9 @@ def change(request: HttpRequest, number_id: NumberId, body: NumberChange) -> Num
     with told():
         if "agent_id" in body.model_fields_set:
             phone_numbers.assign(number, agent_of(request, body.agent_id) if body.agent_id else None)
+    if body.answering is not None:
+        with told():
+            reception.change(number, body.answering.model_dump(mode="json", exclude_unset=True))
     if body.label is not None:
         number.label = body.label
         with tenancy.use(number.organization_id):

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from accounts import tenancy
 from agents import spec
 from agents.models import Agent
-from telephony import phone_calls, phone_numbers, worker_status
+from agents.variables import clean
+from telephony import finish, phone_calls, phone_numbers, worker_status
 from telephony.carriers import CarrierError
 from telephony.dialing import gate
 from telephony.dialing.policy import Path
@@ -29,39 +30,58 @@ OnMachine = Literal["talk", "hang_up"]
 MACHINES = ("machine_start", "machine_end_beep", "machine_end_silence", "machine_end_other", "fax")
 
 
+NOT_PUBLIC = "Twilio can't reach this installation: it needs an https address that is open to the internet."
+
+
 class MayNotDial(Exception):
     """The call is not placed; the message says why."""
 
 
 def ring(
-    ours: PhoneNumber, agent: Agent, to: str, *, path: Path = "api", on_machine: OnMachine = "talk", member: Any = None
+    ours: PhoneNumber,
+    agent: Agent,
+    to: str,
+    *,
+    path: Path = "api",
+    on_machine: OnMachine = "talk",
+    member: Any = None,
+    variables: Mapping[str, Any] | None = None,
 ) -> Call:
     """Ring ``to`` from our number, if that may be called; the agent talks, with what is published of it.
 
     Raises :class:`MayNotDial`, ``phone_numbers.CannotDo`` and ``CarrierError``; of the last there is a row that tells of it.
     """
     if ours.trunk is not None:
-        return ring_over(ours.trunk, agent, to, ours=ours, path=path, on_machine=on_machine, member=member)
-    assert ours.account is not None
-    frozen = _published(agent)
-    if not phone_numbers.is_public():
-        raise MayNotDial(
-            "Twilio can't reach this installation: it needs an https address that is open to the internet."
+        return ring_over(
+            ours.trunk, agent, to, ours=ours, path=path, on_machine=on_machine, member=member, variables=variables
         )
+    assert ours.account is not None
+    frozen = published(agent)
+    check_line(ours)
     at_carrier = phone_numbers.carrier(ours.account)
     permit = _permitted(ours.organization, to, path, frozen)
-    return dial(permit, at_carrier, ours, agent, frozen, on_machine=on_machine, member=member)
+    return dial(permit, at_carrier, ours, agent, frozen, on_machine=on_machine, member=member, variables=variables)
 
 
 def _permitted(organization: Any, to: str, path: Path, frozen: spec.AgentSpec) -> gate.Permit:
-    longest_minutes = -(-frozen.limits.max_duration_s // 60)
     try:
-        return gate.reserve(organization, to.strip(), path, longest_minutes=longest_minutes)
+        return gate.reserve(organization, to.strip(), path, longest_minutes=longest_minutes(frozen))
     except gate.MayNotDial as error:
         raise MayNotDial(str(error)) from error
 
 
-def _published(agent: Agent) -> spec.AgentSpec:
+def check_line(ours: PhoneNumber) -> None:
+    """Raises :class:`MayNotDial` where the number's line can't be used from here at all."""
+    if ours.account is not None and not phone_numbers.is_public():
+        raise MayNotDial(NOT_PUBLIC)
+
+
+def longest_minutes(frozen: spec.AgentSpec) -> int:
+    return -(-frozen.limits.max_duration_s // 60)
+
+
+def published(agent: Agent) -> spec.AgentSpec:
+    """What the agent calls people with. Raises :class:`MayNotDial`."""
     if agent.archived_at is not None or agent.published is None:
         raise MayNotDial("Publish the agent first: calls run with what is published.")
     try:
@@ -79,12 +99,13 @@ def ring_over(
     path: Path = "api",
     on_machine: OnMachine = "talk",
     member: Any = None,
+    variables: Mapping[str, Any] | None = None,
 ) -> Call:
     """Ring ``to`` over a SIP trunk, as ``ours`` or as whom the trunk says. A call worker that has SIP places it, at once.
 
     Raises :class:`MayNotDial`.
     """
-    frozen = _published(agent)
+    frozen = published(agent)
     if on_machine == "hang_up":
         raise MayNotDial(
             "Nobody listens for answering machines on a SIP trunk: that is done by Twilio, for its own numbers. Leave it at “talk”."
@@ -96,7 +117,7 @@ def ring_over(
         )
     worker = _sip_worker()
     permit = _permitted(trunk.organization, to, path, frozen)
-    return dial_over(permit, worker, trunk, ours, agent, frozen, caller=caller, member=member)
+    return dial_over(permit, worker, trunk, ours, agent, frozen, caller=caller, member=member, variables=variables)
 
 
 def _sip_worker() -> WorkerStatus:
@@ -126,6 +147,7 @@ def dial_over(
     *,
     caller: str,
     member: Any,
+    variables: Mapping[str, Any] | None = None,
 ) -> Call:
     """The call that is permitted, given to a worker. Whom to call it reads off the permit again."""
     with tenancy.use(trunk.organization_id):
@@ -134,6 +156,7 @@ def dial_over(
             agent=agent,
             version=agent.published,
             spec=frozen.model_dump(mode="json"),
+            variables={key: clean(value) for key, value in (variables or {}).items()},
             channel=Call.Channel.PHONE,
             direction=Call.Direction.OUTBOUND,
             caller=permit.number[:120],
@@ -162,15 +185,35 @@ def dial(
     *,
     on_machine: OnMachine,
     member: Any,
+    variables: Mapping[str, Any] | None = None,
 ) -> Call:
     """The call that is permitted. Its end gives its place back, whatever becomes of it."""
-    assert ours.account is not None
+    call = enter(permit, ours, agent, frozen, member=member, variables=variables)
+    try:
+        place(permit, at_carrier, call, on_machine=on_machine)
+    except CarrierError as error:
+        end_call(call, call.organization_id, "carrier_refused", error.message)
+        raise
+    return call
+
+
+def enter(
+    permit: gate.Permit,
+    ours: PhoneNumber,
+    agent: Agent,
+    frozen: spec.AgentSpec,
+    *,
+    member: Any = None,
+    variables: Mapping[str, Any] | None = None,
+) -> Call:
+    """Its row, from before the carrier is asked. The place that the permit holds is the row's from now on."""
     with tenancy.use(ours.organization_id):
         call: Call = Call.objects.create(
             organization_id=ours.organization_id,
             agent=agent,
             version=agent.published,
             spec=frozen.model_dump(mode="json"),
+            variables={key: clean(value) for key, value in (variables or {}).items()},
             channel=Call.Channel.PHONE,
             direction=Call.Direction.OUTBOUND,
             caller=permit.number[:120],
@@ -182,24 +225,28 @@ def dial(
             lease_until=phone_calls.rings_until(RING_SECONDS),
         )
     gate.attach(permit, call)
-    url = phone_numbers.public_url("twilio-answered", ours.account_id, call.pk)
-    try:
-        sid = async_to_sync(at_carrier.call)(
-            permit.number,
-            ours.number,
-            url,
-            phone_numbers.status_url(ours.account),
-            detect_machine=on_machine == "hang_up",
-            ring_seconds=RING_SECONDS,
-        )
-    except CarrierError as error:
-        end_call(call, call.organization_id, "carrier_refused", error.message)
-        raise
-    call.carrier_call_id = sid
-    with tenancy.use(ours.organization_id):
-        # The carrier may have asked about it already, and have said what it calls it.
-        Call.objects.filter(pk=call.pk).update(carrier_call_id=sid)
     return call
+
+
+def place(permit: gate.Permit, at_carrier: Any, call: Call, *, on_machine: OnMachine) -> None:
+    """Ask the carrier for the call that was entered. Raises ``CarrierError``: where that has no ``status`` it may ring all the same."""
+    account = call.carrier_account_id
+    sid = async_to_sync(at_carrier.call)(
+        permit.number,
+        call.from_number,
+        phone_numbers.public_url("twilio-answered", account, call.pk),
+        phone_numbers.public_url("twilio-call-status", account, call.pk),
+        detect_machine=on_machine == "hang_up",
+        ring_seconds=RING_SECONDS,
+    )
+    is_called(call, sid)
+
+
+def is_called(call: Call, sid: str) -> None:
+    """What the carrier calls it: told by its answer, or by what it asks before that answer is here."""
+    call.carrier_call_id = sid
+    with tenancy.use(call.organization_id):
+        Call.objects.filter(pk=call.pk).update(carrier_call_id=sid)
 
 
 def picked_up(call: Call, form: Mapping[str, str]) -> str:
@@ -218,9 +265,20 @@ def picked_up(call: Call, form: Mapping[str, str]) -> str:
     return phone_calls.to_a_worker(call)
 
 
-def hang_up(call: Call) -> None:
-    """Before somebody picks up: the carrier is told to stop ringing."""
-    if call.carrier_account is None or not call.carrier_call_id:
+def stop(call: Call) -> None:
+    """Somebody of the team ends it, whoever has it: a worker, the carrier that rings or that took it for us, or nobody yet."""
+    is_with_carrier = call.streams == 0 or call.instead.get("how", "agent") != "agent"
+    if call.channel != Call.Channel.PHONE or not call.carrier_call_id or not is_with_carrier:
+        finish.hang_up(call)
+        return
+    is_ringing = call.direction == Call.Direction.OUTBOUND
+    if end_call(call, call.organization_id, "called_off" if is_ringing else "member_hung_up"):
+        _hang_up(call)
+
+
+def _hang_up(call: Call) -> None:
+    """The carrier is told to."""
+    if call.carrier_account is None:
         return
     try:
         async_to_sync(phone_numbers.carrier(call.carrier_account).hang_up)(call.carrier_call_id)

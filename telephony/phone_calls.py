@@ -18,14 +18,15 @@ import orjson
 import redis
 import redis.asyncio
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 from pydantic import ValidationError
 
 from accounts import tenancy
 from agents import spec
 from agents.models import Agent
-from telephony import worker_status
+from telephony import carrier_answers, reception, worker_status
+from telephony.answering import Refuse, Talk
 from telephony.finish import command, end_call
 from telephony.models import Call, CarrierAccount, PhoneNumber, Trunk
 from telephony.phone_numbers import public_url
@@ -63,38 +64,42 @@ class Stream:
 
 def ring(account: CarrierAccount, form: Mapping[str, str]) -> str:
     """Somebody calls one of our numbers: what the carrier shall do, as TwiML."""
-    to, sid = form.get("To", ""), form.get("CallSid", "")
+    to, sid, caller = form.get("To", ""), form.get("CallSid", ""), form.get("From", "")
     with tenancy.use(account.organization_id):
-        number = (
-            PhoneNumber.objects.select_related("agent", "agent__published").filter(account=account, number=to).first()
-        )
-        agent = None if number is None else number.agent
-        if number is None or agent is None or agent.archived_at is not None or agent.published is None or not sid:
+        numbers = PhoneNumber.objects.select_related("organization", "account", "agent__published")
+        number = numbers.filter(account=account, number=to).first()
+        if number is None or not sid:
             return twiml.document(twiml.reject())
-        call = _the_call(account, sid)
-        if call is None:
-            try:
-                call = create_incoming(
-                    agent,
-                    number,
-                    caller=form.get("From", ""),
-                    called=number.number,
-                    account=account,
-                    carrier_call_id=sid,
-                )
-            except IntegrityError:  # the carrier asked twice at the same time
-                call = _the_call(account, sid)
-    if call is None or call.status == Call.Status.ENDED:
+        if (call := _the_call(account, sid)) is not None:  # asked again
+            return twiml.document(twiml.reject(busy=True)) if call.status == Call.Status.ENDED else go_on(call)
+    line = {
+        "caller": caller[:120], "from_number": caller[:64], "carrier_account": account, "carrier_call_id": sid[:64]
+    }  # fmt: skip
+    answer = reception.answer_to(number, caller or sid, has_room=has_room())
+    call = None
+    if not isinstance(answer, Refuse) or answer.is_busy:
+        call = reception.enter(number, answer, **line) or _the_call(account, sid)
+        if call is None and isinstance(answer, Talk):
+            answer = reception.failing_answer(number, "unreadable")
+            call = None if isinstance(answer, Refuse) else reception.enter(number, answer, **line)
+    if call is None:
+        return twiml.document(twiml.reject())
+    if isinstance(answer, Refuse):
+        reason = "after_hours" if answer.why == "closed" else "busy"
+        end_call(call, call.organization_id, reason, only_waiting=True)
         return twiml.document(twiml.reject(busy=True))
-    if not _has_room():
-        end_call(call, call.organization_id, "busy", only_waiting=True)
-        return twiml.document(twiml.reject(busy=True))
-    return to_a_worker(call)
+    return go_on(call)
+
+
+def go_on(call: Call) -> str:
+    """What was decided for this call, as TwiML."""
+    return to_a_worker(call) if call.instead.get("how", "agent") == "agent" else carrier_answers.carry_out(call)
 
 
 def _the_call(account: CarrierAccount, sid: str) -> Call | None:
-    found: Call | None = Call.objects.filter(carrier_account=account, carrier_call_id=sid).first()
-    return found
+    with tenancy.use(account.organization_id):
+        found: Call | None = Call.objects.filter(carrier_account=account, carrier_call_id=sid).first()
+        return found
 
 
 def create_incoming(
@@ -191,10 +196,24 @@ def next_step(call: Call, form: Mapping[str, str]) -> str:
         return decided if isinstance(decided, str) else decided.decode()
     if call.status == Call.Status.ENDED:
         return GOODBYE
-    if not _has_room():
-        end_call(call, call.organization_id, "worker_lost" if call.answered_at else "busy")
-        return GOODBYE
+    if not has_room():
+        return _nobody_goes_on(call)
     return to_a_worker(call)
+
+
+def _nobody_goes_on(call: Call) -> str:
+    """No call worker is left for it: what its number says to that."""
+    reason = "worker_lost" if call.answered_at else "busy"
+    if call.direction == Call.Direction.INBOUND and call.phone_number_id is not None:
+        with tenancy.use(call.organization_id):
+            numbers = PhoneNumber.objects.select_related("organization", "account", "agent__published")
+            number = numbers.get(pk=call.phone_number_id)
+        answer = reception.failing_answer(number, "lost" if call.answered_at else "no_room")
+        if not isinstance(answer, Refuse | Talk):
+            reception.turn_to(call, answer)
+            return carrier_answers.carry_out(call)
+    end_call(call, call.organization_id, reason)
+    return GOODBYE
 
 
 def over(call: Call, form: Mapping[str, str]) -> None:
@@ -204,6 +223,9 @@ def over(call: Call, form: Mapping[str, str]) -> None:
         return
     if call.direction == Call.Direction.INBOUND:
         reason = "caller_hung_up"
+    if call.instead.get("how", "agent") != "agent":
+        carrier_answers.over(call, form)
+        return
     detail = form.get("SipResponseCode", "")
     if end_call(call, call.organization_id, reason, f"SIP {detail}" if detail else "", only_waiting=True):
         return
@@ -215,7 +237,7 @@ def rings_until(seconds: int) -> datetime:
     return timezone.now() + timedelta(seconds=seconds) + WAITS
 
 
-def _has_room() -> bool:
+def has_room() -> bool:
     """Where Valkey can't be asked, the call is tried all the same."""
     try:
         return any(worker.has_room for worker in worker_status.workers())

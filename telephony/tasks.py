@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from uuid import UUID
 
 import redis
 from celery import shared_task
@@ -15,19 +16,20 @@ from django.utils import timezone
 
 from accounts import tenancy
 from accounts.models import Organization
-from telephony import worker_status
+from telephony import messages, texts, worker_status
 from telephony.campaigns import lists
 from telephony.campaigns.dialler import dialler_of
 from telephony.campaigns.lists import lists_at_work
 from telephony.campaigns.runner import advance, campaigns_at_work
 from telephony.dialing import gate
 from telephony.finish import end_call
-from telephony.models import Call
+from telephony.models import Call, Campaign
 
 logger = logging.getLogger(__name__)
 
 QUEUED_FOR = timedelta(seconds=60)
 REAP_SECONDS = 5
+KEEP_TRYING = timedelta(days=3)
 REAPED_AT = "telephony:reaped-at"
 """Where in the cache the last run's time is kept: it tells that beat and a Celery worker are alive."""
 
@@ -78,20 +80,42 @@ def _held() -> set[str]:
 @shared_task(ignore_result=True, expires=20)  # type: ignore[untyped-decorator]
 def run_campaigns() -> int:
     """A wake-up: start the campaign calls whose time has come, and look how the others ended. Returns how many were started."""
-    started = 0
-    for pk, organization_pk in campaigns_at_work():
-        organization = Organization.objects.get(pk=organization_pk)
-        dialler = dialler_of(organization)
-        if dialler is None:
-            continue
-        started += _carefully("run the campaign", pk, partial(advance, pk, organization, dialler))
-    return started
+    return sum(_carefully("run the campaign", pk, partial(_advance, pk, who)) for pk, who in campaigns_at_work())
+
+
+def _advance(pk: UUID, organization_pk: UUID) -> int:
+    organization = Organization.objects.get(pk=organization_pk)
+    with tenancy.use(organization):
+        campaign = Campaign.objects.get(pk=pk)
+    return advance(campaign, organization, dialler_of(campaign))
 
 
 @shared_task(ignore_result=True, expires=20)  # type: ignore[untyped-decorator]
 def read_lists() -> int:
     """Go on with the lists of people that are not read to their end. Returns how many rows became contacts."""
     return sum(_carefully("read the list", pk, partial(lists.read_on, pk, who)) for pk, who in lists_at_work())
+
+
+@shared_task(ignore_result=True, expires=3600)  # type: ignore[untyped-decorator]
+def text_after(call: str, organization: str) -> None:
+    """What the agent sends when its call is over."""
+    _carefully("send the text after call", call, partial(texts.send_after, call, organization))
+
+
+@shared_task(ignore_result=True, expires=3600)  # type: ignore[untyped-decorator]
+def fetch_message(call: str, organization: str) -> None:
+    """A message that a caller left with the carrier. Where it can't be had now, ``fetch_messages`` tries again."""
+    _carefully("fetch the message of call", call, partial(messages.fetch, call, organization))
+
+
+@shared_task(ignore_result=True, expires=60)  # type: ignore[untyped-decorator]
+def fetch_messages() -> int:
+    """Those that were not fetched when they were told of, of the last three days. Returns how many were now."""
+    now = timezone.now()
+    with tenancy.system("messages that wait at carriers, whosever they are"):
+        waiting = Call.objects.filter(created_at__gt=now - KEEP_TRYING, created_at__lt=now - QUEUED_FOR)
+        found = list(waiting.exclude(recording_at_carrier="").values_list("pk", "organization_id"))
+    return sum(_carefully("fetch the message of call", pk, partial(messages.fetch, pk, who)) for pk, who in found)
 
 
 def _carefully(what: str, pk: object, act: Callable[[], int]) -> int:

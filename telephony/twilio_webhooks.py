@@ -18,8 +18,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts import tenancy
 from accounts.ratelimit import TooManyRequests, client_address, hit
-from telephony import outbound, phone_calls, phone_numbers
-from telephony.models import Call, CarrierAccount
+from telephony import carrier_answers, outbound, phone_calls, phone_numbers, texts
+from telephony.models import Call, CarrierAccount, TextMessage
 from telephony.wire import twiml
 from telephony.wire.twilio_signature import HEADER, is_signed
 
@@ -97,12 +97,50 @@ def after(account: CarrierAccount, form: dict[str, str], call_id: UUID) -> HttpR
 
 
 @_signed
+def forwarded(account: CarrierAccount, form: dict[str, str], call_id: UUID) -> HttpResponse:
+    """The number that a caller was put through to: over, or nobody was there."""
+    call = _call(account, call_id)
+    if call is None or call.carrier_call_id != form.get("CallSid"):
+        return HttpResponseNotFound()
+    return _told(carrier_answers.forwarded(call, form))
+
+
+@_signed
+def recorded(account: CarrierAccount, form: dict[str, str], call_id: UUID) -> HttpResponse:
+    """A message: the tone and the caller's words are over, or the recording of them is there."""
+    call = _call(account, call_id)
+    if call is None or call.carrier_call_id != form.get("CallSid"):
+        return HttpResponseNotFound()
+    return _told(carrier_answers.recorded(call, form))
+
+
+@_signed
 def status(account: CarrierAccount, form: dict[str, str]) -> HttpResponse:
     """A call is over."""
     with tenancy.use(account.organization_id):
         call = Call.objects.filter(carrier_account=account, carrier_call_id=form.get("CallSid", "")).first()
     if call is not None:
         phone_calls.over(call, form)
+    return HttpResponse(status=204)
+
+
+@_signed
+def call_status(account: CarrierAccount, form: dict[str, str], call_id: UUID) -> HttpResponse:
+    """The same of a call that we placed: its address says which, also where the carrier's id of it was never heard."""
+    call = _call(account, call_id)
+    if call is not None and call.carrier_call_id in ("", form.get("CallSid")):
+        outbound.is_called(call, form.get("CallSid", ""))
+        phone_calls.over(call, form)
+    return HttpResponse(status=204)
+
+
+@_signed
+def text_status(account: CarrierAccount, form: dict[str, str], text_id: UUID) -> HttpResponse:
+    """What became of a text that we sent."""
+    with tenancy.use(account.organization_id):
+        text = TextMessage.objects.filter(pk=text_id, carrier_account=account).first()
+    if text is not None:
+        texts.became(text, form)
     return HttpResponse(status=204)
 
 

@@ -16,7 +16,21 @@ urlpatterns = [
     path(
         "phone/twilio/<uuid:account_id>/calls/<uuid:call_id>/answered", twilio_webhooks.answered, name="twilio-answered"
     ),
+    path(
+        "phone/twilio/<uuid:account_id>/calls/<uuid:call_id>/status",
+        twilio_webhooks.call_status,
+        name="twilio-call-status",
+    ),
     path("phone/twilio/<uuid:account_id>/calls/<uuid:call_id>/next", twilio_webhooks.after, name="twilio-next"),
+    path(
+        "phone/twilio/<uuid:account_id>/calls/<uuid:call_id>/forwarded",
+        twilio_webhooks.forwarded,
+        name="twilio-forwarded",
+    ),
+    path(
+        "phone/twilio/<uuid:account_id>/calls/<uuid:call_id>/message", twilio_webhooks.recorded, name="twilio-message"
+    ),
+    path("phone/twilio/<uuid:account_id>/texts/<uuid:text_id>", twilio_webhooks.text_status, name="twilio-text"),
     path("rtc/calls/<uuid:call_id>/digits", signalling.digits, name="rtc-digits"),
     path("recordings/<str:signed>/", listen.recording_by_signature, name="recording"),
 ]

@@ -1,4 +1,4 @@
-"""What a person may pick from: voices, brains, transcribers, languages, stored keys."""
+"""What a person may pick from: voices, brains, transcribers, languages, stored keys, agents."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ class Choices:
     language: tuple[Option, ...] = ()
     country: tuple[Option, ...] = ()
     credential: tuple[Option, ...] = ()
+    agent: tuple[Option, ...] = ()
+    zone: tuple[Option, ...] = ()
+    version: tuple[Option, ...] = ()
+    """Of the agent in question, newest first."""
     preview_url: str = ""
     """Where ▶ gets its sound; empty: no ▶."""
 

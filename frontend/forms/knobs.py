@@ -17,6 +17,8 @@ ORDERED = {"models": "model", "voices": "voice", "transcribers": "transcriber"}
 """Kinds that are several choices in order, and what is chosen."""
 MANY = ("days", "countries")
 """Kinds that are several answers in no order."""
+ROWS = ("pronunciations", "fields", "rules", "openings", "shares")
+"""Kinds that are lists of settings, a row each."""
 FEW = 4
 """Up to so many choices are shown side by side, more in a list."""
 
@@ -54,15 +56,16 @@ class Knob:
     @property
     def is_group(self) -> bool:
         """Made of several controls: needs a group's name rather than a label."""
-        return self.kind in ("radios", "pronunciations", "fields", "steps", "rules", *MANY, *ORDERED)
+        return self.kind in ("radios", "steps", *ROWS, *MANY, *ORDERED)
 
     @property
     def depends(self) -> str:
-        """The knob that decides whether this one is of use, for the browser: ``when:barge_in=true``."""
+        """The knob that decides whether this one is of use, for the browser: ``when:barge_in=true``, ``when:how=forward|message``."""
         for word in ("when", "unless"):
             if word in self.hints:
-                other, value = self.hints[word]
-                return f"{word}:{other}={str(value).lower() if isinstance(value, bool) else value}"
+                other, *values = self.hints[word]
+                told = (str(value).lower() if isinstance(value, bool) else str(value) for value in values)
+                return f"{word}:{other}={'|'.join(told)}"
         return ""
 
     @property

@@ -56,8 +56,8 @@ class KnobWidget(forms.Widget):
                 answer = KnobWidget(column).value_from_datadict(data, None, f"{name}-{row_id}-{column.name}")
                 if answer is not None:
                     row[column.name] = as_key(answer) if column.name == "key" else answer
-            typed = (column.name for column in self.knob.columns if column.kind in ("text", "lines", "say", "textarea"))
-            if any(row.get(name) for name in typed):
+            typed = [column.name for column in self.knob.columns if column.kind in ("text", "lines", "say", "textarea")]
+            if not typed or any(row.get(name) for name in typed):
                 rows.append({**row, "": row_id})
         return rows
 
@@ -252,8 +252,8 @@ def settings_form(settings: type[BaseModel]) -> type[SettingsForm]:
 def _in_question(knob: Knob, row: Mapping[str, Any]) -> Knob:
     """The column to mend where a row is wrong as a whole: the one that is of use only as the row is, else the first."""
     for column in knob.columns:
-        other, value = column.hints.get("when", ("", ""))
-        if other and row.get(other) == value:
+        other, *values = column.hints.get("when", ("", ""))
+        if other and row.get(other) in values:
             return column
     return knob.columns[0]
 

@@ -4,6 +4,7 @@
  */
 
 import { Saving } from "./editing/saving";
+import { showDependents as showDependentsOf } from "./lib/depends";
 import { closeDialog } from "./lib/dialog";
 
 /** Where one goes on in a knob: at its first mistake, else at its first control. */
@@ -105,23 +106,7 @@ export default function mount(editor: HTMLElement): () => void {
   }
   search?.addEventListener("input", find);
 
-  // --- knobs that are of use only while another has a certain value
-  function valueOf(scope: HTMLElement, suffix: string): string {
-    const controls = [...scope.querySelectorAll<HTMLInputElement>(`[name$="-${suffix}"]`)].filter((each) => each.type !== "hidden");
-    const control = controls.find((each) => each.type === "radio" && each.checked) ?? controls[0];
-    if (!control) return "";
-    return control.type === "checkbox" ? String(control.checked) : control.value;
-  }
-
-  function showDependents(): void {
-    for (const element of editor.querySelectorAll<HTMLElement>("[data-depends]")) {
-      const [word, other, wanted] = /^(\w+):(\w+)=(.*)$/.exec(element.dataset["depends"] ?? "")?.slice(1) ?? [];
-      const scope = element.closest<HTMLElement>("[data-row]") ?? element.closest<HTMLElement>("[data-section]");
-      if (!scope || !other || element.closest("template")) continue;
-      const isMet = (valueOf(scope, other) === wanted) === (word === "when");
-      element.classList.toggle("knob-idle", !isMet && !element.querySelector("[data-invalid]"));
-    }
-  }
+  const showDependents = (): void => showDependentsOf(editor);
 
   // --- saving
   const saving = new Saving(editor);

@@ -137,6 +137,12 @@ def sound(call: Call, recording: Recording | None, events: Sequence[CallEvent]) 
     if recording is not None and recording.size_bytes > 0:
         cut = "" if recording.is_complete else "The recording stops early, because the call worker did."
         return Sound(recording, note=cut)
+    if call.recording_at_carrier:
+        return Sound(None, "The caller's message is being fetched from the telephone company.")
+    if call.instead.get("how") == "voicemail" and not call.instead.get("recording_s"):
+        return Sound(None, "There is nothing to hear: the caller left no message.")
+    if call.instead.get("how") in ("forward", "message"):
+        return Sound(None, "Such calls are not recorded: the agent had no part in it.")
     if any(event.kind == "recording_failed" for event in events):
         why = next(
             str(event.data.get("why") or event.data.get("words") or "")

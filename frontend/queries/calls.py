@@ -116,9 +116,19 @@ class Ending:
     is_ours: bool = False
 
 
+def is_ringing(call: Call) -> bool:
+    """A call of ours that nobody has picked up yet."""
+    is_ours = call.direction == Call.Direction.OUTBOUND
+    return is_ours and call.status == Call.Status.QUEUED and call.streams == 0 and not call.picked_up_by
+
+
 def ending(call: Call) -> Ending:
+    if is_ringing(call):
+        return Ending("Ringing", icon="phone-outgoing", colour="warning")
     if call.status == Call.Status.QUEUED:
         return Ending("Waiting for a worker", icon="clock", colour="warning")
+    if call.status == Call.Status.IN_PROGRESS and call.instead.get("how") == "voicemail":
+        return Ending("The caller leaves a message", icon="phone-call", colour="success")
     if call.status == Call.Status.IN_PROGRESS:
         return Ending("In progress", icon="phone-call", colour="success")
     reason = REASONS.get(call.end_reason)

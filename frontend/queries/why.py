@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from frontend.queries.moments import is_moment, moment_words
+from telephony.answering import WHY_WORDS
 from telephony.end_reasons import REASONS
 
 Facts = Mapping[str, Any]
@@ -206,6 +207,25 @@ THOUGHTS: dict[str, Callable[[Facts], Why]] = {
     "pause": _pause,
 }
 
+
+def _instead(data: Facts) -> str:
+    how = {
+        "voicemail": "the caller could leave a message",
+        "forward": "the caller was put through",
+        "message": "a message was said",
+    }.get(str(data.get("how")), str(data.get("how", "")))
+    why = WHY_WORDS.get(str(data.get("why")), "")
+    return f"{why}: {how}" if why else how.capitalize()
+
+
+def _put_through(data: Facts) -> str:
+    return f"Put through to {data.get('to', '')}"
+
+
+def _not_put_through(data: Facts) -> str:
+    return f"Not put through to {data.get('to', '')}: {data.get('why', '')}"
+
+
 EVENTS: dict[str, Callable[[Facts], str]] = {
     "collected": _collected,
     "barge_in": _barge_in,
@@ -228,4 +248,10 @@ EVENTS: dict[str, Callable[[Facts], str]] = {
     "filler": _text("Filled the pause while thinking"),
     "recording_started": _text("The recording began, after the consent line"),
     "recording_failed": _text("The recording failed"),
+    "instead": _instead,
+    "put_through": _put_through,
+    "not_put_through": _not_put_through,
+    "text_sent": lambda data: f"Sent to {data.get('to', '')}: “{data.get('text', '')}”",
+    "text_not_sent": lambda data: f"The text to {data.get('to', '')} was not sent: {data.get('why', '')}",
+    "message_not_written": lambda data: f"The message could not be written down: {data.get('why', '')}",
 }

@@ -19,14 +19,15 @@ from accounts.models import Role
 from accounts.paging import BadCursor, page
 from frontend.forms.call_filter import CallFilterForm
 from frontend.queries import call_page as pages
-from frontend.queries.calls import PAGE_SIZE, as_rows, calls_of, collected_fields, ending, narrow
+from frontend.queries.answering import handled_words
+from frontend.queries.calls import PAGE_SIZE, as_rows, calls_of, collected_fields, ending, is_ringing, narrow
 from frontend.queries.peaks import peaks
 from frontend.queries.waits import PARTS
-from frontend.views.shared import go
-from telephony import press
-from telephony.finish import hang_up
+from frontend.views.shared import go, may
+from telephony import outbound, press
+from telephony.answering import WHY_WORDS
 from telephony.listen import signed_url
-from telephony.models import Call, Recording
+from telephony.models import Call, Campaign, Recording, TextMessage
 from telephony.recordings import absolute
 
 PEAKS_SECONDS = 3600
@@ -49,6 +50,7 @@ def call_list(request: Any) -> HttpResponse:
         "calls": rows,
         "more": _more(request, following),
         "is_filtered": wanted.is_active,
+        "can_dial": may(request, Role.EDITOR),
         "is_following": bool(cursor),
     }
     if request.htmx and not request.htmx.boosted:
@@ -87,6 +89,12 @@ def call_detail(request: Any, call_id: uuid.UUID) -> HttpResponse:
         "call": call,
         "ending": ending(call),
         "is_running": call.status != Call.Status.ENDED,
+        "is_ringing": is_ringing(call),
+        "told": [(key.replace("_", " ").capitalize(), value) for key, value in call.variables.items() if value],
+        "text": TextMessage.objects.owned_by(request.organization).filter(call=call).first(),
+        "handled": handled_words(str(call.instead.get("how", ""))),
+        "handled_why": WHY_WORDS.get(str(call.instead.get("why", "")), ""),
+        "campaign": _campaign_of(request, call),
         "length_ms": pages.running_for_ms(call),
         "turns": pages.turn_views(turns),
         "parts": PARTS,
@@ -106,7 +114,7 @@ def call_detail(request: Any, call_id: uuid.UUID) -> HttpResponse:
 def call_hang_up(request: Any, call_id: uuid.UUID) -> HttpResponse:
     call = _call(request, call_id)
     if call.status != Call.Status.ENDED:
-        hang_up(call, "member_hung_up")
+        outbound.stop(call)
     if request.htmx:
         return HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"parley:changed": {}})})
     return redirect("frontend:call", call.pk)
@@ -160,6 +168,12 @@ def call_peaks(request: Any, call_id: uuid.UUID) -> HttpResponse:
 
 def _call(request: Any, call_id: uuid.UUID) -> Call:
     return get_object_or_404(calls_of(request.organization), pk=call_id)
+
+
+def _campaign_of(request: Any, call: Call) -> Campaign | None:
+    rows = Campaign.objects.owned_by(request.organization).filter(attempts__call=call)
+    found: Campaign | None = rows.first() if call.direction == Call.Direction.OUTBOUND else None
+    return found
 
 
 def _recording(request: Any, call_id: uuid.UUID) -> Recording:

@@ -22,13 +22,14 @@ from agents.models import Agent
 from agents.validation import plain
 from frontend.forms.settings_form import SettingsForm, settings_form
 from frontend.queries.campaigns import bars
-from frontend.views.shared import may
+from frontend.views.shared import may, number_words
 from telephony.campaigns import lists, manage
-from telephony.campaigns.dialler import NOT_CONNECTED, dialler_of
-from telephony.campaigns.models import Campaign, CampaignContact, ContactList
+from telephony.campaigns.dialler import dialler_of
+from telephony.campaigns.models import Campaign, CampaignAttempt, CampaignContact, ContactList
 from telephony.campaigns.rules import Rules
 from telephony.campaigns.sheet import MOST_BYTES, BadSheet, Columns, Sheet, as_key, contacts, guess, open_sheet
 from telephony.dialing.policies import policy_of
+from telephony.models import PhoneNumber
 
 PAGE_SIZE = 25
 SHOWN_ROWS = 5
@@ -42,6 +43,13 @@ class NewCampaign(forms.Form):
         help_text=gettext_lazy("What your team knows it by, such as “Reminders for March”."),
     )
     agent = forms.ModelChoiceField(label=gettext_lazy("Agent"), queryset=Agent._base_manager.none(), empty_label=None)
+    number = forms.ModelChoiceField(
+        label=gettext_lazy("Calls from"),
+        queryset=PhoneNumber._base_manager.none(),
+        required=False,
+        empty_label=gettext_lazy("Choose later"),
+        help_text=gettext_lazy("The number that people see."),
+    )
     file = forms.FileField(
         label=gettext_lazy("People"),
         help_text=gettext_lazy(
@@ -54,6 +62,10 @@ class NewCampaign(forms.Form):
         super().__init__(*args)
         agents = Agent.objects.owned_by(organization).filter(archived_at=None).order_by("name")
         self.fields["agent"].queryset = agents  # type: ignore[attr-defined]
+        numbers = self.fields["number"]
+        numbers.queryset = PhoneNumber.objects.owned_by(organization)  # type: ignore[attr-defined]
+        numbers.label_from_instance = number_words  # type: ignore[attr-defined]
+        numbers.initial = numbers.queryset.first()  # type: ignore[attr-defined]
 
 
 def _campaign(request: Any, pk: UUID) -> Campaign:
@@ -72,8 +84,7 @@ def campaign_list(request: Any) -> HttpResponse:
         "rows": [(each, manage.progress(each)) for each in items],
         "following": following,
         "can_edit": may(request, Role.EDITOR),
-        "is_connected": dialler_of(request.organization) is not None,
-        "not_connected": NOT_CONNECTED,
+        "has_numbers": PhoneNumber.objects.owned_by(request.organization).exists(),
     }
     return render(request, "frontend/campaigns/list.html", context)
 
@@ -90,10 +101,11 @@ def create(request: Any) -> HttpResponse:
         except BadSheet as error:
             form.add_error("file", str(error))
         else:
+            given = form.cleaned_data
             made = manage.create(
-                request.organization, form.cleaned_data["name"], form.cleaned_data["agent"], request.user
+                request.organization, given["name"], given["agent"], request.user, ours=given["number"]
             )
-            contact_list, _sheet = lists.upload(made, form.cleaned_data["file"].name, content)
+            contact_list, _sheet = lists.upload(made, given["file"].name, content)
             return redirect("frontend:campaign-columns", made.pk, contact_list.pk)
     context = {"form": form, "has_agents": form.fields["agent"].queryset.exists()}  # type: ignore[attr-defined]
     return render(request, "frontend/campaigns/new.html", context, status=422 if form.errors else 200)
@@ -217,8 +229,6 @@ def _context(request: Any, campaign: Campaign) -> dict[str, Any]:
         or progress.calling > 0
         or any(each.status == ContactList.Status.READING for each in reading),
         "can_edit": may(request, Role.EDITOR),
-        "is_connected": dialler_of(request.organization) is not None,
-        "not_connected": NOT_CONNECTED,
         "is_published": campaign.agent.published_id is not None,
     }
 
@@ -231,15 +241,27 @@ def campaign(request: Any, pk: UUID) -> HttpResponse:
 
 
 def _page(request: Any, found: Campaign, form: SettingsForm) -> HttpResponse:
+    is_over = found.status in (Campaign.Status.FINISHED, Campaign.Status.CANCELLED)
     context = {
         **_context(request, found),
+        "numbers": [(each, number_words(each)) for each in PhoneNumber.objects.owned_by(request.organization)],
+        "why_not": "" if is_over or found.agent.published_id is None else dialler_of(found).why_not,
+        "lacks": [] if is_over else manage.lacks(found),
         "form": form,
         "group": "rules",
         "problems": manage.problems(found)[:SHOWN_PROBLEMS],
         "most": SHOWN_PROBLEMS,
-        "people": CampaignContact.objects.filter(campaign=found).exclude(attempts=0).order_by("-next_at", "row")[:10],
+        "people": _people(found),
     }
     return render(request, "frontend/campaigns/campaign.html", context, status=422 if form.errors else 200)
+
+
+def _people(found: Campaign) -> list[tuple[CampaignContact, Any]]:
+    """Some who were called, and the last call of each."""
+    people = list(CampaignContact.objects.filter(campaign=found).exclude(attempts=0).order_by("-next_at", "row")[:10])
+    tries = CampaignAttempt.objects.filter(contact__in=people).exclude(call=None).order_by("placed_at")
+    last = dict(tries.values_list("contact_id", "call_id"))
+    return [(person, last.get(person.pk)) for person in people]
 
 
 def _rules_form(found: Campaign, data: Any = None) -> SettingsForm:
@@ -268,6 +290,20 @@ def rules(request: Any, pk: UUID) -> HttpResponse:
             messages.success(request, _("Saved. It holds from the next call on."))
             return redirect("frontend:campaign", pk)
     return _page(request, found, form)
+
+
+@require(Role.EDITOR)
+@require_POST
+def call_from(request: Any, pk: UUID) -> HttpResponse:
+    """Which of our numbers it calls from."""
+    found, wanted = _campaign(request, pk), request.POST.get("number", "")
+    numbers = {str(each.pk): each for each in PhoneNumber.objects.owned_by(request.organization)}
+    if wanted and wanted not in numbers:
+        messages.error(request, _("Choose one of your numbers."))
+        return redirect("frontend:campaign", pk)
+    manage.call_from(found, numbers.get(wanted))
+    messages.success(request, _("Saved. It holds from the next call on."))
+    return redirect("frontend:campaign", pk)
 
 
 _ACTS: dict[str, tuple[Callable[[Campaign], None], Any]] = {

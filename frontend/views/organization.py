@@ -18,7 +18,7 @@ from accounts.models import Organization, Role
 from frontend.views.shared import may
 
 
-def _zones() -> list[tuple[str, str]]:
+def zones() -> list[tuple[str, str]]:
     names = sorted(
         name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/"))
     )
@@ -28,7 +28,7 @@ def _zones() -> list[tuple[str, str]]:
 class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
     timezone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
-        choices=_zones,
+        choices=zones,
         help_text=gettext_lazy(
             "What “tomorrow at three” means to your callers. Pages show times in each viewer's own zone."
         ),

@@ -18,7 +18,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.auth import require
 from accounts.models import Role
 from agents.models import Agent
+from frontend.views.number import names_of, now_of
 from frontend.views.shared import may
+from telephony import phone_calls
 from telephony import phone_numbers as use_case
 from telephony.carriers import CarrierError
 from telephony.models import CarrierAccount, PhoneNumber
@@ -158,10 +160,12 @@ def _agents(request: Any) -> list[Agent]:
 
 def _page(request: Any, form: ConnectForm, status: int = 200) -> HttpResponse:
     rows = PhoneNumber.objects.owned_by(request.organization).select_related(
-        "account", "trunk", "agent", "agent__published"
+        "account", "trunk", "organization", "agent__published"
     )
+    names = names_of(request.organization)
     context = {
-        "rows": list(rows),
+        "rows": [(each, now_of(each, names)) for each in rows],
+        "has_room": phone_calls.has_room(),
         "accounts": list(CarrierAccount.objects.owned_by(request.organization)),
         "agents": _agents(request),
         "form": form,

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404
 
 from accounts.models import Role
 from agents.models import Agent
+from telephony.models import PhoneNumber
 
 
 def agent_or_404(request: Any, pk: UUID) -> Agent:
@@ -18,6 +19,11 @@ def agent_or_404(request: Any, pk: UUID) -> Agent:
     mine = Agent.objects.owned_by(request.organization).select_related("published")
     agent: Agent = get_object_or_404(mine, pk=pk)
     return agent
+
+
+def number_words(number: PhoneNumber) -> str:
+    """One of our numbers, in a list to choose from."""
+    return f"{number.number} · {number.label}" if number.label else number.number
 
 
 def may(request: Any, role: Role) -> bool:

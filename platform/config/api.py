@@ -15,6 +15,7 @@ import telephony.api
 import telephony.campaigns.api
 import telephony.dialing.api
 import telephony.numbers_api
+import telephony.texts_api
 import telephony.trunks.api
 from accounts.auth import allowed
 from accounts.paging import BadCursor
@@ -41,6 +42,7 @@ api.add_router("", agents.api.router)
 api.add_router("", telephony.api.router)
 api.add_router("", telephony.numbers_api.router)
 api.add_router("", telephony.trunks.api.router)
+api.add_router("", telephony.texts_api.router)
 api.add_router("", telephony.campaigns.api.router)
 api.add_router("", telephony.dialing.api.router)
 

@@ -17,6 +17,7 @@ TAGS = [
     {"name": "Calls", "description": "Start calls from a web page, and read what was said, collected and recorded in them."},
     {"name": "Numbers", "description": "Accounts at telephone companies, the numbers that ring here, and who answers them."},
     {"name": "SIP trunks", "description": "Telephone systems and SIP providers: how you are known there, and which numbers they lead here."},
+    {"name": "Text messages", "description": "Sent from your numbers, by you or by an agent whose call is over."},
     {"name": "Campaigns", "description": "Lists of people whom an agent calls, by rules, and what became of each."},
     {"name": "Outgoing calls", "description": "Whom agents may call, how much of it, and whom never again."},
     {"name": "Health", "description": "Whether calls can be taken now."},

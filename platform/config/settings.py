@@ -411,6 +411,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "end the calls of dead workers": {"task": "telephony.tasks.reap", "schedule": 5.0, "options": {"expires": 10}},
     "go on with campaigns": {"task": "telephony.tasks.run_campaigns", "schedule": 2.0, "options": {"expires": 10}},
+    "fetch messages": {"task": "telephony.tasks.fetch_messages", "schedule": 60.0, "options": {"expires": 60}},
     "read lists of people": {"task": "telephony.tasks.read_lists", "schedule": 2.0, "options": {"expires": 10}},
     "forget old idempotency keys": {"task": "accounts.tasks.forget", "schedule": 3600.0, "options": {"expires": 3600}},
 }

@@ -44,3 +44,10 @@ def stereo(left: bytes, right: bytes) -> bytes:
         samples = np.frombuffer(pcm[: len(pcm) & ~1], dtype="<i2")
         woven[: len(samples), side] = samples
     return woven.tobytes()
+
+
+def mono(woven: bytes) -> bytes:
+    """Two sides as their mean."""
+    samples = np.frombuffer(woven[: len(woven) & ~3], dtype="<i2").astype(np.int32).reshape(-1, 2)
+    mixed: bytes = (samples.sum(axis=1) // 2).astype("<i2").tobytes()
+    return mixed

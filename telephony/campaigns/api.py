@@ -21,6 +21,7 @@ from telephony.campaigns.models import Campaign, CampaignContact, ContactList
 from telephony.campaigns.rules import Rules
 from telephony.campaigns.sheet import MOST_BYTES, BadSheet, Columns, guess
 from telephony.dialing.policies import policy_of
+from telephony.numbers_api import number_of
 
 router = Router(tags=["Campaigns"])
 
@@ -50,6 +51,7 @@ class CampaignOut(Schema):
     id: uuid.UUID = Field(description="The campaign's id.")
     name: str = Field(description="What it is called.", examples=["March reminders"])
     agent_id: uuid.UUID = Field(description="The agent that talks, with its published version.")
+    number_id: uuid.UUID | None = Field(description="Which of your numbers it calls from; null: none is chosen yet.")
     status: Literal["draft", "running", "paused", "finished", "cancelled"] = Field(
         description="draft: not started.", examples=["running"]
     )
@@ -71,7 +73,10 @@ class CampaignPage(Schema):
 
 class CampaignIn(Schema):
     name: str = Field(min_length=1, max_length=120, description="What it is called.", examples=["March reminders"])
-    agent_id: uuid.UUID = Field(description="The agent that talks.")
+    agent_id: uuid.UUID = Field(
+        description="The agent that talks. {{name}} in its texts stands for the column of that name."
+    )
+    number_id: uuid.UUID | None = Field(None, description="Which of your numbers it calls from.")
     rules: RulesChanges | None = Field(  # type: ignore[valid-type]
         None, description="Those of the rules that differ from the defaults.", examples=[{"calls_from": "10:00"}]
     )
@@ -79,6 +84,7 @@ class CampaignIn(Schema):
 
 class CampaignPatch(Schema):
     name: str | None = Field(None, min_length=1, max_length=120, description="What it shall be called.")
+    number_id: uuid.UUID | None = Field(None, description="Which of your numbers it shall call from.")
     rules: RulesChanges | None = Field(  # type: ignore[valid-type]
         None,
         description="The rules to change; the others stay, and null sets one back to its default.",
@@ -137,6 +143,7 @@ def _out(campaign: Campaign) -> CampaignOut:
         id=campaign.id,
         name=campaign.name,
         agent_id=campaign.agent_id,
+        number_id=campaign.phone_number_id,
         status=campaign.status,  # type: ignore[arg-type]
         held=campaign.held,
         rules=Rules.model_validate(campaign.rules),
@@ -162,7 +169,8 @@ def create(request: HttpRequest, body: CampaignIn) -> Status[CampaignOut]:
         raise Problem(404, "No such agent", "There is no agent of this id in your organization.")
     rules = _named(body.rules)
     Rules.model_validate({name: value for name, value in rules.items() if value is not None})
-    campaign = manage.create(request.organization, body.name, agent)  # type: ignore[attr-defined]
+    ours = number_of(request, body.number_id) if body.number_id else None
+    campaign = manage.create(request.organization, body.name, agent, ours=ours)  # type: ignore[attr-defined]
     manage.change_rules(campaign, rules)
     return Status(201, _out(campaign))
 
@@ -179,7 +187,10 @@ def read(request: HttpRequest, campaign_id: CampaignId) -> CampaignOut:
 def change(request: HttpRequest, campaign_id: CampaignId, body: CampaignPatch) -> CampaignOut:
     """Also while it runs: from the next call on."""
     campaign = _campaign(request, campaign_id)
+    ours = number_of(request, body.number_id) if body.number_id else None
     manage.change_rules(campaign, _named(body.rules))
+    if "number_id" in body.model_fields_set:
+        manage.call_from(campaign, ours)
     if body.name:
         _campaigns(request).filter(pk=campaign.pk).update(name=body.name)
     return _out(_campaign(request, campaign_id))
@@ -272,7 +283,7 @@ _CONFLICT = {"responses": {409: {"description": "The campaign can't do that now;
     openapi_extra=_CONFLICT,
 )
 def start(request: HttpRequest, campaign_id: CampaignId) -> CampaignOut:
-    """It needs people, a published agent and a connected phone number."""
+    """It needs people, a published agent and one of your numbers to call from."""
     return _act(request, campaign_id, manage.start)
 
 

@@ -1,7 +1,6 @@
 """What a campaign needs of whoever makes its calls: place one, and say what became of it.
 
-A dialler is connected by the part that has carriers (``connect``); until then, and for an organization without a phone
-number, there is none, and a campaign can't start.
+Whoever has carriers is connected with ``connect``, when Parley starts.
 """
 
 from __future__ import annotations
@@ -13,19 +12,17 @@ from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
-from accounts.models import Organization
-from telephony.campaigns.rules import Outcome
+from telephony.campaigns.models import Campaign
+from telephony.campaigns.rules import OnMachine, Outcome
 from telephony.dialing.gate import Permit
-
-NOT_CONNECTED = "Campaigns place no calls yet in this release: they are not joined to phone numbers. Everything else can be prepared."
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Which agent talks, and what it is told of the person."""
+    """What the agent is told of the person, and what it does where a machine picks up."""
 
-    agent: UUID
     variables: Mapping[str, Any] = field(default_factory=dict)
+    on_machine: OnMachine = "hang_up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +48,16 @@ class NotPlaced(Exception):
 
 
 class Dialler(Protocol):
+    """Of one campaign: it knows the agent that talks and the number that calls."""
+
+    why_not: str
+    """Why it can place no call as things are, and what to do; empty: it can. What was placed is found all the same."""
     settles_after: timedelta
     """A request whose answer never came has reached the carrier by then, or never will: from then on ``find`` is believed."""
     longest_minutes: int
+
+    def enter(self, permit: Permit, order: Order) -> UUID | None:
+        """In the transaction that writes the attempt down: the call's row, where there is to be one."""
 
     def place(self, permit: Permit, order: Order) -> None:
         """Ask the carrier to call ``permit.number`` under ``permit.key``. Returns or raises before ``settles_after``.
@@ -65,14 +69,14 @@ class Dialler(Protocol):
         """What became of the call of this key. ``None``: the carrier never heard of it. Raises where it can't tell."""
 
 
-Factory = Callable[[Organization], Dialler | None]
+Factory = Callable[[Campaign], Dialler]
 _connected: list[Factory] = []
 
 
 def connect(factory: Factory) -> None:
-    """Who makes an organization's calls; the factory answers ``None`` for one that has no phone number."""
+    """Who makes campaigns' calls."""
     _connected[:] = [factory]
 
 
-def dialler_of(organization: Organization) -> Dialler | None:
-    return _connected[0](organization) if _connected else None
+def dialler_of(campaign: Campaign) -> Dialler:
+    return _connected[0](campaign)

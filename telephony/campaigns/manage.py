@@ -11,26 +11,55 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
+from pydantic import ValidationError
 
 from accounts import tenancy
 from accounts.models import Organization, User
+from agents import spec, variables
 from agents.models import Agent
-from telephony.campaigns.dialler import NOT_CONNECTED, dialler_of
+from telephony.campaigns.dialler import dialler_of
 from telephony.campaigns.models import Campaign, CampaignAttempt, CampaignContact, ContactList
 from telephony.campaigns.rules import OUTCOMES, Rules
 from telephony.campaigns.sheet import row_of
+from telephony.models import PhoneNumber
 
 
 class CannotDo(Exception):
     """The campaign isn't in a state for that; the message says why and what to do."""
 
 
-def create(organization: Organization, name: str, agent: Agent, member: User | None = None) -> Campaign:
+def create(
+    organization: Organization, name: str, agent: Agent, member: User | None = None, ours: PhoneNumber | None = None
+) -> Campaign:
+    """``ours``: the number it calls from; it can be chosen later, too."""
     with tenancy.use(organization):
         campaign: Campaign = Campaign.objects.create(
-            organization=organization, name=name[:120], agent=agent, created_by=member
+            organization=organization, name=name[:120], agent=agent, created_by=member, phone_number=ours
         )
     return campaign
+
+
+def call_from(campaign: Campaign, ours: PhoneNumber | None) -> None:
+    """Also while it runs: from the next call on."""
+    with tenancy.use(campaign.organization_id):
+        Campaign.objects.filter(pk=campaign.pk).update(phone_number=ours)
+        campaign.phone_number = ours
+
+
+def lacks(campaign: Campaign) -> list[str]:
+    """What the agent's texts ask for and no contact has: nothing stands there in a call."""
+    published = campaign.agent.published
+    if published is None:
+        return []
+    try:
+        wanted = variables.wanted(spec.load(published.spec))
+    except ValidationError:
+        return []
+    with tenancy.use(campaign.organization_id):
+        people = CampaignContact.objects.filter(campaign=campaign).exclude(number="")
+        if not wanted or not people.exists():
+            return []
+        return [name for name in wanted if not people.filter(variables__has_key=name).exists()]
 
 
 def change_rules(campaign: Campaign, changes: dict[str, Any]) -> Rules:
@@ -48,7 +77,6 @@ def change_rules(campaign: Campaign, changes: dict[str, Any]) -> Rules:
 def start(campaign: Campaign) -> None:
     """Raises :class:`CannotDo`."""
     with tenancy.use(campaign.organization_id):
-        organization = Organization.objects.get(pk=campaign.organization_id)
         agent = Agent.objects.get(pk=campaign.agent_id)
         if agent.archived_at or agent.published_id is None:
             raise CannotDo(f"{agent.name} is not published, so it can't call anyone. Publish it first.")
@@ -56,8 +84,8 @@ def start(campaign: Campaign) -> None:
             raise CannotDo("A list is still being read. Start the campaign once it is.")
         if not CampaignContact.objects.filter(campaign=campaign, state=CampaignContact.State.WAITING).exists():
             raise CannotDo("There is nobody to call. Upload a list of people first.")
-        if dialler_of(organization) is None:
-            raise CannotDo(NOT_CONNECTED)
+        if words := dialler_of(campaign).why_not:
+            raise CannotDo(words)
         _become(campaign, Campaign.Status.RUNNING, ("draft",), "It was started already.", started_at=timezone.now())
 
 
@@ -68,9 +96,8 @@ def pause(campaign: Campaign) -> None:
 
 def resume(campaign: Campaign) -> None:
     """Raises :class:`CannotDo`."""
-    with tenancy.use(campaign.organization_id):
-        if dialler_of(Organization.objects.get(pk=campaign.organization_id)) is None:
-            raise CannotDo(NOT_CONNECTED)
+    if words := dialler_of(campaign).why_not:
+        raise CannotDo(words)
     _become(campaign, Campaign.Status.RUNNING, ("paused",), "Only a paused campaign can go on.")
 
 
@@ -177,7 +204,7 @@ def _results(campaign: Campaign) -> Iterator[list[str]]:
 
 
 def campaigns_of(organization: Organization) -> Any:
-    return Campaign.objects.owned_by(organization).select_related("agent")
+    return Campaign.objects.owned_by(organization).select_related("agent__published", "phone_number")
 
 
 def problems(campaign: Campaign) -> Any:

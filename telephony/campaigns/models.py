@@ -21,6 +21,10 @@ class Campaign(Owned):
 
     name = models.CharField(max_length=120)
     agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="campaigns")
+    phone_number = models.ForeignKey(
+        "telephony.PhoneNumber", null=True, blank=True, on_delete=models.SET_NULL, related_name="campaigns"
+    )
+    """Which of our numbers it calls from. ``None``: none was chosen, or it was removed."""
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
     rules = models.JSONField(default=dict)
     """What was changed of ``telephony.campaigns.rules.Rules``."""

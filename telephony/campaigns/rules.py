@@ -11,6 +11,7 @@ from agents.settings import Settings, hint
 from telephony.dialing.hours import CLOCK_PATTERN, CLOCK_SHAPE, DAY_LABELS, Day, Hours, minutes
 
 Outcome = Literal["answered", "voicemail", "no_answer", "busy", "failed"]
+OnMachine = Literal["hang_up", "talk"]
 OUTCOMES: dict[str, str] = {
     "answered": "Answered",
     "voicemail": "Voicemail",
@@ -68,6 +69,13 @@ class Rules(Settings):
         title="Calls at the same time",
         description="How many calls of this campaign may run at once.",
         json_schema_extra=hint(unit="calls", term="concurrency"),
+    )
+    on_machine: OnMachine = Field(
+        "hang_up",
+        title="If an answering machine picks up",
+        description="Hang up: your telephone company listens first who has picked up, which takes some seconds. "
+        "Talk: the agent speaks at once, to people and machines alike.",
+        json_schema_extra=hint(term="answering-machine detection", labels={"hang_up": "Hang up", "talk": "Talk"}),
     )
     max_attempts: int = Field(
         3,

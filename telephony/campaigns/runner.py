@@ -153,6 +153,9 @@ def _start(
         campaign = Campaign.objects.select_for_update(skip_locked=True).filter(pk=campaign_pk).first()
         if campaign is None or campaign.status != Campaign.Status.RUNNING:
             return []
+        if dialler.why_not:
+            _hold(campaign, dialler.why_not)
+            return []
         rules = Rules.model_validate(campaign.rules)
         while not placing:
             actions = next_actions(_state(campaign, rules, organization, now), now)
@@ -224,18 +227,27 @@ def _begin(
     contact.attempts += 1
     contact.state, contact.next_at = CampaignContact.State.CALLING, None
     contact.save()
+    order = Order(contact.variables, Rules.model_validate(campaign.rules).on_machine)
     CampaignAttempt.objects.create(
         organization=organization,
         campaign=campaign,
         contact=contact,
         ordinal=contact.attempts,
         key=permit.key,
+        call_id=dialler.enter(permit, order),
         placed_at=now,
     )
     if campaign.held:
         campaign.held = ""
         campaign.save(update_fields=["held"])
-    return permit, Order(campaign.agent_id, contact.variables)
+    return permit, order
+
+
+def _hold(campaign: Campaign, words: str) -> None:
+    """Nobody is called for now, and the campaign says why."""
+    if campaign.held != words[:300]:
+        campaign.held = words[:300]
+        campaign.save(update_fields=["held"])
 
 
 def _hold_or_skip(campaign: Campaign, contact: CampaignContact, error: MayNotDial, now: datetime) -> bool:
@@ -246,9 +258,8 @@ def _hold_or_skip(campaign: Campaign, contact: CampaignContact, error: MayNotDia
         contact.save(update_fields=["next_at"])
         return False
     if refused.is_for_now or refused.reason in ("no_country", "price"):
-        if campaign.held != refused.words and refused.reason != "too_fast":
-            campaign.held = refused.words[:300]
-            campaign.save(update_fields=["held"])
+        if refused.reason != "too_fast":
+            _hold(campaign, refused.words)
         return True
     contact.state, contact.next_at, contact.why = CampaignContact.State.SKIPPED, None, refused.words[:300]
     contact.save()

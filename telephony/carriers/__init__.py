@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 class CarrierError(Exception):
@@ -25,3 +26,14 @@ class CarrierNumber:
     can_text: bool
     leads_to: str
     """Where its calls go now: an address, or the name of what takes them; empty: nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierCall:
+    """A call that we placed, as the carrier tells of it."""
+
+    sid: str
+    status: str
+    """In its own words."""
+    made_at: datetime | None
+    answered_by: str = ""

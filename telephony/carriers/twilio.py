@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 from django.conf import settings
 
 import egress
-from telephony.carriers import CarrierError, CarrierNumber
+from telephony.carriers import CarrierCall, CarrierError, CarrierNumber
 
 SECONDS = 10.0
 MOST_PAGES = 20
@@ -92,12 +95,39 @@ class Twilio:
         made = await self._ask("POST", f"{self._account}/Calls.json", form)
         return str(made["sid"])
 
+    async def placed(self, to: str, from_: str) -> list[CarrierCall]:
+        """The newest calls that we asked for between the two, whatever became of them."""
+        asked = urlencode({"To": to, "From": from_, "PageSize": 50})
+        page = await self._ask("GET", f"{self._account}/Calls.json?{asked}")
+        return [_call(each) for each in page.get("calls") or [] if str(each.get("direction")) == "outbound-api"]
+
+    async def look_up(self, call_sid: str) -> CarrierCall:
+        return _call(await self._ask("GET", f"{self._account}/Calls/{call_sid}.json"))
+
     async def hang_up(self, call_sid: str) -> None:
         await self._ask("POST", f"{self._account}/Calls/{call_sid}.json", {"Status": "completed"})
 
-    async def send_text(self, to: str, from_: str, text: str) -> str:
-        """An SMS. Returns the message's id."""
-        sent = await self._ask("POST", f"{self._account}/Messages.json", {"To": to, "From": from_, "Body": text})
+    async def recording(self, recording_sid: str, most_bytes: int) -> bytes:
+        """A recording that was made for us, as WAV."""
+        path = f"{self._account}/Recordings/{recording_sid}.wav"
+        try:
+            async with self._client(most_bytes) as client:
+                answer = await client.get(path)
+        except egress.EgressRefused as error:
+            raise CarrierError(f"Twilio can't be reached from here: {error}") from error
+        except httpx.HTTPError as error:
+            raise CarrierError("Twilio can't be reached just now. Try again in a moment.") from error
+        if not answer.is_success:
+            raise CarrierError("Twilio doesn't give the recording.", status=answer.status_code)
+        return answer.content
+
+    async def forget_recording(self, recording_sid: str) -> None:
+        await self._ask("DELETE", f"{self._account}/Recordings/{recording_sid}.json")
+
+    async def send_text(self, to: str, from_: str, text: str, status_url: str = "") -> str:
+        """An SMS. What becomes of it is told to ``status_url``. Returns the message's id."""
+        form = {"To": to, "From": from_, "Body": text, **({"StatusCallback": status_url} if status_url else {})}
+        sent = await self._ask("POST", f"{self._account}/Messages.json", form)
         return str(sent["sid"])
 
     @property
@@ -107,10 +137,13 @@ class Twilio:
     async def _change(self, number_sid: str, form: Mapping[str, str]) -> None:
         await self._ask("POST", f"{self._account}/IncomingPhoneNumbers/{number_sid}.json", form)
 
-    async def _ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def _client(self, most_bytes: int = egress.MAX_BYTES) -> httpx.AsyncClient:
         login = httpx.BasicAuth(self.sid, self._token)
+        return egress.client(max_bytes=most_bytes, base_url=settings.TWILIO_API_URL, auth=login, timeout=SECONDS)
+
+    async def _ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> dict[str, Any]:
         try:
-            async with egress.client(base_url=settings.TWILIO_API_URL, auth=login, timeout=SECONDS) as client:
+            async with self._client() as client:
                 answer = await client.request(method, path, data=form)
         except egress.EgressRefused as error:
             raise CarrierError(f"Twilio can't be reached from here: {error}") from error
@@ -142,6 +175,18 @@ def _number(each: Mapping[str, Any]) -> CarrierNumber:
         can_call=bool(able.get("voice", True)),
         can_text=bool(able.get("sms", False)),
         leads_to=str(leads_to),
+    )
+
+
+def _call(each: Mapping[str, Any]) -> CarrierCall:
+    made_at = None
+    with contextlib.suppress(TypeError, ValueError):
+        made_at = parsedate_to_datetime(str(each["date_created"])) if each.get("date_created") else None
+    return CarrierCall(
+        sid=str(each["sid"]),
+        status=str(each.get("status") or ""),
+        made_at=made_at,
+        answered_by=str(each.get("answered_by") or ""),
     )
 
 

@@ -126,13 +126,20 @@ def reserve(
     return _permit(row, longest_minutes)
 
 
-def check(organization: Organization, number: str, path: Path, now: datetime | None = None) -> Allowed | Refused:
+def check(
+    organization: Organization,
+    number: str,
+    path: Path,
+    now: datetime | None = None,
+    *,
+    longest_minutes: int = LONGEST_MINUTES,
+) -> Allowed | Refused:
     """What ``reserve`` would answer now, calls a second aside. Nothing is counted."""
     at = now or timezone.now()
     policy = policies.policy_of(organization)
     with tenancy.use(organization):
         usage = _usage(organization, number, policy, at)
-    return may_dial(policy, Request(number, path, at, LONGEST_MINUTES), usage)
+    return may_dial(policy, Request(number, path, at, longest_minutes), usage)
 
 
 def attach(permit: Permit, call: Any) -> None:

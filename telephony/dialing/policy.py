@@ -99,6 +99,14 @@ class Policy(Settings):
         description="However they are started.",
         json_schema_extra=hint(unit="calls"),
     )
+    texts_per_day: int = Field(
+        100,
+        ge=0,
+        le=1_000_000,
+        title="Text messages a day",
+        description="How many an organization may send, in its time zone. 0: none. The countries above hold for them, too.",
+        json_schema_extra=hint(unit="texts", term="SMS"),
+    )
     daily_spend: float = Field(
         20.0,
         ge=0,
@@ -268,6 +276,18 @@ def _for_how_much(policy: Policy, number: Number, request: Request, usage: Usage
         words = f"This call may cost {cost:.2f}, and only {left:.2f} of today's {cap:.2f} is left."
         return Refused("spend", words, "you")
     return Allowed(number, price, cost)
+
+
+def may_text(policy: Policy, number: str, usage: Usage) -> Number | Refused:
+    """Whether a text may be sent there. ``usage.today``: how many were sent today."""
+    found = read(number, policy.home_country)
+    if isinstance(found, Unreadable):
+        return Refused(found.why, found.words, "number")
+    if refused := _whom(policy, found, usage):
+        return refused
+    if usage.today >= policy.texts_per_day:
+        return Refused("texts_per_day", f"Today's limit of {policy.texts_per_day:,} text messages is reached.", "you")
+    return found
 
 
 def cost_of(price_per_minute: Decimal, seconds: float) -> Decimal:

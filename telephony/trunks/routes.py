@@ -20,7 +20,8 @@ from django.utils.text import slugify
 
 from accounts import credentials, tenancy, vault
 from agents.models import Agent
-from telephony import phone_calls
+from telephony import phone_calls, reception
+from telephony.answering import Refuse, Talk
 from telephony.models import Call, PhoneNumber, SipMessage, Trunk
 from telephony.sip.gate import Network, dialled
 from telephony.storable import storable
@@ -148,21 +149,32 @@ def come_in(
         if agent is None or agent.archived_at is not None or agent.published is None:
             return None
         trunk = number.trunk if number is not None else None
-    call = phone_calls.create_incoming(
-        agent,
-        number,
-        caller=storable(caller),
-        called=number.number if number is not None else storable(called),
-        trunk=trunk,
-        carrier_call_id=storable(dialog),
-    )
+        answer = None if number is None else reception.answer_to(number, storable(caller) or dialog, has_room=True)
+    if isinstance(answer, Refuse):
+        return None
+    if number is not None and isinstance(answer, Talk):
+        call = reception.enter(
+            number, answer, caller=storable(caller)[:120], from_number=storable(caller)[:64], trunk=trunk,
+            carrier_call_id=storable(dialog)[:64],
+        )  # fmt: skip
+    else:  # forwarding, voicemail and messages are not there over SIP yet: its agent answers (docs/phones.md)
+        call = phone_calls.create_incoming(
+            agent,
+            number,
+            caller=storable(caller),
+            called=number.number if number is not None else storable(called),
+            trunk=trunk,
+            carrier_call_id=storable(dialog),
+        )
     return None if call is None else Answerer(call.pk, call.organization_id, trunk.pk if trunk else None)
 
 
 def _number(at: Sequence[uuid.UUID], called: str, asked_for: str) -> PhoneNumber | None:
     if not at:
         return None
-    rows = list(PhoneNumber.objects.filter(trunk_id__in=list(at)).select_related("trunk", "agent", "agent__published"))
+    rows = list(
+        PhoneNumber.objects.filter(trunk_id__in=list(at)).select_related("trunk", "organization", "agent__published")
+    )
     for name in (dialled(called), dialled(asked_for)):
         found: PhoneNumber | None = next((row for row in rows if name and name in forms(row.number)), None)
         if found is not None:

@@ -36,9 +36,28 @@ def play_digits(digits: str) -> str:
     return _empty("Play", digits=digits)
 
 
-def dial(number: str, *, caller_id: str = "", action: str = "", seconds: int = 30) -> str:
+def record(*, action: str, told: str, seconds: int, silence_s: int = 5) -> str:
+    """A tone, then what the caller says is recorded. ``action`` is asked what comes next, ``told`` hears where the recording is; where
+    nothing was said, the next instruction follows."""
+    return _empty(
+        "Record",
+        action=action,
+        method="POST",
+        maxLength=str(seconds),
+        timeout=str(silence_s),
+        playBeep="true",
+        trim="do-not-trim",
+        recordingStatusCallback=told,
+        recordingStatusCallbackMethod="POST",
+    )
+
+
+def dial(number: str, *, caller_id: str = "", action: str = "", seconds: int = 30, longest_s: int = 0) -> str:
     """Call ``number`` and join the two. ``action`` is asked what comes next when that is over, or failed."""
-    given = {"callerId": caller_id, "action": action, "timeout": str(seconds), "answerOnBridge": "true"}
+    given = {
+        "callerId": caller_id, "action": action, "timeout": str(seconds), "answerOnBridge": "true",
+        "timeLimit": str(longest_s) if longest_s else "",
+    }  # fmt: skip
     return _element(
         "Dial", _element("Number", _text(number)), **{name: value for name, value in given.items() if value}
     )

@@ -60,7 +60,7 @@ def test_from_a_spreadsheet_to_a_campaign_that_ran(
     assert "0 of 2 rows" in shown(browser.get(address))
     read_lists()
     page = shown(browser.get(address))
-    assert "0 of 1 people" in page and "Campaigns place no calls yet" in page and "is not published yet" in page
+    assert "0 of 1 people" in page and "Calls from: –" in page and "is not published yet" in page
     assert "Rows that are not called" in page and "110" in page
 
     def start() -> str:
@@ -68,7 +68,7 @@ def test_from_a_spreadsheet_to_a_campaign_that_ran(
 
     assert "Publish it first" in start()
     publish(agent, None, "")
-    assert "Campaigns place no calls yet" in start()
+    assert "Choose which of your numbers" in start()
     line = Line()
     monkeypatch.setattr(dialler, "_connected", [lambda organization: line])
     assert (

@@ -174,3 +174,130 @@ def test_the_api_does_the_same(organization: Any, alice: Any, twilio: Account, c
     twilio.token = "the token of the account"
     assert ask("delete", f"/numbers/{number['id']}").json() == {"was_put_back": True}
     assert ask("delete", f"/carrier-accounts/{account['id']}").status_code == 204
+
+
+# --- what a number does beside letting its agent talk
+
+
+def posted(**changes: Any) -> dict[str, Any]:
+    """The number's form as the browser sends it, with these controls changed."""
+    form: dict[str, Any] = {
+        "schedule-openings": "", "schedule-holidays": "", "schedule-time_zone": "", "versions-shares": "",
+        **{f"{group}-{name}": value for group, how in (("after_hours", "message"), ("on_failure", "refuse")) for name, value in {
+            "how": how, "agent": "", "forward_to": "", "ring_s": "25", "greeting": "Speak.", "longest_s": "120", "message": "Later.",
+        }.items()},
+    }  # fmt: skip
+    return {**form, **{name.replace("__", "-"): value for name, value in changes.items()}}
+
+
+HOURS = {
+    "schedule-openings-r0-days": ["", "mon", "tue"], "schedule-openings-r0-opens": "09:00", "schedule-openings-r0-closes": "17:00",
+}  # fmt: skip
+
+
+def answered(client: Client, twilio: Account, organization: Any, alice: Any) -> PhoneNumber:
+    agent = create_agent(organization, "Front desk")
+    publish(agent, alice)
+    number = imported(client, twilio)
+    client.post(f"/numbers/{number.pk}/assign/", {"agent": agent.pk})
+    return number
+
+
+def test_a_numbers_week_is_set_and_any_moment_can_be_tried(
+    client_of: Clients, alice: Any, organization: Any, twilio: Account
+) -> None:
+    client = client_of(alice)
+    number = answered(client, twilio, organization, alice)
+    path = f"/numbers/{number.pk}/"
+    saved = client.post(path, {**posted(schedule__holidays="2026-12-29", after_hours__how="voicemail"), **HOURS})
+    assert saved.status_code == 302, saved.content.decode()
+    with tenancy.use(organization):
+        number.refresh_from_db()
+    assert number.answering["schedule"]["openings"] == [{"days": ["mon", "tue"]}]
+    assert number.answering["after_hours"] == {"how": "voicemail", "greeting": "Speak.", "message": "Later."}
+
+    def then(at: str) -> str:
+        return client.get(path, {"at": at}).content.decode()
+
+    assert "Front desk, version 1, answers" in then("2026-12-28T10:00")
+    assert "Callers can leave a message" in then("2026-12-29T10:00")
+    assert "Callers can leave a message" in then("2026-12-28T20:00")
+    assert "Write the moment as" in then("tomorrow")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"schedule__holidays": "Christmas"}, "Write a day as"),
+        ({"after_hours__how": "forward"}, "which number it is put through to"),
+        ({"after_hours__how": "forward", "after_hours__forward_to": "911"}, "Nobody can be put through"),
+        ({"on_failure__how": "agent"}, "Choose the agent"),
+        ({"on_failure__how": "agent", "on_failure__agent": "9e107d9d-372b-4d1c-8b9b-111111111111"}, "is not there"),
+        ({"after_hours__longest_s": "5"}, "10"),
+    ],
+)
+def test_what_is_wrong_with_a_numbers_settings_is_said_and_nothing_is_kept(
+    client_of: Clients, alice: Any, organization: Any, twilio: Account, changes: dict[str, str], words: str
+) -> None:
+    client = client_of(alice)
+    number = answered(client, twilio, organization, alice)
+    answer = client.post(f"/numbers/{number.pk}/", {**posted(**changes), **HOURS})
+    assert answer.status_code == 422 and words in answer.content.decode().replace("&#x27;", "'")
+    with tenancy.use(organization):
+        number.refresh_from_db()
+    assert number.answering == {}
+
+
+def test_a_split_between_versions_is_chosen_from_those_there_are(
+    client_of: Clients, alice: Any, organization: Any, twilio: Account
+) -> None:
+    client = client_of(alice)
+    number = answered(client, twilio, organization, alice)
+    with tenancy.use(organization):
+        number.refresh_from_db()
+        publish(number.agent, alice, "shorter questions")
+    assert "2 · shorter questions" in client.get(f"/numbers/{number.pk}/").content.decode()
+    shares = {
+        "versions-shares-r0-version": "1", "versions-shares-r0-weight": "90", "versions-shares-r1-version": "2",
+        "versions-shares-r1-weight": "10",
+    }  # fmt: skip
+    assert client.post(f"/numbers/{number.pk}/", {**posted(), **shares}).status_code == 302
+    with tenancy.use(organization):
+        number.refresh_from_db()
+    assert number.answering["versions"]["shares"] == [{"version": 1, "weight": 90}, {"version": 2, "weight": 10}]
+
+
+def test_who_only_looks_changes_nothing_and_a_stranger_sees_nothing(
+    client_of: Clients, alice: Any, victor: Any, charlie: Any, organization: Any, twilio: Account
+) -> None:
+    number = answered(client_of(alice), twilio, organization, alice)
+    assert "Editors may change this" in client_of(victor).get(f"/numbers/{number.pk}/").content.decode()
+    assert client_of(victor).post(f"/numbers/{number.pk}/", posted()).status_code == 403
+    assert client_of(charlie).get(f"/numbers/{number.pk}/").status_code == 404
+
+
+def test_the_api_sets_the_same_and_says_what_a_call_would_meet(
+    client_of: Clients, client: Client, alice: Any, organization: Any, twilio: Account
+) -> None:
+    from accounts import keys
+
+    number = answered(client_of(alice), twilio, organization, alice)
+    _, key = keys.issue(organization, "k", ["numbers:read", "numbers:write"], None, alice)
+    headers = {"Authorization": f"Bearer {key}"}
+    path = f"/api/v1/numbers/{number.pk}"
+
+    def change(answering: Any) -> Any:
+        return client.patch(path, {"answering": answering}, content_type="application/json", headers=headers)
+
+    week = {"openings": [{"days": ["mon"], "opens": "09:00", "closes": "17:00"}], "time_zone": "America/New_York"}
+    changed = change({"schedule": week, "after_hours": {"how": "message", "message": "Monday again."}})
+    assert changed.json()["answering"]["schedule"]["time_zone"] == "America/New_York", changed.content
+    found = client.get(f"{path}/answer?at=2026-03-02T10:00", headers=headers).json()
+    assert (found["how"], found["version"], found["changes_at"]) == ("agent", 1, "2026-03-02T22:00:00Z")
+    found = client.get(f"{path}/answer?at=2026-03-02T10:00:00Z", headers=headers).json()
+    assert (found["how"], found["why"], found["agent_id"]) == ("message", "closed", None)
+    assert change({"after_hours": None}).json()["answering"]["after_hours"]["message"].startswith("Nobody can take")
+    wrong = change({"schedule": {"time_zone": "Mars/Olympus"}})
+    assert wrong.status_code == 422 and "is no time zone" in wrong.json()["detail"]
+    assert change({"on_failure": {"how": "forward", "forward_to": "112"}}).status_code == 409
+    assert client.get(path, headers=headers).json()["answering"]["schedule"]["openings"][0]["opens"] == "09:00"

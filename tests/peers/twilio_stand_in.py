@@ -10,12 +10,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import io
 import json
 import threading
 import time
 import uuid
+import wave
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -23,6 +27,8 @@ from xml.etree import ElementTree
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from telephony.audio import g711
 
 SID, TOKEN = "AC" + "5" * 32, "the token of the account"
 QUIET = b"\xff" * 160
@@ -66,6 +72,8 @@ class PhoneCall:
     documents: list[str] = field(default_factory=list)
     """All TwiML that was given for it."""
     dialled: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    """What the exchange itself said to the person."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     _socket: Any = None
     _stream_sid: str = ""
@@ -96,6 +104,10 @@ class Exchange:
         self.calls: dict[str, PhoneCall] = {}
         self.picks_up = "human"
         """Who picks up calls that we place: "human", "machine_start", or "busy", "no-answer", "failed"."""
+        self.who: dict[str, str] = {}
+        """The same of single numbers."""
+        self.answers_say: bytes = b""
+        """μ-law that whoever picks up says."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def ring(self, account: Account, to: str, from_: str = "+14155550100", says: bytes = b"") -> PhoneCall:
@@ -107,13 +119,14 @@ class Exchange:
 
     def place(self, account: Account, sid: str, form: dict[str, str]) -> None:
         """The account asked for a call by REST."""
-        call = PhoneCall(sid, form["To"], form["From"], "outbound-api")
-        if self.picks_up in ("busy", "no-answer", "failed"):
-            call.status = self.picks_up
+        call = PhoneCall(sid, form["To"], form["From"], "outbound-api", says=bytearray(self.answers_say))
+        picks_up = self.who.get(form["To"], self.picks_up)
+        if picks_up in ("busy", "no-answer", "failed"):
+            call.status = picks_up
             self._run(self._end(account, call, form.get("StatusCallback", "")))
             self.calls[sid] = call
             return
-        more = {"AnsweredBy": self.picks_up} if form.get("MachineDetection") else {}
+        more = {"AnsweredBy": picks_up} if form.get("MachineDetection") else {}
         self._run(self._live(account, call, form["Url"], more, form.get("StatusCallback", "")))
 
     def _run(self, work: Any) -> None:
@@ -142,7 +155,7 @@ class Exchange:
 
     async def _end(self, account: Account, call: PhoneCall, status_url: str) -> None:
         if status_url:
-            await self.ask(account, call, status_url, {"CallDuration": "1"})
+            await self.ask(account, call, status_url, {"CallDuration": "9"})
         call.over.set()
 
     async def ask(self, account: Account, call: PhoneCall, url: str, more: dict[str, str]) -> str | None:
@@ -169,7 +182,20 @@ class Exchange:
                         account, call, verb.attrib["action"], {"StreamEvent": event, "StreamSid": call._stream_sid}
                     )
                 case "Dial":
+                    call.status = "in-progress"
                     call.dialled.append(verb[0].text or "")
+                    if not (action := verb.attrib.get("action")):
+                        continue
+                    how = self.who.get(verb[0].text or "", "completed")
+                    more = {"DialCallStatus": how, **({"DialCallDuration": "7"} if how == "completed" else {})}
+                    return await self.ask(account, call, action, more)
+                case "Say":
+                    call.status = "in-progress"
+                    call.said.append(verb.text or "")
+                case "Record":
+                    call.status = "in-progress"
+                    if (answered := await self._record(account, call, verb.attrib)) is not None:
+                        return answered
                 case "Hangup":
                     return None
                 case "Reject":
@@ -178,6 +204,21 @@ class Exchange:
                 case "Pause":
                     await asyncio.sleep(float(verb.attrib.get("length", "1")))
         return None
+
+    async def _record(self, account: Account, call: PhoneCall, verb: dict[str, str]) -> str | None:
+        """After the tone the person says what they have to say, and hangs up. ``None``: they say nothing."""
+        if not call.says:
+            return None
+        sid, seconds = new_sid("RE"), len(call.says) // 8_000
+        account.recordings[sid] = as_wav(bytes(call.says))
+        more = {
+            "RecordingSid": sid,
+            "RecordingUrl": f"{account.url}/Recordings/{sid}",
+            "RecordingDuration": str(seconds),
+        }
+        document = await self.ask(account, call, verb["action"], {**more, "Digits": "hangup"})
+        await self.ask(account, call, verb["recordingStatusCallback"], {**more, "RecordingStatus": "completed"})
+        return document
 
     # ---- its sound
 
@@ -292,6 +333,17 @@ class _Player:
                 )
 
 
+def as_wav(coded: bytes) -> bytes:
+    """μ-law as Twilio's recordings are: PCM at 8,000 Hz, one channel."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as written:
+        written.setnchannels(1)
+        written.setsampwidth(2)
+        written.setframerate(8_000)
+        written.writeframes(g711.decode_ulaw(coded).astype("<i2").tobytes())
+    return file.getvalue()
+
+
 # ---- the REST API
 
 
@@ -303,8 +355,16 @@ class Account:
         self.status = "active"
         self.numbers: dict[str, dict[str, Any]] = {}
         self.texts: list[dict[str, str]] = []
+        self.unreachable: set[str] = set()
+        """To whom no text can be sent."""
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.hung_up: list[str] = []
+        self.recordings: dict[str, bytes] = {}
+        """As WAV."""
+        self.placed: list[dict[str, Any]] = []
+        """The calls that were asked for, oldest first."""
+        self.before_answering: Callable[[dict[str, Any]], None] = lambda call: None
+        """Told of a call that was placed, before whoever asked hears of it."""
         for number in numbers:
             self.add(number)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -318,6 +378,9 @@ class Account:
             def do_GET(self) -> None:
                 self._answer("GET", {})
 
+            def do_DELETE(self) -> None:
+                self._answer("DELETE", {})
+
             def do_POST(self) -> None:
                 text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
                 self._answer(
@@ -330,9 +393,10 @@ class Account:
                     status, body = 401, {"code": 20003, "message": "Authenticate", "more_info": "", "status": 401}
                 else:
                     status, body = account.answer(method, self.path, form)
-                content = json.dumps(body).encode()
+                is_sound = isinstance(body, bytes)
+                content = body if is_sound else json.dumps(body).encode() if status != 204 else b""
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Type", "audio/x-wav" if is_sound else "application/json")
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
@@ -358,7 +422,7 @@ class Account:
         }  # fmt: skip
         return sid
 
-    def answer(self, method: str, path: str, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    def answer(self, method: str, path: str, form: dict[str, str]) -> tuple[int, Any]:
         parts = urlsplit(path)
         self.asked.append((method, parts.path, form))
         rest = parts.path.removeprefix(f"/2010-04-01/Accounts/{self.sid}").removesuffix(".json").strip("/").split("/")
@@ -373,16 +437,30 @@ class Account:
                 return 200, self.numbers[sid]
             case "POST", ["Calls"]:
                 return self._place(form)
+            case "GET", ["Calls"]:
+                asked = parse_qs(parts.query)
+                wanted = [asked.get(name, [""])[0] for name in ("To", "From")]
+                found = [each for each in self.placed if [each["to"], each["from"]] == wanted]
+                return 200, {"calls": [self._told(each) for each in reversed(found)], "page": 0, "next_page_uri": None}
+            case "GET", ["Calls", sid] if one := [each for each in self.placed if each["sid"] == sid]:
+                return 200, self._told(one[0])
             case "POST", ["Calls", sid]:
                 if form.get("Status") == "completed":
                     self.hung_up.append(sid)
                     if self.exchange is not None and sid in self.exchange.calls and self._loop is not None:
                         self._loop.call_soon_threadsafe(self.exchange.calls[sid].hang_up)
                 return 200, {"sid": sid, "status": "completed"}
+            case "GET", ["Recordings", name] if name.removesuffix(".wav") in self.recordings:
+                return 200, self.recordings[name.removesuffix(".wav")]
+            case "DELETE", ["Recordings", sid] if sid in self.recordings:
+                del self.recordings[sid]
+                return 204, {}
             case "POST", ["Messages"]:
-                self.texts.append(form)
+                if form["To"] in self.unreachable:
+                    return 400, {"code": 21211, "message": f"Invalid 'To' Phone Number: {form['To']}", "status": 400}
+                self.texts.append({**form, "sid": new_sid("SM")})
                 return 201, {
-                    "sid": new_sid("SM"),
+                    "sid": self.texts[-1]["sid"],
                     "status": "queued",
                     "to": form["To"],
                     "from": form["From"],
@@ -412,12 +490,16 @@ class Account:
             message = f"The source phone number provided, {form['From']}, is not yet verified for your account."
             return 400, {"code": 21210, "message": message, "status": 400}
         sid = new_sid("CA")
+        call = {
+            "sid": sid, "status": "queued", "to": form["To"], "from": form["From"], "direction": "outbound-api",
+            "date_created": format_datetime(datetime.now(UTC)), "answered_by": None,
+        }  # fmt: skip
+        self.placed.append(call)
         if self.exchange is not None and self._loop is not None:
             self._loop.call_soon_threadsafe(self.exchange.place, self, sid, form)
-        return 201, {
-            "sid": sid,
-            "status": "queued",
-            "to": form["To"],
-            "from": form["From"],
-            "direction": "outbound-api",
-        }
+        self.before_answering(call)
+        return 201, call
+
+    def _told(self, call: dict[str, Any]) -> dict[str, Any]:
+        live = self.exchange.calls.get(call["sid"]) if self.exchange is not None else None
+        return {**call, "status": live.status if live is not None else call["status"]}

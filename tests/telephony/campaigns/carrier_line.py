@@ -30,9 +30,13 @@ BASE = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 
 class CarrierLine:
     longest_minutes = 5
+    why_not = ""
 
     def __init__(self, path: str, settles_after: timedelta) -> None:
         self._path, self.settles_after = path, settles_after
+
+    def enter(self, permit: Permit, order: Order) -> None:
+        return None
 
     def place(self, permit: Permit, order: Order) -> None:
         if self._ask({"ask": "place", "key": permit.key, "number": permit.number})["state"] == "refused":

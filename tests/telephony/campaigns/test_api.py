@@ -55,7 +55,7 @@ def test_from_a_list_to_its_results(
     assert [(person["given"], person["row"]) for person in people] == [("911", 3)] and "emergency" in people[0]["why"]
 
     refused = api("POST", f"{path}/start")
-    assert refused.status_code == 409 and "Campaigns place no calls yet" in refused.json()["detail"]
+    assert refused.status_code == 409 and "Choose which of your numbers" in refused.json()["detail"]
     line = Line()
     monkeypatch.setattr(dialler, "_connected", [lambda organization: line])
     assert api("POST", f"{path}/start").json()["status"] == "running"

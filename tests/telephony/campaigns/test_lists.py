@@ -106,7 +106,7 @@ def test_nothing_starts_before_all_is_there_and_each_refusal_says_what_to_do(cam
     refused("still being read")
     read_as(contact_list, guess(sheet, "US"))
     read_lists()
-    refused("Campaigns place no calls yet")
+    refused("Choose which of your numbers")
     with tenancy.use(campaign.organization_id):
         campaign.agent.published = None
         campaign.agent.save()

@@ -38,6 +38,7 @@ class Line:
 
     settles_after = timedelta(seconds=30)
     longest_minutes = 5
+    why_not = ""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
@@ -46,6 +47,9 @@ class Line:
         self.fails: Exception | None = None
         self.is_deaf = False
         """A request fails before it arrives."""
+
+    def enter(self, permit: Permit, order: Order) -> None:
+        return None
 
     def place(self, permit: Permit, order: Order) -> None:
         if self.is_deaf:

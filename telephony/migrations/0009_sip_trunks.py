@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0004_bind_credentials_to_their_address"),
         ("agents", "0002_row_level_security"),
-        ("telephony", "0005_outgoing_calls"),
+        ("telephony", "0008_text_messages"),
     ]
 
     operations = [
