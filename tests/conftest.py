@@ -184,14 +184,17 @@ _REAL_CALLS = (
 """Files, or beginnings of their names: calls with sound at its own pace, which need a processor."""
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     """Where tests run beside each other (pytest-xdist): real calls one at a time, and so the pages, whose browsers take a processor,
     too; all else goes by files. The long ones first.
     """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return (yield)
     groups = {path: _group_of(path, these) for path, these in _by_file(items).items()}
     for item in items:
         item.add_marker(pytest.mark.xdist_group(groups[item.path]))
+    yield  # pytest-xdist and pytest-django have their say
     items.sort(key=lambda item: {"calls": 0, "pages": 1}.get(groups[item.path], 2))
 
 
