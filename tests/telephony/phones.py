@@ -71,7 +71,7 @@ async def phones(settings: Any, agent: Any, alice: Any, **line: Any) -> AsyncIte
     def set_up() -> tuple[CarrierAccount, PhoneNumber]:
         with tenancy.use(agent.organization_id):
             publish(agent, alice)
-            policies.change(agent.organization, {"home_country": "US"})
+            policies.change(agent.organization, {"home_country": "US", "calls_from": "00:00", "calls_until": "24:00"})
             row = phone_numbers.connect(agent.organization, alice, account.sid, account.token)
             return row, phone_numbers.import_number(row, next(iter(account.numbers)), agent)
 

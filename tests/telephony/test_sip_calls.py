@@ -39,7 +39,7 @@ def published(agent: Any, alice: Any) -> Any:
 
     with tenancy.use(agent.organization_id):
         publish(agent, alice)
-        policies.change(agent.organization, {"home_country": "US"})
+        policies.change(agent.organization, {"home_country": "US", "calls_from": "00:00", "calls_until": "24:00"})
     return agent
 
 
