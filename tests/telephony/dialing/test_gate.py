@@ -207,6 +207,7 @@ def call(practice: Organization) -> Call:
 
 
 def test_the_end_of_its_call_gives_it_back_with_those_of_its_transfers(practice: Organization, call: Call) -> None:
+    policies.change(practice, {"calls_from": "00:00", "calls_until": "24:00"})
     for number, path in ((AMERICAN, "api"), ("+14155550143", "transfer")):
         gate.attach(reserve(practice, number, path, price_per_minute=Decimal("0.05")), call)  # type: ignore[arg-type]
     finish.end_call(call, practice, "caller_goodbye", outcome=finish.Outcome(duration_ms=65_000, collected={}))
