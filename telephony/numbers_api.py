@@ -248,7 +248,7 @@ def read(request: HttpRequest, number_id: NumberId) -> NumberOut:
 
 
 @router.get(
-    "/numbers/{number_id}/answer",
+    "/numbers/{number_id}/decision",
     response=AnswerOut,
     auth=allowed("numbers:read"),
     summary="Ask what a call would meet",

@@ -25,7 +25,7 @@ from telephony.campaigns import manage
 from telephony.campaigns.models import Campaign
 from telephony.dialing import do_not_call
 from telephony.dialing.models import DoNotCall
-from telephony.models import Call, CallEvent, CarrierAccount, PhoneNumber, Trunk, Turn
+from telephony.models import Call, CallEvent, CarrierAccount, PhoneNumber, TextMessage, Trunk, Turn
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +59,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/api/v1/campaigns/{campaign_id}/cancel"): {},
     ("patch", "/api/v1/dial-policy"): {"policy": {"max_concurrent": 2}},
     ("post", "/api/v1/do-not-call"): {"number": "+14155550142"},
+    ("post", "/api/v1/texts"): {"number_id": "…", "to": "911", "body": "Hello"},
 }
 # What the owner gets where the row of the trial is not in the state the operation needs.
 OWNER_MAY_GET = {
@@ -80,6 +81,7 @@ OWNER_MAY_GET = {
     ("post", "/api/v1/campaigns/{campaign_id}/resume"): 409,
     ("post", "/api/v1/campaigns/{campaign_id}/cancel"): 409,  # another key has done it by then
     ("delete", "/api/v1/do-not-call/{entry_id}"): 404,  # likewise
+    ("post", "/api/v1/texts"): 409,  # that is nobody's number
 }
 
 
@@ -98,6 +100,7 @@ class Scene:
     trunk: Trunk
     campaign: Campaign
     entry: DoNotCall
+    text: TextMessage
     bearers: dict[str, str]
 
     def request(self, client: Client, method: str, path: str, bearer: str | None) -> Any:
@@ -110,6 +113,7 @@ class Scene:
             .replace("{trunk_id}", str(self.trunk.pk))
             .replace("{campaign_id}", str(self.campaign.pk))
             .replace("{entry_id}", str(self.entry.pk))
+            .replace("{text_id}", str(self.text.pk))
         )
         if path.endswith("/versions/{number}/changes"):
             url += "?since=1"
@@ -153,6 +157,9 @@ def scene(organization: Organization, alice: User, charlie: User) -> Scene:
             organization=organization, account=account, number="+14155550142", sid="PN1"
         )
         trunk = Trunk.objects.create(organization=organization, label="Office", host="pbx.example.com")
+        text = TextMessage.objects.create(
+            organization=organization, from_number="+14155550142", to_number="+14155550177", body="Hello"
+        )
     with tenancy.system("the stranger's organization"):
         theirs = charlie.memberships.get().organization
 
@@ -170,6 +177,7 @@ def scene(organization: Organization, alice: User, charlie: User) -> Scene:
         trunk,
         manage.create(organization, "March reminders", agent),
         do_not_call.add(organization, "+14155550143")[0],
+        text,
         {
             "owner": key(organization, ALL),
             "reader": key(organization, READ),
@@ -187,6 +195,7 @@ def scene(organization: Organization, alice: User, charlie: User) -> Scene:
 
 AREAS = {
     "calls": "calls only",
+    "texts": "calls only",
     "health": "calls only",
     "campaigns": "campaigns only",
     "dial-policy": "campaigns only",

@@ -292,9 +292,9 @@ def test_the_api_sets_the_same_and_says_what_a_call_would_meet(
     week = {"openings": [{"days": ["mon"], "opens": "09:00", "closes": "17:00"}], "time_zone": "America/New_York"}
     changed = change({"schedule": week, "after_hours": {"how": "message", "message": "Monday again."}})
     assert changed.json()["answering"]["schedule"]["time_zone"] == "America/New_York", changed.content
-    found = client.get(f"{path}/answer?at=2026-03-02T10:00", headers=headers).json()
+    found = client.get(f"{path}/decision?at=2026-03-02T10:00", headers=headers).json()
     assert (found["how"], found["version"], found["changes_at"]) == ("agent", 1, "2026-03-02T22:00:00Z")
-    found = client.get(f"{path}/answer?at=2026-03-02T10:00:00Z", headers=headers).json()
+    found = client.get(f"{path}/decision?at=2026-03-02T10:00:00Z", headers=headers).json()
     assert (found["how"], found["why"], found["agent_id"]) == ("message", "closed", None)
     assert change({"after_hours": None}).json()["answering"]["after_hours"]["message"].startswith("Nobody can take")
     wrong = change({"schedule": {"time_zone": "Mars/Olympus"}})

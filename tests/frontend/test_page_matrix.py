@@ -83,6 +83,7 @@ EXPECTED: dict[str, dict[str, tuple[int, ...]]] = {
     "frontend:account": {"get": EVERYBODY_IN, "post": (302,) * 5},
     "frontend:talk-token": {"post": EDITORS},
     "frontend:calls": {"get": EVERYBODY_IN},
+    "frontend:call-new": {"get": (200, 200, 403, 200, 302), "post": (422, 422, 403, 422, 302)},  # no number to call
     "frontend:call": {"get": MEMBERS},
     "frontend:call-row": {"get": MEMBERS},
     "frontend:call-hang-up": {"post": EDITORS_DONE},
@@ -94,17 +95,23 @@ EXPECTED: dict[str, dict[str, tuple[int, ...]]] = {
     "frontend:number-connect": {"post": (422, 403, 403, 422, 302)},  # no account SID
     "frontend:number-account": {"get": (200, 403, 403, 404, 302), "post": (302, 403, 403, 404, 302)},
     "frontend:number-account-disconnect": {"post": ADMINS_DONE},
+    "frontend:number": {"get": MEMBERS, "post": EDITORS_DONE},
     "frontend:number-assign": {"post": EDITORS_DONE},
     "frontend:number-remove": {"post": ADMINS_DONE},
     "twilio-voice": {"post": (403,) * 5},  # the signature is the authority, and there is none
     "twilio-status": {"post": (403,) * 5},
     "twilio-answered": {"post": (403,) * 5},
     "twilio-next": {"post": (403,) * 5},
+    "twilio-call-status": {"post": (403,) * 5},
+    "twilio-forwarded": {"post": (403,) * 5},
+    "twilio-message": {"post": (403,) * 5},
+    "twilio-text": {"post": (403,) * 5},
     "frontend:campaigns": {"get": EVERYBODY_IN},
     "frontend:campaign-create": {"get": (200, 200, 403, 200, 302), "post": (422, 422, 403, 422, 302)},  # without a file
     "frontend:campaign": {"get": MEMBERS},
     "frontend:campaign-progress": {"get": MEMBERS},
     "frontend:campaign-rules": {"post": EDITORS_DONE},
+    "frontend:campaign-number": {"post": EDITORS_DONE},
     "frontend:campaign-add-list": {"post": EDITORS_DONE},
     "frontend:campaign-columns": {"get": EDITORS, "post": EDITORS_DONE},
     "frontend:campaign-remove-list": {"post": EDITORS_DONE},
@@ -168,7 +175,7 @@ def scene(organization: Organization, alice: User, bob: User, victor: User, char
     ids = {
         "agent": agent.pk, "call": call.pk, "member": member.pk, "invitation": invitation.pk, "credential": credential.pk,
         "api-key": key.pk, "campaign": campaign.pk, "list": contact_list.pk, "do-not-call": entry.pk, "organization": organization.pk,
-        "number-account": account.pk, "number": number.pk, "account": account.pk,
+        "number-account": account.pk, "number": number.pk, "account": account.pk, "text": number.pk,
     }  # fmt: skip
     people = {"owner": alice, "editor": bob, "viewer": victor, "stranger": charlie, "nobody": None}
     return SimpleNamespace(
@@ -180,7 +187,7 @@ def address(scene: Any, name: str) -> str:
     """The route's own address in Alice's organization: each id is of the thing that the route's name begins with."""
     given: dict[str, Any] = {}
     for argument in ROUTES[name].pattern.converters:
-        if argument in ("pk", "agent_id", "call_id", "account_id", "list_id"):
+        if argument in ("pk", "agent_id", "call_id", "account_id", "list_id", "text_id"):
             given[argument] = scene.ids[thing(name, argument)]
         elif argument == "number":
             given[argument] = 1
