@@ -267,8 +267,8 @@ def picked_up(call: Call, form: Mapping[str, str]) -> str:
 
 def stop(call: Call) -> None:
     """Somebody of the team ends it, whoever has it: a worker, the carrier that rings or that took it for us, or nobody yet."""
-    is_with_carrier = call.streams == 0 or call.instead.get("how", "agent") != "agent"
-    if call.channel != Call.Channel.PHONE or not call.carrier_call_id or not is_with_carrier:
+    is_without_worker = call.streams == 0 or call.instead.get("how", "agent") != "agent"
+    if call.carrier_account_id is None or not call.carrier_call_id or not is_without_worker:
         finish.hang_up(call)
         return
     is_ringing = call.direction == Call.Direction.OUTBOUND

@@ -14,7 +14,7 @@ from agents.models import Agent
 from agents.publish import create_agent, publish
 from telephony import outbound, phone_numbers
 from telephony.dialing import do_not_call, policies
-from telephony.models import Call, PhoneNumber
+from telephony.models import Call, PhoneNumber, Trunk
 from tests.peers.twilio_stand_in import Account
 from tests.telephony.campaigns.people import WIDE
 
@@ -146,3 +146,17 @@ def test_a_call_that_rings_is_called_off_at_the_carrier_too(
         call = Call.objects.get()
     assert (call.end_reason, twilio.hung_up) == ("called_off", [call.carrier_call_id])
     assert "called off" in shown(client.get(page))
+
+
+def test_a_call_over_a_trunk_is_left_to_its_worker_to_end(organization: Any, lines: tuple[Agent, PhoneNumber]) -> None:
+    agent, _ = lines
+    with tenancy.use(organization):
+        trunk = Trunk.objects.create(organization=organization, label="Office", host="pbx.example.com")
+        call = Call.objects.create(
+            organization=organization, agent=agent, spec=agent.published.spec, channel="phone", trunk=trunk, worker="w1",
+            carrier_call_id="a84b4c76e66710", status="in_progress",
+        )  # fmt: skip
+    outbound.stop(call)
+    with tenancy.use(organization):
+        call.refresh_from_db()
+    assert call.status == "in_progress"
