@@ -160,7 +160,9 @@ def test_the_api_does_the_same(organization: Any, alice: Any, twilio: Account, c
     placed = {"agent_id": str(agent.pk), "number_id": number["id"], "to": "+14155550177"}
     refused = ask("post", "/calls", placed)
     assert refused.status_code == 409 and "country" in refused.json()["detail"]
-    policies.change(organization, {"home_country": "US", "calls_per_second": 10, "calls_from": "00:00", "calls_until": "24:00"})
+    policies.change(
+        organization, {"home_country": "US", "calls_per_second": 10, "calls_from": "00:00", "calls_until": "24:00"}
+    )
     call = ask("post", "/calls", placed)
     assert call.status_code == 201 and (call.json()["direction"], call.json()["to_number"]) == (
         "outbound",
