@@ -35,8 +35,8 @@ from telephony.transports.rtp_session import Counts
 from telephony.transports.rtp_socket import NoPortLeft, Ports, Ticker
 from telephony.transports.sip import BadCertificate, Listening, SipEndpoint
 from telephony.trunks import routes
+from telephony.trunks.call_trace import Noted, Owner, Trace
 from telephony.trunks.routes import TrunkSheet
-from telephony.trunks.trace import Noted, Owner, Trace
 from telephony.trunks.upkeep import Upkeep
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ import uuid
 from datetime import UTC, datetime
 
 from telephony.sip.peer import Peer
-from telephony.trunks import trace, words
-from telephony.trunks.trace import Noted, Owner, Trace, redacted
+from telephony.trunks import call_trace, words
+from telephony.trunks.call_trace import Noted, Owner, Trace, redacted
 
 PEER = Peer("udp", "192.0.2.7", 5060)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,7 +26,7 @@ class Kept:
         self.trace = Trace(lambda owner, noted: self.rows.append((owner, noted)))
 
     def note(
-        self, data: bytes, now_s: float = 0.0, direction: trace.Direction = "in", trunk: Owner | None = OF_TRUNK
+        self, data: bytes, now_s: float = 0.0, direction: call_trace.Direction = "in", trunk: Owner | None = OF_TRUNK
     ) -> None:
         self.trace.note(direction, data, PEER, NOW, now_s, trunk)
 
@@ -71,12 +71,12 @@ def test_registrations_are_the_trunks_at_once_and_their_pings_are_nobodys() -> N
 def test_a_long_call_keeps_its_beginning_and_a_flood_of_call_ids_has_its_limit() -> None:
     kept = Kept()
     kept.trace.belongs("a", OF_CALL)
-    for _ in range(trace.MOST_OF_A_CALL + 50):
+    for _ in range(call_trace.MOST_OF_A_CALL + 50):
         kept.note(message("INFO"))
-    assert len(kept.rows) == trace.MOST_OF_A_CALL
-    for number in range(trace.MOST_DIALOGS + 100):
+    assert len(kept.rows) == call_trace.MOST_OF_A_CALL
+    for number in range(call_trace.MOST_DIALOGS + 100):
         kept.note(message(call_id=str(number)))
-    assert len(kept.trace) <= trace.MOST_DIALOGS
+    assert len(kept.trace) <= call_trace.MOST_DIALOGS
     kept.trace.over("a", 100.0)
     kept.trace.forget_over(lambda owner: False, 200.0)
 
@@ -100,7 +100,7 @@ def test_a_long_message_is_cut_and_says_so_and_garbage_is_no_trouble() -> None:
     kept = Kept()
     kept.trace.belongs("a", OF_CALL)
     kept.note(message(body="x" * 20_000))
-    assert kept.rows[0][1].is_cut and len(kept.rows[0][1].text) == trace.MOST_CHARACTERS
+    assert kept.rows[0][1].is_cut and len(kept.rows[0][1].text) == call_trace.MOST_CHARACTERS
     for garbage in (b"", b"\r\n\r\n", b"\xff\xfe\x00" * 100, b"Call-ID\r\n", b"call-id: a\r\ncseq: \xff\r\n\r\n"):
         kept.note(garbage)
     assert all("\0" not in noted.text for _, noted in kept.rows)
