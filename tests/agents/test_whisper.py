@@ -193,6 +193,18 @@ async def test_a_pause_is_heard_ahead_and_its_words_are_there_when_they_are_aske
     assert final.utterance == 1 and final.until_ms == call.now_ms
 
 
+@pytest.mark.parametrize("said", ["No.", "Yes.", "Stop."])
+async def test_a_short_word_is_heard_with_the_quiet_behind_it(call: Call, said: str) -> None:
+    call.hear(bytes(16_000))
+    call.stream.start(1, call.now_ms)
+    call.hear(trimmed(said))
+    for _ in range(8):
+        call.hear(bytes(FRAME))
+        await asyncio.sleep(0.05)
+    assert words((await call.final()).text) == words(said)
+    assert [each.is_final for each in call.heard] == [True], "nothing was told before"
+
+
 async def test_what_was_heard_ahead_counts_for_nothing_when_the_caller_goes_on(call: Call) -> None:
     call.hear(bytes(16_000))
     call.stream.start(1, call.now_ms)
