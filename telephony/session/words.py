@@ -38,6 +38,7 @@ _TRAILS_OFF = re.compile(r"(\.{2,}|…|[,;:–—-])\s*$")
 _ADDRESS = re.compile(
     r"(@|\b(?:at|ät|klammeraffe|arroba|arobase|chiocciola)\b).+(\.|\b(?:dot|punkt|punto|point|ponto)\b)\s*\w{2,}"
 )
+_ENDS_IN_ADDRESS = re.compile(_ADDRESS.pattern + r"\W*$")
 _PHONE_DIGITS = 10
 _PIECEWISE = {FieldType.PHONE: "phone", FieldType.EMAIL: "email", FieldType.NUMBER: "number"}
 
@@ -111,7 +112,10 @@ def ending_of(text: str, language: str, *, expects: str | None = None) -> Ending
     if not words:
         return Ending.UNSURE
     table = words_of(language)
-    if _TRAILS_OFF.search(text) or any(" ".join(words[-count:]) in table.dangling for count in (1, 2, 3)):
+    is_dangling = any(" ".join(words[-count:]) in table.dangling for count in (1, 2, 3))
+    if expects == "email" and _ENDS_IN_ADDRESS.search(text.lower()):
+        is_dangling = False  # "com" and "es" are words of some languages, and ends of addresses
+    if is_dangling or _TRAILS_OFF.search(text):
         return Ending.OPEN
     if expects == "phone":
         digits = sum(map(str.isdigit, text)) + sum(word in table.digits for word in words)

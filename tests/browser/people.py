@@ -17,7 +17,7 @@ from telephony.campaigns import lists, manage
 from telephony.campaigns.models import Campaign, CampaignAttempt, CampaignContact
 from telephony.campaigns.sheet import guess
 from telephony.dialing import do_not_call, policies
-from telephony.models import Call, Turn
+from telephony.models import Call, CarrierAccount, PhoneNumber, Turn
 
 LONG = "Front desk of the second surgery in the street with the very long name, left entrance <script>alert(1)</script>"
 
@@ -58,6 +58,12 @@ def regular(call_count: int = 30) -> User:
         publish.create_agent(organization, LONG)
         _calls(organization, agent, owner, call_count)
         _campaign(organization, agent, owner)
+        account = CarrierAccount.objects.create(organization=organization, sid="AC" + "0" * 32, credential="none")
+        for index, name in enumerate([LONG, ""]):
+            PhoneNumber.objects.create(
+                organization=organization, account=account, number=f"+1415555014{index}", sid=f"PN{index}", label=name,
+                agent=agent if index == 0 else None,
+            )  # fmt: skip
         policies.change(organization, {"countries": ["CA", "GB"], "blocked_prefixes": ["+1900"], "max_concurrent": 8})
         do_not_call.add(organization, "+14155550198", LONG, member=owner)
         do_not_call.add(organization, "+14155550199", source="caller")

@@ -39,6 +39,8 @@ PAGES = (
     "/agents/?archived",
     "/agents/new/",
     "/calls/",
+    "/calls/new/",
+    "/numbers/",
     "/organization/members/",
     "/organization/credentials/",
     "/organization/settings/",
@@ -226,9 +228,13 @@ def pages_of(page: Page, origin: str) -> list[str]:
         paths += [f"{path}?section={section}" for section in SECTIONS]
         paths += [f"{path}versions/", f"{path}versions/compare/?from=1&to=draft"]
     page.goto(f"{origin}/calls/")
-    call = page.locator('main a[href^="/calls/"]').filter(has_not_text=re.compile("^$")).first
-    if call.count() and re.search(r"/calls/[0-9a-f-]{36}/", str(call.get_attribute("href"))):
+    call = page.locator('tbody a[href^="/calls/"]').first
+    if call.count():
         paths.append(str(call.get_attribute("href")))
+    page.goto(f"{origin}/numbers/")
+    number = page.locator('tbody a[href^="/numbers/"]').first
+    if number.count():
+        paths.append(str(number.get_attribute("href")))
     page.goto(f"{origin}/campaigns/")
     campaign = page.locator('tbody a[href^="/campaigns/"]').first
     if campaign.count():

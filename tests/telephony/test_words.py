@@ -93,7 +93,8 @@ def test_every_language_has_its_words(language: str, text: str, kind: Kind) -> N
         ("pt-BR", "Eu queria marcar uma consulta e", None, Ending.OPEN), ("pt-BR", "onze nove meia um", "phone", Ending.OPEN),
         ("pt-BR", "ana arroba correio ponto com", "email", Ending.COMPLETE), ("pt-PT", "Muito obrigada.", None, Ending.UNSURE),
         ("fr-FR", "luc arobase poste point fr", "email", Ending.COMPLETE), ("es-ES", "ana arroba correo punto es", "email", Ending.COMPLETE),
-        ("de-DE", "anna klammeraffe post punkt de", "email", Ending.COMPLETE), ("nl-NL", "Ik wil and", None, Ending.UNSURE),
+        ("de-DE", "anna klammeraffe post punkt de", "email", Ending.COMPLETE), ("es-ES", "ana arroba correo punto es y", "email", Ending.OPEN),
+        ("pt-BR", "eu falo com", "email", Ending.OPEN), ("nl-NL", "Ik wil and", None, Ending.UNSURE),
     ],
 )  # fmt: skip
 def test_endings_in_every_language(language: str, text: str, expects: str | None, ending: Ending) -> None:

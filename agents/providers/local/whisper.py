@@ -275,7 +275,7 @@ class WhisperStream:
             ahead.ticket = self._ask(now, self._heard_until_ms, is_final=True, ahead=ahead)
 
     def _drop_ahead(self, now: _Utterance) -> None:
-        """If it is being heard already, it becomes an interim."""
+        """The pause was none. If it is being heard already, it may become an interim."""
         ahead, now.ahead = now.ahead, None
         if ahead is not None and ahead.ticket is not None:
             ahead.ticket.withdraw()
@@ -387,9 +387,11 @@ class WhisperStream:
         ahead, now = take.ahead, self._now
         if ahead is not None and (ahead.asked_ms is not None or (now is not None and now.ahead is ahead)):
             return ahead.asked_ms is None and self._whisper.should_step_back(AHEAD)
-        # An interim, or what has become one. Where pauses are many, some words must be told all the same.
+        # An interim, or what may become one: where pauses are many, some words must be told all the same.
         is_overdue = self._heard_until_ms - self._told_ms > TOLD_EVERY_MS
-        return not self._is_wanted(take) or self._whisper.should_step_back(AHEAD if is_overdue else INTERIM)
+        if not self._is_wanted(take) or (ahead is not None and not is_overdue):
+            return True
+        return self._whisper.should_step_back(AHEAD if is_overdue else INTERIM)
 
     def _heard_ahead(self, take: _Take, ahead: _Ahead, result: Transcript | ProviderError | None) -> None:
         was_wanted = self._is_wanted(take)
