@@ -65,6 +65,8 @@ def organization(owner: User, twilio: Account) -> Organization:
         found = Organization.objects.get(name="Bright Smile Dental")
     policies.change(found, WIDE)
     with tenancy.use(found):
+        PhoneNumber.objects.all().delete()
+        CarrierAccount.objects.all().delete()
         agent = Agent.objects.get(name__contains="front desk")
         says = {"first_message": "Hello {{first_name}}, this is Bright Smile Dental about your appointment on {{day}}."}
         publish.save_draft(agent, {"says": says})
