@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from agents.mind import EndCall
 from telephony.audio.playout import words_heard
-from telephony.audio.vad import SpeechStarted, SpeechStopped
+from telephony.audio.vad import SpeechStarted, SpeechStopped, VADEdge
 from telephony.end_reasons import REASONS
 from telephony.session.echo_guard import LONGEST_WAIT_MS
 from telephony.session.events import (
@@ -138,7 +138,7 @@ def waits_for_silence(call: Call) -> Iterator[str]:
         if asked is None or asked.utterance.digits:
             continue
         begin_ms = phrases[0].begin_ms
-        edges = [edge for at_ms, edge in call.record.hearing.edges if at_ms <= begin_ms]
+        edges = _edges_of_caller(call, begin_ms)
         if not edges or not isinstance(edges[-1], SpeechStopped):
             yield f"turn {turn.turn} began at {begin_ms} ms, while the caller spoke"
         elif begin_ms - edges[-1].at_ms < TOLD_MS:
@@ -312,6 +312,18 @@ def pauses_at_once(call: Call) -> Iterator[str]:
             continue
         if call.heard.is_voiced[frame + 1] and call.heard.is_voiced[frame - 1]:
             yield f"“{heard.speech.text}” went on {2 * FRAME_MS} ms after the onset detected at {at_ms} ms"
+
+
+def _edges_of_caller(call: Call, until_ms: int) -> list[VADEdge]:
+    """What was noticed of them until then. On a line with an echo, the agent's own voice that came back is not theirs."""
+    edges = [edge for at_ms, edge in call.record.hearing.edges if at_ms <= until_ms]
+    if call.record.scenario.line.echo_ms is None:
+        return edges
+    spans = [edges[index : index + 2] for index in range(0, len(edges), 2)]  # a start and its stop, if it has come
+    ends = [span[1].at_ms if len(span) == 2 else until_ms for span in spans]
+    return [
+        edge for span, end in zip(spans, ends, strict=True) if _is_callers(call, span[0].at_ms, end) for edge in span
+    ]
 
 
 def _is_callers(call: Call, begin_ms: int, end_ms: int) -> bool:
