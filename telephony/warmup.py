@@ -7,7 +7,7 @@ import contextlib
 import gc
 import logging
 
-from agents import live
+from agents import live, reading
 from agents.conversation import Conversation
 from agents.mind import Utterance
 from agents.spec import AgentSpec, BackgroundSound, Says
@@ -45,6 +45,8 @@ async def warm_up() -> None:
     try:
         async with asyncio.timeout(SECONDS):
             await live.warm_up(None)
+            for language in reading.LANGUAGES:  # their patterns
+                await asyncio.to_thread(reading.aloud, "12", language)
             for room in (BackgroundSound.OFFICE, BackgroundSound.CAFE):
                 await asyncio.to_thread(ambience.loop, room.value, 0.1)
             await _one_turn(new_vad())

@@ -279,14 +279,17 @@ class Upkeep:
             return
         held.told = (state, text)
         sheet = held.sheet
-        task = asyncio.create_task(self._write(partial(routes.write_state, sheet.id, sheet.organization, state, text)))
+        write = partial(routes.write_state, sheet.id, sheet.organization, state, text)
+        task = asyncio.create_task(self._write(held, write))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
 
-    async def _write(self, work: Callable[[], None]) -> None:
+    async def _write(self, held: _Held, work: Callable[[], None]) -> None:
+        """What could not be written is written with the next registration, though nothing has changed by then."""
         try:
             await self._database.run(work)
         except Exception as error:
+            held.told = ("", "")
             logger.warning("The state of a trunk could not be written: %s", error)
 
     def connection_closed(self, peer: Peer) -> None:

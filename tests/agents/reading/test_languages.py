@@ -6,6 +6,7 @@ import pytest
 
 from agents import reading
 from agents.pronunciation import Speaker
+from agents.reading import rules
 from tests.agents.reading import french, german, italian, portuguese, spanish
 
 TABLES = (german, spanish, french, italian, portuguese)
@@ -59,3 +60,10 @@ def test_a_long_text_is_read_to_its_end() -> None:
     said = reading.aloud(text, "de-DE")
     assert said.count("drei Euro fünfzig") == said.count("fünfundzwanzigsten November") == 60
     assert not any(map(str.isdigit, said))
+
+
+def test_another_country_has_no_patterns_to_make() -> None:
+    reading.aloud("12", "de-DE")
+    made = rules._compiled.cache_info().misses
+    reading.aloud("12", "de-AT")
+    assert rules._compiled.cache_info().misses - made <= 2
