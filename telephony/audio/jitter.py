@@ -168,7 +168,7 @@ class JitterBuffer:
             self.delay_ms = min(MAX_MS, needed_ms)
             self._lower_at_ms = arrival_ms + 3_000
         elif arrival_ms >= self._lower_at_ms:
-            self.delay_ms = max(MIN_MS, self._lateness_peak_ms, self.delay_ms - 20)
+            self.delay_ms = max(MIN_MS, min(MAX_MS, self._lateness_peak_ms), self.delay_ms - 20)
             self._lateness_peak_ms, self._lower_at_ms = 0.0, arrival_ms + 1_000
 
     def _move_base(self, base_ms: float) -> None:

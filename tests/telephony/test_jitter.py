@@ -63,6 +63,10 @@ def delays_ms(out: list[tuple[float, Packet | Lost | None]], first_timestamp: in
     ]
 
 
+def _with_packets(out: list[tuple[float, Packet | Lost | None]]) -> list[tuple[float, Packet | Lost | None]]:
+    return [each for each in out if isinstance(each[1], Packet)]
+
+
 def test_in_order_and_on_time_everything_is_played_after_the_delay() -> None:
     out = played(JitterBuffer(), sent(2_000), until_ms=41_000)
     assert len(packets(out)) == 2_000
@@ -169,6 +173,18 @@ def test_an_outage_does_not_leave_a_delay_behind() -> None:
     out = played(JitterBuffer(), arrivals, until_ms=21_000)
     assert delays_ms(out)[-1] - 50 <= 80
     assert len(packets(out)) >= 1_000 - 100 - 2
+
+
+@pytest.mark.parametrize("stall_ms", [500, 1_500, 2_500, 4_000])
+def test_what_comes_all_at_once_after_a_stall_does_not_leave_a_delay_behind(stall_ms: int) -> None:
+    end_ms = 5_000.0 + stall_ms
+    arrivals = [(end_ms if 5_000 <= at < end_ms else at, *rest) for at, *rest in sent(1_000)]
+    out = played(JitterBuffer(), arrivals, until_ms=21_000)
+    late = [
+        delay - 50 for delay, (now, _) in zip(delays_ms(out), _with_packets(out), strict=True) if now > end_ms + 3_000
+    ]
+    assert max(late) <= 200 + 60 and late[-1] <= 40 + 60  # loud sound is left out where it is 60 ms behind
+    assert len(late) >= (20_000 - end_ms - 3_000) / 20 - 25
 
 
 @pytest.mark.parametrize("drift", [-0.0005, 0.0005])
