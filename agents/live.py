@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from agents.mind import Mind
 from agents.pronunciation import Speaker
-from agents.providers import registry
+from agents.providers import openai, registry
 from agents.providers.breaker import BREAKERS, Vendor
 from agents.providers.local import embeddings, piper, smart_turn, weights, whisper
 from agents.providers.offers import Kind, Problem, Provider, Surroundings
@@ -356,6 +356,7 @@ async def warm_up(spec: AgentSpec | None = None) -> None:
     if (folder / "minilm-l6-v2-int8" / "model.onnx").is_file() and around.embedder is not None:
         await _attempt(around.embedder.embed(["What time do you open?"]))
     await end_of_turn(spec)
+    await openai.sdk_ready(around.http_client)
 
 
 async def _attempt(loading: object) -> None:

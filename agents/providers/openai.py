@@ -55,6 +55,19 @@ class Endpoint:
         return self.base_url or "api.openai.com"
 
 
+async def sdk_ready(http_client: Callable[[], httpx2.AsyncClient] | None = None) -> None:
+    """The SDK imported and used once, off the loop: that takes up to seconds, in which no call would hear anything."""
+    await asyncio.to_thread(_use_once, http_client)
+
+
+def _use_once(http_client: Callable[[], httpx2.AsyncClient] | None) -> None:
+    from openai import AsyncOpenAI
+    from openai.types.chat import ChatCompletionChunk
+
+    client = AsyncOpenAI(api_key="none", http_client=http_client() if http_client else None)
+    assert client.chat.completions and ChatCompletionChunk  # each is loaded when it is looked at
+
+
 class OpenAILLM:
     """``agents.llm.LLM``. One a call: it keeps the connection open between turns."""
 
@@ -69,7 +82,7 @@ class OpenAILLM:
 
     def _connected(self) -> AsyncOpenAI:
         if self._client is None:
-            import httpx2  # here: the SDK is a second's work to import, and the web process may never need it
+            import httpx2  # here, and see sdk_ready: the web process may never need it
             from openai import AsyncOpenAI
 
             self._client = AsyncOpenAI(
@@ -347,6 +360,7 @@ async def _make(spec: AgentSpec, around: Surroundings) -> Mind:
     key = around.secrets.get(spec.knows.credential, "") if spec.knows.credential else ""
     if spec.knows.credential and not key:
         raise ProviderError(f"The key “{spec.knows.credential}” is not among the stored keys.", permanent=True)
+    await sdk_ready(around.http_client)
     endpoint = Endpoint(
         spec.knows.model_name.strip(),
         spec.knows.base_url.strip(),
