@@ -33,7 +33,7 @@ STORY: tuple[float | str, ...] = (
     11.0,
     "When are you open?",
     7.5,
-    "Thank you very much, goodbye.",
+    "Thank you and goodbye.",
     15.0,
 )
 MIC_HZ = 48_000

@@ -51,7 +51,7 @@ async def test_the_script_answers_for_a_model_that_hangs(
         }
         prompt = "We close at five in the afternoon.\nParking is free."
         await sync_to_async(save_draft)(agent, {"knows": knows, "says": {"prompt": prompt}})
-        words = ("What time do you close?", "Thank you very much, goodbye.")
+        words = ("What time do you close?", "Thank you and goodbye.")
         lines, sounds = [Line("say", text) for text in words], caller_lines(*words)
 
         async def token() -> str:

@@ -63,7 +63,7 @@ async def test_one_key_and_an_address_make_the_same_agent_converse(
             save_draft(agent, {"knows": knows, "does": {"collect": collect}})
 
         await sync_to_async(with_a_model)()
-        words = ("What time do you close?", "My name is Thomas Anderson.", "Thank you very much, goodbye.")
+        words = ("What time do you close?", "My name is Thomas Anderson.", "Thank you and goodbye.")
         lines = [Line("say", text) for text in words]
         sounds = caller_lines(*words)
 

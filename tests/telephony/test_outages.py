@@ -103,7 +103,7 @@ async def test_the_call_lives_and_its_transcript_is_whole(
         "How much does a cleaning cost?",
         "What time do you open?",
         "Where can I park my car?",
-        "Thank you very much, goodbye.",
+        "Thank you and goodbye.",
     ]
     price, hours, parking, goodbye = caller_lines(*said)
 
