@@ -211,7 +211,9 @@ def test_the_call_goes_on_when_its_feed_is_lost(chromium: Any, parley: Platform,
     expect(page.get_by_text("The call goes on.")).to_be_visible()
     packets = page.evaluate(RECEIVED)["packets"]
     page.wait_for_timeout(2_000)
-    assert page.evaluate(RECEIVED)["packets"] > packets + 3  # of an agent that is silent by now, Opus sends five in that time
+    assert (
+        page.evaluate(RECEIVED)["packets"] > packets + 3
+    )  # of an agent that is silent by now, Opus sends five in that time
     page.get_by_role("button", name="Mute").click()
     expect(page.get_by_role("button", name="Unmute")).to_have_attribute("aria-pressed", "true")
     expect(status(page)).to_contain_text("you are muted")

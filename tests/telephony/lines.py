@@ -85,6 +85,13 @@ class Caller:
     async def accept(self, sdp: str) -> None:
         await self.connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
 
+    async def hears_on(self) -> None:
+        """The line lives: more comes. Of an agent that is silent, a packet every 400 ms."""
+        heard = len(self.heard)
+        async with asyncio.timeout(10):
+            while len(self.heard) < heard + 5:
+                await asyncio.sleep(0.05)
+
     async def close(self) -> None:
         await self.connection.close()
         if self._listening is not None:
