@@ -337,6 +337,7 @@ def static_lines(spec: AgentSpec) -> list[str]:
     ]
     if spec.does.collect:
         lines += [*(field.question for field in spec.does.collect), spec.does.done_message]
+    lines += [target.words for target in spec.does.transfers]
     return [line for line in dict.fromkeys(lines) if line.strip()]
 
 

@@ -4,6 +4,7 @@ The form, the REST schema, the stored draft and the live call all read these cla
 ``description`` its help, the limits are its limits, and ``json_schema_extra`` may carry hints for the form:
 
 ``widget``       textarea · slider · voice · model · transcriber · credential · fields · pronunciations · lines · language · steps · rules ·
+                 transfers ·
                  voices, models, transcribers: several in order · clock · country · days, countries: several · agent · zone ·
                  openings, shares: of a number
 ``expert``       true: shown under *Expert settings* only
@@ -28,6 +29,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from agents.caller_sound import CallerSound
 from agents.keypad import KeypadTiming
 from agents.settings import Line, Settings, hint
+from agents.transfers import MOST, TransferTarget
 from agents.turn_taking import Sensitivity, TurnTaking
 
 SPEC_VERSION = 1
@@ -331,6 +333,14 @@ class Does(Settings):
         description="Said after the last answer.",
         json_schema_extra=hint(widget="say"),
     )
+    transfers: tuple[TransferTarget, ...] = Field(
+        (),
+        max_length=MOST,
+        title="Put callers through to",
+        description="Whom the caller can ask for in the middle of a call. Nobody there, or busy: the agent says so and goes on. Your limits "
+        "(Limits and spend) hold for these calls, too.",
+        json_schema_extra=hint(widget="transfers", term="transfer"),
+    )
 
     text_after: str = Field(
         "",
@@ -362,6 +372,16 @@ class Does(Settings):
                 raise ValueError(f"Two fields are called “{field.key}”. Give each a name of its own.")
             seen.add(field.key)
         return fields
+
+    @field_validator("transfers")
+    @classmethod
+    def _names_are_unique(cls, targets: tuple[TransferTarget, ...]) -> tuple[TransferTarget, ...]:
+        seen: set[str] = set()
+        for target in targets:
+            if target.name.casefold() in seen:
+                raise ValueError(f"Two are called “{target.name}”. Give each a name of its own.")
+            seen.add(target.name.casefold())
+        return targets
 
 
 class Listens(TurnTaking, KeypadTiming, CallerSound):

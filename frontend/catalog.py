@@ -64,12 +64,14 @@ def choices(organization: Organization, preview_url: str = "") -> Choices:
         by_language[", ".join(map(language_name, voice.languages)) or "Any language"].append(_option(voice))
     spoken = {code for voice in voices for code in voice.languages if len(code) > 1}
     credentials = Credential.objects.owned_by(organization).order_by("name")
+    agents = Agent.objects.owned_by(organization).filter(archived_at=None).order_by("name")
     return Choices(
         voice=tuple((language, tuple(options)) for language, options in by_language.items()),
         model=_options(offers, "model"),
         transcriber=_options(offers, "transcriber"),
         language=tuple(Option(code, language_name(code)) for code in sorted(spoken | {"en-US"}, key=language_name)),
         credential=tuple(Option(each.name, each.name, each.provider) for each in credentials),
+        agent=tuple(Option(str(each.pk), each.name, "" if each.published_id else "not published") for each in agents),
         preview_url=preview_url,
     )
 

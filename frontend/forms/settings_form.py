@@ -56,8 +56,8 @@ class KnobWidget(forms.Widget):
                 answer = KnobWidget(column).value_from_datadict(data, None, f"{name}-{row_id}-{column.name}")
                 if answer is not None:
                     row[column.name] = as_key(answer) if column.name == "key" else answer
-            typed = [column.name for column in self.knob.columns if column.kind in ("text", "lines", "say", "textarea")]
-            if not typed or any(row.get(name) for name in typed):
+            typed = [column for column in self.knob.columns if column.kind in ("text", "lines", "say", "textarea")]
+            if not typed or any(row.get(column.name) not in ("", None, [], column.default) for column in typed):
                 rows.append({**row, "": row_id})
         return rows
 

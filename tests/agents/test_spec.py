@@ -61,6 +61,12 @@ STORED_1 = {
 }
 
 
+def test_a_number_to_put_through_to_may_be_written_as_people_write_it() -> None:
+    spec = AgentSpec.model_validate({"does": {"transfers": [{"name": "Desk", "address": "+1 (415) 555-0142"}]}})
+    assert spec.does.transfers[0].address == "+14155550142"
+    assert load(spec.model_dump(mode="json")) == spec
+
+
 @pytest.mark.parametrize("word", ["low", "medium", "high"])
 def test_the_sensitivities_of_older_releases_still_load(word: str) -> None:
     assert load({**STORED_1, "listens": {"barge_in_sensitivity": word}}).listens.barge_in_sensitivity == word
@@ -70,6 +76,7 @@ def test_a_spec_stored_by_an_older_release_still_loads() -> None:
     spec = load(STORED_1)
     assert spec.listens.endpointing_ms == 800
     assert spec.limits == AgentSpec().limits  # knobs it never knew have their defaults
+    assert spec.does.transfers == ()
 
 
 @pytest.mark.parametrize(
@@ -103,6 +110,31 @@ def test_a_spec_stored_by_an_older_release_still_loads() -> None:
             {"does": {"collect": [{"key": "size", "type": "choice", "question": "?"}]}},
             "does.collect.0",
             "“size” is a choice: give at least two answers to choose from.",
+        ),
+        (
+            {"does": {"transfers": [{"name": "Desk", "address": "415 555 0142"}]}},
+            "does.transfers.0",
+            "“Desk”: write the number with its country, such as +14155550142.",
+        ),
+        (
+            {"does": {"transfers": [{"name": "Desk", "to": "sip", "address": "sip:desk@pbx.example;transport=tcp"}]}},
+            "does.transfers.0",
+            "“Desk”: write the address as sip:desk@pbx.example.",
+        ),
+        (
+            {"does": {"transfers": [{"name": "Billing", "to": "agent", "address": "+14155550142"}]}},
+            "does.transfers.0",
+            "“Billing”: choose the agent that goes on.",
+        ),
+        (
+            {"does": {"transfers": [{"name": "Desk", "address": "+14155550142"}, {"name": "desk", "address": "+14155550143"}]}},
+            "does.transfers",
+            "Two are called “desk”. Give each a name of its own.",
+        ),
+        (
+            {"does": {"transfers": [{"name": f"Desk {n}", "address": "+14155550142"} for n in range(21)]}},
+            "does.transfers",
+            "At most 20 entries.",
         ),
     ],
 )

@@ -28,7 +28,12 @@ FULL = AgentSpec.model_validate(
             "collect": [
                 {"key": "branch", "type": "choice", "question": "Which branch?", "choices": ["North", "South & East"]},
                 {"key": "age", "type": "number", "question": "How old?", "is_required": False, "read_back": False},
-            ]
+            ],
+            "transfers": [
+                {"name": "Reception", "when": "They want a person.", "address": "+14155550142"},
+                {"name": "Desk & bar", "to": "sip", "address": "sip:desk@pbx.example", "words": "Putting you through."},
+                {"name": "Billing", "to": "agent", "agent": "0190b1a2-0000-7000-8000-000000000000"},
+            ],
         },
         "listens": {
             "barge_in_sensitivity": "snappy",
@@ -253,3 +258,19 @@ def test_any_settings_class_makes_a_form() -> None:
     assert not form.is_valid()
     assert str(form.errors["degrees"][0]).startswith("Use a whole number")
     assert form.changes == {"is_on": True}
+
+
+def test_a_new_destination_that_nobody_filled_in_is_none_and_a_wrong_one_says_what_is_wrong() -> None:
+    html = html_of(form_for("does", {}))
+    blank = submitted("".join(re.findall(r"<template>(.*?)</template>", html, flags=re.S)).replace("-new-", "-n1-"))
+    untouched = form_for("does", {}, blank, ["transfers"])
+    assert untouched.is_valid() and untouched.changes == {}
+    blank["does-transfers"], blank["does-transfers-n1-name"], blank["does-transfers-n1-address"] = "", "Desk", "200"
+    wrong = form_for("does", {}, blank, ["transfers"])
+    assert not wrong.is_valid()
+    assert wrong.row_errors["transfers"] == {
+        "does-transfers-n1-address": "“Desk”: write the number with its country, such as +14155550142."
+    }
+    blank["does-transfers-n1-address"] = "+1 415 555 0142"
+    right = form_for("does", {}, blank, ["transfers"])
+    assert right.is_valid() and right.changes["transfers"][0]["address"] == "+14155550142"

@@ -1,0 +1,90 @@
+"""Whom an agent may put its caller through to: the rows of one knob (``agents.spec.Does.transfers``)."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from pydantic import Field, model_validator
+
+from agents.settings import Settings, hint
+
+MOST = 20
+_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_SIP = re.compile(r"sips?:[A-Za-z0-9._~!$&'*+\-%]{1,80}@(?:[A-Za-z0-9.\-]{1,120}|\[[0-9A-Fa-f:]{2,45}\])(?::\d{1,5})?")
+_WRITTEN = re.compile(r"[\s()./-]+")
+"""What people write between the digits of a number."""
+
+
+class Way(StrEnum):
+    NUMBER = "number"
+    SIP = "sip"
+    AGENT = "agent"
+
+
+class TransferTarget(Settings):
+    """One person, place or agent that callers can be put through to."""
+
+    name: str = Field(
+        min_length=1,
+        max_length=60,
+        title="Name",
+        description="What callers call it, such as Reception or Billing. They are understood when they ask for it.",
+        json_schema_extra=hint(placeholder="Reception"),
+    )
+    when: str = Field(
+        "",
+        max_length=300,
+        title="When",
+        description="In a plain sentence: “The caller wants to speak to a person.” Several sentences are several reasons.",
+        json_schema_extra=hint(placeholder="The caller wants to speak to a person."),
+    )
+    to: Way = Field(
+        Way.NUMBER,
+        title="Where to",
+        description="A telephone number, a SIP address, or another agent of yours, which goes on in the same call. Calls from a web "
+        "page can be put through to agents only.",
+        json_schema_extra=hint(
+            labels={"number": "A telephone number", "sip": "A SIP address", "agent": "Another agent"}
+        ),
+    )
+    address: str = Field(
+        "",
+        max_length=200,
+        title="Number or address",
+        description="With the country: +14155550142. Or a SIP address: sip:desk@pbx.example.",
+        json_schema_extra=hint(when=("to", "number", "sip"), placeholder="+14155550142"),
+    )
+    agent: str = Field(
+        "",
+        max_length=40,
+        title="Agent",
+        description="It goes on with what is published of it, in its own voice, and knows what was said.",
+        json_schema_extra=hint(widget="agent", when=("to", "agent")),
+    )
+    words: str = Field(
+        "One moment, I'll put you through.",
+        max_length=300,
+        title="Words before",
+        description="Said to the end before anything happens. The caller may still say no.",
+        json_schema_extra=hint(widget="say"),
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _number_without_spaces(cls, given: object) -> object:
+        """“+1 (415) 555-0142” is kept as +14155550142."""
+        if isinstance(given, dict) and given.get("to", "number") == "number" and isinstance(given.get("address"), str):
+            return {**given, "address": _WRITTEN.sub("", given["address"])}
+        return given
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> TransferTarget:
+        match self.to:
+            case Way.NUMBER if not _E164.fullmatch(self.address):
+                raise ValueError(f"“{self.name}”: write the number with its country, such as +14155550142.")
+            case Way.SIP if not _SIP.fullmatch(self.address):
+                raise ValueError(f"“{self.name}”: write the address as sip:desk@pbx.example.")
+            case Way.AGENT if not self.agent:
+                raise ValueError(f"“{self.name}”: choose the agent that goes on.")
+        return self
