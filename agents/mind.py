@@ -55,6 +55,14 @@ class EndCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """Put the caller through once everything said so far has been heard."""
+
+    target: str
+    """The name of one of ``spec.does.transfers``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Thought:
     """Why it answered so, for the call page: a matched fact with its score, a field that was asked, a model's usage."""
 
@@ -62,7 +70,7 @@ class Thought:
     data: Mapping[str, Value] = field(default_factory=dict)
 
 
-ReplyPart = Say | Collected | EndCall | Thought
+ReplyPart = Say | Collected | EndCall | Transfer | Thought
 
 
 class Mind(Protocol):

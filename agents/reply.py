@@ -18,7 +18,7 @@ from agents import keypad
 from agents.collect import understand
 from agents.conversation import Conversation
 from agents.llm import LLM, Finished, Message, Text, Tool, ToolCall
-from agents.mind import Collected, EndCall, ReplyPart, Say, Thought, Utterance, Value
+from agents.mind import Collected, EndCall, ReplyPart, Say, Thought, Transfer, Utterance, Value
 from agents.phrases import PhraseSplitter
 from agents.spec import AgentSpec, CollectField, FieldType
 from agents.speech import ProviderError
@@ -56,6 +56,7 @@ class LLMMind:
         self._now = now
         self._region = spec.sounds.language.partition("-")[2] or "US"
         self._fields = {one.key: one for one in spec.does.collect}
+        self._targets = {one.name: one for one in spec.does.transfers}
         self._kept = _Draft(dict.fromkeys(self._fields))
         self._drafts: dict[int, _Draft] = {}
 
@@ -81,17 +82,22 @@ class LLMMind:
             results = [self._do(call, draft, turn) for call in calls]
             for part in turn.take_found():
                 yield part
-            if turn.wants_to_end or (turn.has_spoken and not any(result.startswith("Not saved") for result in results)):
+            if turn.wants_to_end or turn.transfer or (turn.has_spoken and not any(result.startswith("Not saved") for result in results)):
                 break  # it has said what it wanted to: asking once more would only make it repeat itself
             messages.append(Message("assistant", turn.step_text, tuple(calls)))
             messages += [Message("tool", result, answers=call.id) for call, result in zip(calls, results, strict=True)]
         if turn.wants_to_end and not turn.has_spoken:
             yield Say(self._spec.says.goodbye)
             turn.has_spoken = True
+        if turn.transfer and not turn.has_spoken:
+            yield Say(self._targets[turn.transfer].words)
+            turn.has_spoken = True
         if not turn.has_spoken:
             raise ProviderError(f"The model “{self._llm.name}” answered with nothing.")
         yield turn.thought(self._llm.name)
-        if turn.wants_to_end:
+        if turn.transfer:
+            yield Transfer(turn.transfer)
+        elif turn.wants_to_end:
             yield EndCall("agent_goodbye")
 
     def commit(self, revision: int) -> None:
@@ -160,6 +166,18 @@ class LLMMind:
                     "required": ["key", "value"],
                 },
             ))  # fmt: skip
+        if self._targets:
+            reasons = "\n".join(f"- {one.name}: {one.when or 'the caller asks for it'}" for one in self._targets.values())
+            tools.append(Tool(
+                "transfer_call",
+                "Put the caller through to somebody else. Only when the caller asks for it, or when one of these is so:\n"
+                f"{reasons}\nSay nothing yourself: the caller is told before it happens.",
+                {
+                    "type": "object",
+                    "properties": {"to": {"type": "string", "enum": list(self._targets)}},
+                    "required": ["to"],
+                },
+            ))  # fmt: skip
         return tools
 
     def _do(self, call: ToolCall, draft: _Draft, turn: _Turn) -> str:
@@ -173,6 +191,13 @@ class LLMMind:
         if call.name == "end_call":
             turn.wants_to_end = True
             return "The call ends."
+        if call.name == "transfer_call" and self._targets:
+            wanted = str(given.get("to", "")).strip().casefold()
+            named = next((name for name in self._targets if name.casefold() == wanted), "")
+            if not named:
+                return f"Not saved: the caller can be put through to {', '.join(self._targets)} only."
+            turn.transfer = named
+            return "The caller is put through."
         if call.name != "save_details":
             return f"Not saved: there is no tool called {call.name}."
         asked = self._fields.get(str(given.get("key", "")))
@@ -233,6 +258,8 @@ class _Turn:
     began_s: float = field(default_factory=time.monotonic)
     has_spoken: bool = False
     wants_to_end: bool = False
+    transfer: str = ""
+    """The name of whom the caller shall be put through to."""
     was_cut_off: bool = False
     step_text: str = ""
     found: list[Collected] = field(default_factory=list)

@@ -8,10 +8,11 @@ from agents.collect import Understood
 from agents.collect.simple import yes_or_no
 from agents.collect.words import blank, is_correction
 from agents.keypad import spoken
-from agents.mind import Collected, Thought, Utterance
+from agents.mind import Collected, Thought, Transfer, Utterance
 from agents.scripted import pressed
 from agents.scripted.asking import Asker
 from agents.scripted.checking import Checker
+from agents.scripted.destinations import Destinations
 from agents.scripted.facts import split
 from agents.scripted.fields import FieldReader
 from agents.scripted.hours import open_hours
@@ -33,6 +34,7 @@ from agents.scripted.state import Answer, Phase, State
 from agents.scripted.stems import stems
 from agents.scripted.telling import Heard, Teller
 from agents.spec import AgentSpec, FieldType
+from agents.transfers import TransferTarget
 
 
 class Script:
@@ -43,11 +45,18 @@ class Script:
         facts = split(spec.says.prompt)
         self.spec = spec
         self.index = FactIndex(facts, vectors[: 2 * len(facts)])
-        self.ways_to_collect = vectors[2 * len(facts) :]
+        ways = 2 * len(facts) + len(ways_to_say(spec.does.collect_intent))
+        self.ways_to_collect = vectors[2 * len(facts) : ways]
+        self.destinations = Destinations(spec.does.transfers, vectors[ways:])
 
     @staticmethod
     def texts(spec: AgentSpec) -> list[str]:
-        return [*FactIndex.texts(split(spec.says.prompt)), *ways_to_say(spec.does.collect_intent)]
+        does = spec.does
+        return [
+            *FactIndex.texts(split(spec.says.prompt)),
+            *ways_to_say(does.collect_intent),
+            *Destinations.texts(does.transfers),
+        ]
 
 
 class Dialogue:
@@ -57,6 +66,7 @@ class Dialogue:
         self._spec = script.spec
         self._facts = script.index.facts
         self._ways = script.ways_to_collect
+        self._destinations = script.destinations
         self._lines = lines_for(script.spec.sounds.language)
         self._asker = Asker(script.spec.does, self._lines)
         self._teller = Teller(script.spec, script.index, self._lines, self._asker)
@@ -122,7 +132,10 @@ class Dialogue:
         """Which kind of turn it is. What can be said at any time comes first, then what the phase expects."""
         state = answer.state
         brings_value = bool(self._values(answer, heard.text, intents, now))
-        if not state.has_greeted and intents.intents <= {Intent.GREETING, Intent.NOTHING}:
+        target = None if Intent.NOTHING in intents else self._wanted(heard, intents, brings_value)
+        if target is not None:
+            self._put_through(answer, target)
+        elif not state.has_greeted and intents.intents <= {Intent.GREETING, Intent.NOTHING}:
             answer.say(self._spec.says.first_message)
         elif Intent.NOTHING in intents:
             self._teller.not_caught(answer)
@@ -152,6 +165,20 @@ class Dialogue:
             self._teller.help(answer)
         else:
             self._by_phase(answer, heard, intents, now)
+
+    def _wanted(self, heard: Heard, intents: Recognised, brings_value: bool) -> TransferTarget | None:
+        """Whom the caller asks to be put through to. What the questions are for comes first, and so do a fact that answers and what
+        answers a question: then only plain words ask for it."""
+        if not self._spec.does.transfers:
+            return None
+        told, _, _ = self._teller.find(heard, needs_question=False)
+        best = max((each.score for each in told), default=0.0)
+        return self._destinations.asked_for(heard, intents, best_other=1.0 if brings_value else max(best, intents.collect_score))
+
+    def _put_through(self, answer: Answer, target: TransferTarget) -> None:
+        answer.say(target.words)
+        answer.parts.append(Transfer(target.name))
+        answer.has_ended = True
 
     def _by_phase(self, answer: Answer, heard: Heard, intents: Recognised, now: datetime) -> None:
         phase = answer.state.phase

@@ -29,6 +29,11 @@ class TurnLog:
         """The number of the agent's turn that goes on."""
         return self._agent
 
+    @property
+    def next_turn(self) -> int:
+        """The first number that no turn has."""
+        return self._turns
+
     # ---- the caller
 
     def caller_began(self, at_ms: int) -> None:

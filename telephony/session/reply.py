@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.mind import Collected, EndCall, Mind, ReplyPart, Say, Thought, Utterance
+from agents.mind import Collected, EndCall, Mind, ReplyPart, Say, Thought, Transfer, Utterance
 from agents.speech import ProviderError
 from agents.standby import Minds, Round, Tell, Voice, brains_of, voices_of
 from telephony.audio.playout import PLAYOUT_RATE_HZ, Playout
@@ -85,6 +85,8 @@ class Reply:
     """Found out, and not told yet: it counts when the caller's turn is certain."""
     thoughts: list[Thought] = field(default_factory=list)
     hang_up: str = ""
+    transfer: str = ""
+    """Whom the caller is put through to once all was heard."""
     marks: Marks = field(default_factory=Marks)
     pause: Pause | None = None
     """The silence after which it was let out, and why so much."""
@@ -195,7 +197,7 @@ class Speaker:
         except Exception as error:
             logger.exception("The mind broke.")
             raise _Broken("model", f"{type(error).__name__}: {error}") from error
-        if reply.utterance is not None and not reply.texts and not reply.hang_up and self._no_answer:
+        if reply.utterance is not None and not (reply.texts or reply.hang_up or reply.transfer) and self._no_answer:
             await self._say(reply, self._no_answer)
         await reply.queue.put(None)
 
@@ -256,6 +258,8 @@ class Speaker:
                         reply.thoughts.append(part)
                     case EndCall(reason):
                         reply.hang_up = reason
+                    case Transfer(target):
+                        reply.transfer = target
 
     # ---- the voice
 

@@ -49,6 +49,7 @@ from telephony.session.reply import Deadlines, Parts, Reply, Speaker
 from telephony.session.resumed import NOTHING_BEFORE, Resumed
 from telephony.session.signals import Action, Line, Signal
 from telephony.session.streams import close_all, closing
+from telephony.session.transferring import LONGEST_MS, Nobody, NotReached, PutsThrough, transfer_lines
 from telephony.session.turns import Agent, Caller, TurnTaker
 from telephony.session.words import AskedFor, cleaned
 from telephony.wire.dtmf import DigitEvent, Pressed, Released
@@ -76,6 +77,7 @@ class Session:
         tap: Tap | None = None,
         deadlines: Deadlines | None = None,
         resumed: Resumed | None = None,
+        transfers: PutsThrough | None = None,
     ) -> None:
         spec = agent.spec
         self.agent = agent
@@ -104,6 +106,9 @@ class Session:
         self._guesser.tell_lost = lambda why: self._happened("end_of_turn_lost", words=why)
         self._log = TurnLog(self._say_so, self._before.next_turn)
         self._asked_for = AskedFor(spec.does.collect)
+        self._transfers = transfers or Nobody()
+        self._leaves_for = ""
+        """Why it ends at the next frame: between two frames, somebody else can take the line."""
         self._generation = 0
         self._reply: Reply | None = None
         self._utterance_ms = 0
@@ -180,6 +185,31 @@ class Session:
         while self.playout.digits.is_waiting and not self._end_reason:
             await self.clock.next_tick()
 
+    def transfer(self, target: str) -> None:
+        """Put the caller through to the one of this name, now. Where that fails, it is said and the call goes on."""
+        self._stop_reply()
+        self._happened("transfer", to=target)
+        self._tell(signals.BeingPutThrough())
+        self._spawn(self._put_through(target))
+
+    async def _put_through(self, target: str) -> None:
+        try:
+            async with self.clock.timeout(LONGEST_MS):
+                self._leaves_for = await self._transfers.put_through(target)
+            return
+        except NotReached as error:
+            why, words = error.why, error.words
+        except Exception as error:  # whoever puts through says what it can; the caller must not be left in silence
+            logger.exception("A caller could not be put through.")
+            why, words = "not_reached", f"{type(error).__name__}: {error}"
+        self._happened("not_put_through", to=target, why=words)
+        self._tell(signals.NotPutThrough(transfer_lines(self.agent.spec.sounds.language).of(why, target)))
+
+    @property
+    def next_turn(self) -> int:
+        """The number that the next turn of the call has, once this session is over."""
+        return self._log.next_turn
+
     @property
     def end_reason(self) -> str:
         """Why it ends, as soon as that is decided; empty before."""
@@ -199,6 +229,9 @@ class Session:
     def _on_frame(self, frame: AudioFrame) -> None:
         begin_ms = self.clock.now_ms
         self.clock.tick(begin_ms + FRAME_MS)
+        if self._leaves_for:
+            self._end(self._leaves_for)
+            return
         if self._tap is not None:
             self._tap.caller(frame, begin_ms)
         passed = self._inlet.hear(frame)
@@ -395,7 +428,9 @@ class Session:
                 parts = readiness.saying(text)
                 self._happened("reminder", text=text)
             case Line.BACK:
-                parts = readiness.saying(self._lines.back, self._before.unfinished)
+                parts = readiness.saying(self._before.back or self._lines.back, self._before.unfinished)
+            case Line.NOT_THROUGH:
+                parts = readiness.saying(text)
             case Line.WARNING:
                 parts = readiness.saying(text)
                 self._happened("warning", text=text)
@@ -465,6 +500,8 @@ class Session:
                     self._tell(signals.ReplyFailed(reply.failed))
                 else:
                     self._tell(signals.AgentFinished(reply.hang_up))
+                    if reply.transfer and not self._end_reason:
+                        self.transfer(reply.transfer)
 
     def _on_phrase(self, reply: Reply, index: int) -> None:
         now_ms = self.clock.now_ms

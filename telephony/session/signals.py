@@ -26,6 +26,8 @@ class Line(StrEnum):
     GOODBYE = "goodbye"
     BACK = "back"
     """After the line or our own process had failed, to a caller who is still there."""
+    NOT_THROUGH = "not_through"
+    """That whom they asked for was not reached."""
 
 
 # ---- told
@@ -41,6 +43,25 @@ class CameBack:
     """The call goes on here, where another session was. ``at_ms``: the call's clock."""
 
     at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TookOver:
+    """The call goes on with another agent, which speaks first where it always does. ``at_ms``: the call's clock."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class BeingPutThrough:
+    """The caller has heard that they are put through. Until ``NotPutThrough`` nothing is asked, answered or counted as silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotPutThrough:
+    """Whom they asked for was not reached: say this, and go on."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +141,9 @@ class EarLost:
 Signal = (
     Answered
     | CameBack
+    | TookOver
+    | BeingPutThrough
+    | NotPutThrough
     | Ticked
     | SpeechStarted
     | SpeechStopped

@@ -22,6 +22,7 @@ QUIET ──speech──▶ SPEAKING ◀──speech── PAUSED          SILEN
 | is silent, all heard                | silent               | remind, again, say goodbye, hang up; warn of the call's limit |
 | anything                            | consent, last words  | goes on (protected); the caller's words are answered later |
 | presses a digit                     | speaking             | yield at once; more digits may come, then ``EndTurn``     |
+| anything                            | puts them through    | nothing, until that failed: then it says so               |
 
 A turn is never committed without the final transcript of its last sound, but for a bounded wait.
 """
@@ -47,6 +48,7 @@ from telephony.session.signals import (
     AgentStarted,
     Answered,
     BargeIn,
+    BeingPutThrough,
     CameBack,
     Dismissed,
     DropUtterance,
@@ -57,6 +59,7 @@ from telephony.session.signals import (
     GuessTurnEnd,
     HangUp,
     Line,
+    NotPutThrough,
     PausePlayout,
     Reopen,
     ReplyFailed,
@@ -67,6 +70,7 @@ from telephony.session.signals import (
     Stage,
     StartUtterance,
     Ticked,
+    TookOver,
     Transcribed,
     TurnEndGuessed,
     Withdraw,
@@ -143,6 +147,8 @@ class TurnTaker:
         """As above, but reminders don't count as company."""
         self._reminded = 0
         self._failures = 0
+        self._is_away = False
+        """The caller is being put through to somebody else."""
         self._is_deaf = False
         """The transcriber is gone for good: what may not be cut is said to the end, then goodbye."""
         self._actions: list[Action] = []
@@ -151,6 +157,8 @@ class TurnTaker:
         """What to do now. After ``HangUp`` nothing any more."""
         if self.has_ended:
             return []
+        if self._is_away and not self._is_back(signal):
+            return []
         match signal:
             case Ticked(at_ms):
                 self.now_ms = max(self.now_ms, at_ms)
@@ -158,6 +166,14 @@ class TurnTaker:
                 self._open_call()
             case CameBack(at_ms):
                 self._come_back(at_ms)
+            case TookOver(at_ms):
+                self.now_ms = self._quiet_since_ms = self._alone_since_ms = at_ms
+                self._open_call()
+            case BeingPutThrough():
+                self._go_away()
+            case NotPutThrough(text):
+                self._quiet_since_ms = self._alone_since_ms = self.now_ms
+                self._say(Line.NOT_THROUGH, text)
             case SpeechStarted(at_ms):
                 self._on_speech(at_ms)
             case SpeechStopped(at_ms):
@@ -186,7 +202,7 @@ class TurnTaker:
                 self._on_failure(stage)
             case EarLost():
                 self._is_deaf = True
-        if not self.has_ended:
+        if not (self.has_ended or self._is_away):
             self._decide()
         actions, self._actions = self._actions, []
         return actions
@@ -216,6 +232,21 @@ class TurnTaker:
     def _come_back(self, at_ms: int) -> None:
         self.now_ms = self._quiet_since_ms = self._alone_since_ms = at_ms
         self._say(Line.BACK)
+
+    def _go_away(self) -> None:
+        if self.caller is not Caller.QUIET:
+            self._drop(is_kept=True)
+        if self.agent is not Agent.SILENT:
+            self._resume()
+            self._end_agent()
+        self._hang_up, self._is_away = "", True
+
+    def _is_back(self, signal: Signal) -> bool:
+        """While the caller is being put through only time passes, until that failed or somebody ends the call."""
+        if isinstance(signal, Ticked):
+            self.now_ms = max(self.now_ms, signal.at_ms)
+        self._is_away = not isinstance(signal, NotPutThrough | Dismissed)
+        return not self._is_away
 
     def _on_speech(self, at_ms: int) -> None:
         if self.caller is Caller.SPEAKING:

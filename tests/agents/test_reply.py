@@ -10,7 +10,7 @@ import pytest
 
 from agents.conversation import Conversation
 from agents.llm import Finished, LLMEvent, Message, Text, Tool, ToolCall
-from agents.mind import Collected, EndCall, ReplyPart, Say, Thought, Utterance
+from agents.mind import Collected, EndCall, ReplyPart, Say, Thought, Transfer, Utterance
 from agents.providers.openai import Endpoint, OpenAILLM
 from agents.reply import LLMMind
 from agents.spec import AgentSpec, CollectField, Does, FieldType, Says
@@ -199,6 +199,43 @@ async def test_end_call_without_words_says_the_last_words() -> None:
     parts = await reply(mind, "bye")
     assert spoken(parts) == ["Bye now."]
     assert parts[-1] == EndCall("agent_goodbye")
+
+
+TRANSFERS = AgentSpec.model_validate(
+    {
+        **SPEC.model_dump(mode="json"),
+        "does": {
+            "transfers": [
+                {"name": "Reception", "when": "The caller wants a person.", "address": "+14155550142", "words": "One moment."},
+                {"name": "Billing", "to": "agent", "agent": "a"},
+            ]
+        },
+    }
+)
+
+
+async def test_a_model_may_put_the_caller_through_to_whom_the_agent_names_and_the_words_before_are_said() -> None:
+    mind, llm = mind_of([ToolCall("c1", "transfer_call", '{"to": "reception"}'), DONE], spec=TRANSFERS)
+    parts = await reply(mind, "I want a person.")
+    assert spoken(parts) == ["One moment."] and parts[-1] == Transfer("Reception")
+    tool = next(tool for tool in llm.asked[0][1] if tool.name == "transfer_call")
+    assert tool.parameters["properties"] == {"to": {"type": "string", "enum": ["Reception", "Billing"]}}
+    assert "- Reception: The caller wants a person." in tool.description and len(llm.asked) == 1
+
+
+async def test_a_model_that_names_somebody_else_is_told_who_there_is() -> None:
+    mind, llm = mind_of(
+        [ToolCall("c1", "transfer_call", '{"to": "+1900555000"}'), DONE], [Text("I can't do that."), DONE], spec=TRANSFERS
+    )
+    parts = await reply(mind, "Call my friend.")
+    assert spoken(parts) == ["I can't do that."] and not any(isinstance(part, Transfer) for part in parts)
+    assert llm.asked[1][0][-1].text == "Not saved: the caller can be put through to Reception, Billing only."
+
+
+async def test_an_agent_that_names_nobody_offers_no_transfer() -> None:
+    mind, llm = mind_of([Text("Hello."), DONE])
+    await reply(mind)
+    assert "transfer_call" not in [tool.name for tool in llm.asked[0][1]]
 
 
 async def test_a_model_that_only_calls_tools_is_stopped() -> None:

@@ -1,0 +1,117 @@
+"""Putting the caller through, as a session sees it: whom it asks to do it, and what it says where that didn't work.
+
+    the words before, heard ─▶ ``BeingPutThrough`` ─▶ ``PutsThrough.put_through`` ─┬▶ the session ends, for the reason it returns
+                                (nothing is asked or answered)                    └▶ ``NotReached`` ─▶ ``NotPutThrough``: said
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+HANDED_OVER = "handed_over"
+"""Why a session ends whose call goes on with another agent. No reason of the call's: nobody is told that it ended."""
+LONGEST_MS = 90_000
+"""On the call's clock, for somebody else to pick up. Whoever puts through has limits of their own, which are shorter."""
+
+Why = Literal["busy", "no_answer", "not_reached", "not_allowed", "not_from_here"]
+"""What callers are told apart. What people of the team read is longer."""
+
+
+class NotReached(Exception):
+    """The caller was not put through, and is still here. ``words`` are for the call's page."""
+
+    def __init__(self, why: Why, words: str) -> None:
+        super().__init__(words)
+        self.why, self.words = why, words
+
+
+class PutsThrough(Protocol):
+    async def put_through(self, target: str) -> str:
+        """To the one of this name. Returns why the session ends: ``HANDED_OVER``, or a key of ``telephony.end_reasons.REASONS``.
+        Raises :class:`NotReached`."""
+
+
+class Nobody:
+    """Of a call in which nobody can."""
+
+    async def put_through(self, target: str) -> str:
+        raise NotReached("not_from_here", "Calls of this kind can't be put through.")
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLines:
+    """What the caller hears where it didn't work. ``{name}`` is whom they asked for."""
+
+    busy: str
+    no_answer: str
+    not_reached: str
+    not_allowed: str
+    not_from_here: str
+
+    def of(self, why: Why, name: str) -> str:
+        lines: dict[Why, str] = {
+            "busy": self.busy,
+            "no_answer": self.no_answer,
+            "not_reached": self.not_reached,
+            "not_allowed": self.not_allowed,
+            "not_from_here": self.not_from_here,
+        }
+        return lines[why].replace("{name}", name)
+
+
+_LINES: dict[str, TransferLines] = {
+    "en": TransferLines(
+        "I'm sorry, the line is busy: {name}. Is there anything I can do for you?",
+        "I'm sorry, nobody is picking up: {name}. Is there anything I can do for you?",
+        "I'm sorry, I couldn't reach {name}. Is there anything I can do for you?",
+        "I'm sorry, I can't put you through to {name} right now. Is there anything I can do for you?",
+        "I'm sorry, I can't put you through to {name} from this call. Please call by telephone for that.",
+    ),
+    "de": TransferLines(
+        "Es tut mir leid, dort ist besetzt: {name}. Kann ich etwas für Sie tun?",
+        "Es tut mir leid, dort nimmt niemand ab: {name}. Kann ich etwas für Sie tun?",
+        "Es tut mir leid, ich habe {name} nicht erreicht. Kann ich etwas für Sie tun?",
+        "Es tut mir leid, ich kann Sie gerade nicht verbinden: {name}. Kann ich etwas für Sie tun?",
+        "Es tut mir leid, aus diesem Gespräch kann ich Sie nicht verbinden: {name}. Bitte rufen Sie dafür per Telefon an.",
+    ),
+    "es": TransferLines(
+        "Lo siento, la línea está ocupada: {name}. ¿Puedo hacer algo por usted?",
+        "Lo siento, nadie contesta: {name}. ¿Puedo hacer algo por usted?",
+        "Lo siento, no he podido comunicarle: {name}. ¿Puedo hacer algo por usted?",
+        "Lo siento, ahora mismo no puedo pasarle: {name}. ¿Puedo hacer algo por usted?",
+        "Lo siento, desde esta llamada no puedo pasarle: {name}. Para eso, llame por teléfono.",
+    ),
+    "fr": TransferLines(
+        "Je suis désolé, la ligne est occupée : {name}. Puis-je faire quelque chose pour vous ?",
+        "Je suis désolé, personne ne répond : {name}. Puis-je faire quelque chose pour vous ?",
+        "Je suis désolé, je n'ai pas pu joindre votre correspondant : {name}. Puis-je faire quelque chose pour vous ?",
+        "Je suis désolé, je ne peux pas vous transférer pour le moment : {name}. Puis-je faire quelque chose pour vous ?",
+        "Je suis désolé, je ne peux pas vous transférer depuis cet appel : {name}. Merci d'appeler par téléphone.",
+    ),
+    "it": TransferLines(
+        "Mi dispiace, la linea è occupata: {name}. Posso fare qualcosa per lei?",
+        "Mi dispiace, non risponde nessuno: {name}. Posso fare qualcosa per lei?",
+        "Mi dispiace, non sono riuscito a metterla in contatto: {name}. Posso fare qualcosa per lei?",
+        "Mi dispiace, al momento non posso passarle l'interno: {name}. Posso fare qualcosa per lei?",
+        "Mi dispiace, da questa chiamata non posso passarle nessuno: {name}. Per questo chiami per telefono.",
+    ),
+    "nl": TransferLines(
+        "Het spijt me, de lijn is bezet: {name}. Kan ik iets voor u doen?",
+        "Het spijt me, er neemt niemand op: {name}. Kan ik iets voor u doen?",
+        "Het spijt me, ik kon geen verbinding krijgen: {name}. Kan ik iets voor u doen?",
+        "Het spijt me, ik kan u nu niet doorverbinden: {name}. Kan ik iets voor u doen?",
+        "Het spijt me, vanuit dit gesprek kan ik u niet doorverbinden: {name}. Belt u daarvoor per telefoon.",
+    ),
+    "pt": TransferLines(
+        "Desculpe, a linha está ocupada: {name}. Posso ajudar em alguma coisa?",
+        "Desculpe, ninguém atende: {name}. Posso ajudar em alguma coisa?",
+        "Desculpe, não consegui contato: {name}. Posso ajudar em alguma coisa?",
+        "Desculpe, não posso transferir agora: {name}. Posso ajudar em alguma coisa?",
+        "Desculpe, não posso transferir a partir desta chamada: {name}. Para isso, ligue por telefone.",
+    ),
+}
+
+
+def transfer_lines(language: str) -> TransferLines:
+    return _LINES.get(language.split("-")[0].lower(), _LINES["en"])
