@@ -16,6 +16,7 @@ from agents.mind import Collected
 from agents.models import Agent
 from telephony.models import Call
 from telephony.session.resumed import Resumed
+from telephony.session.transferring import transfer_lines
 from telephony.tokens import Claims
 
 LEASE = timedelta(seconds=15)
@@ -77,6 +78,7 @@ def resumed(call: Call) -> Resumed | None:
         )
         for each in found
     }
+    back = _words_back(call)
     # A whole second: what happens now and then in a call is counted by its clock.
     at_ms = math.ceil((timezone.now() - call.answered_at).total_seconds()) * 1000
     return Resumed(
@@ -87,7 +89,20 @@ def resumed(call: Call) -> Resumed | None:
             for turn in turns
         ),
         tuple(known.values()),
+        back=back,
     )
+
+
+def _words_back(call: Call) -> str:
+    """What a caller is told who comes back from somebody that was not there; once."""
+    back = call.instead.get("back")
+    if not back:
+        return ""
+    call.instead = {name: value for name, value in call.instead.items() if name != "back"}
+    with tenancy.use(call.organization_id):
+        Call.objects.filter(pk=call.pk).update(instead=call.instead)
+    language = str((call.spec.get("sounds") or {}).get("language") or "en-US")
+    return transfer_lines(language).of(back["why"], str(back["name"]))
 
 
 def renew(call_ids: list[Any], worker: str) -> set[Any]:

@@ -124,7 +124,7 @@ class CallOut(Schema):
             else None,
             "collected": call.collected,
             "latency": call.latency,
-            "handled_by": call.instead.get("how", "agent"),
+            "handled_by": "agent" if (how := call.instead.get("how", "agent")) == "transfer" else how,
             "handled_why": call.instead.get("why", ""),
             "variables": call.variables,
             "speculation": call.speculation,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
+from telephony.dialing.gate import Permit
 from telephony.session.ports import Transport
 
 Reported = Mapping[str, int | float]
@@ -49,6 +50,22 @@ class MayComeBack(Protocol):
 
     comes_back_seconds: float
     """By then another has the call, or it is over."""
+
+
+@runtime_checkable
+class LedByCarrier(Protocol):
+    """A transport whose far end is a carrier, which can be told to do something else with the call."""
+
+    def leave(self, is_led_on: bool) -> None:
+        """True: it is told so now, and closing this line doesn't end the call. False: it isn't after all."""
+
+
+@runtime_checkable
+class CanRefer(Protocol):
+    """A transport whose far end can be asked to call somebody else instead of us."""
+
+    async def refer(self, permit: Permit) -> None:
+        """Returns when they are connected. Raises ``telephony.session.transferring.NotReached``."""
 
 
 @runtime_checkable

@@ -65,7 +65,7 @@ def _put_through(permit: gate.Permit, call: Call) -> str:
 
 def forwarded(call: Call, form: Mapping[str, str]) -> str:
     """The other end has hung up, or nobody was there: then the caller hears the message."""
-    status, seconds = form.get("DialCallStatus", ""), _whole(form.get("DialCallDuration"))
+    status, seconds = form.get("DialCallStatus", ""), whole(form.get("DialCallDuration"))
     was_reached = status in ("completed", "answered")
     gate.release(call.organization_id, _key(call), seconds=seconds if was_reached else 0)
     if "reached" not in call.instead:
@@ -79,7 +79,7 @@ def forwarded(call: Call, form: Mapping[str, str]) -> str:
 
 def recorded(call: Call, form: Mapping[str, str]) -> str:
     """The message has ended; when its recording is there, a second time with its id."""
-    sid, seconds = form.get("RecordingSid", "")[:64], _whole(form.get("RecordingDuration"))
+    sid, seconds = form.get("RecordingSid", "")[:64], whole(form.get("RecordingDuration"))
     is_ready = form.get("RecordingStatus", "") == "completed"
     if sid and seconds and "recording" not in call.instead:
         _add(call, recording=sid, recording_s=seconds)
@@ -107,9 +107,11 @@ def over(call: Call, form: Mapping[str, str]) -> None:
         case "forward":
             reached = decided.get("reached")
             reason = "forwarded" if reached else "not_forwarded" if reached is False else "caller_hung_up"
+        case "transfer":  # the caller hung up before our pages were asked what comes next
+            reason = "caller_hung_up"
         case _:
             reason = "message_said"
-    outcome = Outcome(duration_ms=_whole(form.get("CallDuration")) * 1000, answered_at=call.answered_at)
+    outcome = Outcome(duration_ms=whole(form.get("CallDuration")) * 1000, answered_at=call.answered_at)
     end_call(call, call.organization_id, reason, outcome=outcome)
 
 
@@ -160,5 +162,5 @@ def _dial_words(status: str) -> str:
     return words.get(status, "The number could not be reached.")
 
 
-def _whole(text: str | None) -> int:
+def whole(text: str | None) -> int:
     return int(text) if text and text.isdecimal() and len(text) < 7 else 0

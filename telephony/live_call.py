@@ -13,6 +13,7 @@ from typing import Any
 from django.utils import timezone
 
 from agents import keys, live, spec
+from agents.mind import Collected
 from agents.speech import ProviderError
 from agents.variables import fill
 from telephony import answer, ending, live_feed, recordings, warmup
@@ -25,6 +26,9 @@ from telephony.models import Call, CallEvent, Recording, Turn
 from telephony.session.events import BargedIn, Ended, Event, FieldCollected, Happened, TurnEnded
 from telephony.session.resumed import Resumed
 from telephony.session.session import Session
+from telephony.session.transferring import HANDED_OVER, NotReached
+from telephony.transfers.kept_line import KeptLine
+from telephony.transfers.live import LiveTransfers
 from telephony.wire.offer import BadOffer
 
 logger = logging.getLogger(__name__)
@@ -87,6 +91,10 @@ class LiveCall:
         self._reason: str | None = None
         """Why it ends, where somebody else than the session decided."""
         self._collected: dict[str, Any] = {}
+        self._known: dict[str, Collected] = {}
+        """The same with how it was understood, for another agent that goes on."""
+        self._pulled_before_ms = 0
+        """By the sessions before this one."""
         self._waits_for_consent = False
         self._is_leaving = False
         self._is_answered = False
@@ -126,7 +134,9 @@ class LiveCall:
     @property
     def pulled_ms(self) -> int | None:
         """How much of the agent's sound was sent so far; ``None``: it is not talking yet, or over."""
-        return None if self._session is None or self._session.end_reason else self._session.playout.pulls * 20
+        if self._session is None or self._session.end_reason:
+            return None
+        return self._pulled_before_ms + self._session.playout.pulls * 20
 
     @property
     def is_held(self) -> bool:
@@ -204,18 +214,51 @@ class LiveCall:
                 await self._enter_again(call, agent_spec, resumed)
             if self._reason is not None:
                 return self._reason
-            self._session = Session(
-                transport=self._transport,
-                agent=agent,
-                vad=warmup.new_vad() if resumed is None else warmup.new_vad(resumed.at_ms),
-                listener=self,
-                tap=self._recorder,
-                resumed=resumed,
+            transfers = LiveTransfers(
+                call, agent_spec, self._transport, self._database, self._journal, self._make_successor, self._add_event
             )
+            line = KeptLine(self._transport)
+            self._session = self._new_session(line, agent, transfers, resumed)
         finally:
             if self._session is None:
                 await self._unmake(making)
-        return self._why(await self._until_over(self._session))
+        return self._why(await self._until_settled(self._session, line, transfers))
+
+    def _new_session(
+        self, line: KeptLine, agent: live.LiveAgent, transfers: LiveTransfers, resumed: Resumed | None
+    ) -> Session:
+        return Session(
+            transport=line,
+            agent=agent,
+            vad=warmup.new_vad() if resumed is None else warmup.new_vad(resumed.at_ms),
+            listener=self,
+            tap=self._recorder if agent.spec.privacy.record else None,
+            resumed=resumed,
+            transfers=transfers,
+        )
+
+    async def _until_settled(self, session: Session, line: KeptLine, transfers: LiveTransfers) -> str:
+        """One agent after the other, until one of them has not handed the call over."""
+        while True:
+            reason = await self._until_over(session)
+            successor = transfers.take_next() if reason == HANDED_OVER else None
+            if successor is None or self._reason is not None:
+                if successor is not None:
+                    await successor.agent.mind.close()
+                await line.release()
+                return "internal_error" if reason == HANDED_OVER else reason
+            self._held_until = None
+            self._pulled_before_ms += session.playout.pulls * 20
+            resumed = Resumed(
+                session.clock.now_ms,
+                session.next_turn,
+                tuple(session.conversation.turns),
+                tuple(self._known.values()),
+                is_handed_over=True,
+            )
+            collects = {field.key: None for field in successor.successor.spec.does.collect}
+            self._collected = {**collects, **self._collected}
+            session = self._session = self._new_session(line, successor.agent, transfers, resumed)
 
     async def _unmake(self, making: asyncio.Task[live.LiveAgent]) -> None:
         """Nobody will talk to this agent; a session would have closed it."""
@@ -293,6 +336,12 @@ class LiveCall:
             raise Refused(FAILED.get(error.part, "internal_error"), error.message) from error
         except ProviderError as error:
             raise Refused("model_failed", error.message) from error
+
+    async def _make_successor(self, call: Call, agent_spec: spec.AgentSpec) -> live.LiveAgent:
+        try:
+            return await self._make(call, agent_spec)
+        except Refused as error:
+            raise NotReached("not_reached", f"{agent_spec.name} can't talk now. {error.detail}") from error
 
     async def _record(self, call: Call, agent_spec: spec.AgentSpec) -> None:
         path = recordings.path_for(call.organization_id, call.pk)
@@ -373,12 +422,15 @@ class LiveCall:
         """Called on the loop for each event: into the journal, the picture and the feed, all without waiting."""
         self._at_ms = max(self._at_ms, event.at_ms)
         match event:
+            case Ended(reason=reason) if reason == HANDED_OVER:
+                return  # the call goes on
             case TurnEnded():
                 self._journal.add(self._turn(event))
                 if event.role == "agent":
                     self._said(event)
             case FieldCollected():
                 self._collected[event.key] = event.value
+                self._known[event.key] = Collected(event.key, event.value, event.spoken, event.is_confirmed)
                 self._add_event(
                     "collected",
                     {

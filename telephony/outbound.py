@@ -271,7 +271,7 @@ def stop(call: Call) -> None:
     if call.carrier_account_id is None or not call.carrier_call_id or not is_without_worker:
         finish.hang_up(call)
         return
-    is_ringing = call.direction == Call.Direction.OUTBOUND
+    is_ringing = call.direction == Call.Direction.OUTBOUND and call.answered_at is None
     if end_call(call, call.organization_id, "called_off" if is_ringing else "member_hung_up"):
         _hang_up(call)
 

@@ -180,7 +180,11 @@ async def use_up(valkey: redis.asyncio.Redis, token: str) -> Stream | None:
 
 async def decide_next(valkey: redis.asyncio.Redis, call: uuid.UUID, document: str = GOODBYE) -> None:
     """The worker leaves the call of its own accord: what the carrier shall do then. Where nobody decided, the worker was lost."""
-    await valkey.set(f"{_NEXT}{call}", document, ex=NEXT_SECONDS)
+    await valkey.set(next_key(call), document, ex=NEXT_SECONDS)
+
+
+def next_key(call: uuid.UUID) -> str:
+    return f"{_NEXT}{call}"
 
 
 def next_step(call: Call, form: Mapping[str, str]) -> str:
@@ -189,7 +193,7 @@ def next_step(call: Call, form: Mapping[str, str]) -> str:
         over(call, form)
         return GOODBYE
     try:
-        decided = worker_status.client().get(f"{_NEXT}{call.pk}")
+        decided = worker_status.client().get(next_key(call.pk))
     except redis.RedisError:
         decided = None
     if decided is not None:
@@ -197,11 +201,11 @@ def next_step(call: Call, form: Mapping[str, str]) -> str:
     if call.status == Call.Status.ENDED:
         return GOODBYE
     if not has_room():
-        return _nobody_goes_on(call)
+        return nobody_goes_on(call)
     return to_a_worker(call)
 
 
-def _nobody_goes_on(call: Call) -> str:
+def nobody_goes_on(call: Call) -> str:
     """No call worker is left for it: what its number says to that."""
     reason = "worker_lost" if call.answered_at else "busy"
     if call.direction == Call.Direction.INBOUND and call.phone_number_id is not None:

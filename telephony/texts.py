@@ -109,7 +109,7 @@ def send_after(call_id: Any, organization: Any) -> bool:
 
 
 def _is_due(call: Call, frozen: spec.AgentSpec) -> bool:
-    if not frozen.does.text_after.strip() or call.instead.get("how", "agent") != "agent":
+    if not frozen.does.text_after.strip() or call.instead.get("how", "agent") not in ("agent", "transfer"):
         return False
     required = [field.key for field in frozen.does.collect if field.is_required]
     is_all = all(call.collected.get(key) not in (None, "") for key in required)

@@ -20,6 +20,7 @@ from accounts import tenancy
 from accounts.ratelimit import TooManyRequests, client_address, hit
 from telephony import carrier_answers, outbound, phone_calls, phone_numbers, texts
 from telephony.models import Call, CarrierAccount, TextMessage
+from telephony.transfers import by_carrier
 from telephony.wire import twiml
 from telephony.wire.twilio_signature import HEADER, is_signed
 
@@ -103,6 +104,15 @@ def forwarded(account: CarrierAccount, form: dict[str, str], call_id: UUID) -> H
     if call is None or call.carrier_call_id != form.get("CallSid"):
         return HttpResponseNotFound()
     return _told(carrier_answers.forwarded(call, form))
+
+
+@_signed
+def transferred(account: CarrierAccount, form: dict[str, str], call_id: UUID) -> HttpResponse:
+    """Whom an agent put its caller through to: over, or nobody was there."""
+    call = _call(account, call_id)
+    if call is None or call.carrier_call_id != form.get("CallSid"):
+        return HttpResponseNotFound()
+    return _told(by_carrier.dialled(call, form))
 
 
 @_signed

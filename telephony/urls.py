@@ -28,6 +28,11 @@ urlpatterns = [
         name="twilio-forwarded",
     ),
     path(
+        "phone/twilio/<uuid:account_id>/calls/<uuid:call_id>/transferred",
+        twilio_webhooks.transferred,
+        name="twilio-transferred",
+    ),
+    path(
         "phone/twilio/<uuid:account_id>/calls/<uuid:call_id>/message", twilio_webhooks.recorded, name="twilio-message"
     ),
     path("phone/twilio/<uuid:account_id>/texts/<uuid:text_id>", twilio_webhooks.text_status, name="twilio-text"),

@@ -14,6 +14,7 @@ from django.conf import settings
 
 import egress
 from telephony.carriers import CarrierCall, CarrierError, CarrierNumber
+from telephony.dialing.gate import Permit
 
 SECONDS = 10.0
 MOST_PAGES = 20
@@ -106,6 +107,10 @@ class Twilio:
 
     async def hang_up(self, call_sid: str) -> None:
         await self._ask("POST", f"{self._account}/Calls/{call_sid}.json", {"Status": "completed"})
+
+    async def transfer_out(self, permit: Permit, call_sid: str, document: str) -> None:
+        """The live call goes on with ``document``, which dials whom ``permit`` lets; its stream to us ends."""
+        await self._ask("POST", f"{self._account}/Calls/{call_sid}.json", {"Twiml": document})
 
     async def recording(self, recording_sid: str, most_bytes: int) -> bytes:
         """A recording that was made for us, as WAV."""

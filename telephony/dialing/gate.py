@@ -13,7 +13,7 @@ import hashlib
 import logging
 import math
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -45,6 +45,7 @@ from telephony.dialing.policy import (
     Usage,
     cost_of,
     may_dial,
+    may_reach,
 )
 
 logger = logging.getLogger(__name__)
@@ -124,6 +125,46 @@ def reserve(
             expires_at=at + timedelta(minutes=longest_minutes) + GRACE,
         )
     return _permit(row, longest_minutes)
+
+
+def reserve_address(
+    organization: Organization,
+    address: str,
+    path: Path,
+    *,
+    longest_minutes: int = LONGEST_MINUTES,
+    key: str = "",
+    now: datetime | None = None,
+) -> Permit:
+    """The same for a SIP address, which is no number of any country: ``telephony.dialing.policy.may_reach``. Only for whoever dials
+    at once: the row knows the address by a short form of it."""
+    at = now or timezone.now()
+    key = key or uuid.uuid4().hex
+    with tenancy.use(organization), transaction.atomic():
+        _one_after_the_other(organization)
+        if earlier := DialReservation.objects.filter(key=key).first():
+            return replace(_again(earlier, longest_minutes), number=address)
+        policy = policies.policy_of(organization)
+        short = _short(address)
+        usage = _usage_of(organization, short, at, is_do_not_call=_is_do_not_call(address, policy))
+        cost = may_reach(policy, address, Request(address, path, at, longest_minutes), usage)
+        if not isinstance(cost, Refused):
+            cost = _not_too_fast(organization, policy) or cost
+        if isinstance(cost, Refused):
+            raise MayNotDial(cost)
+        row = DialReservation.objects.create(
+            organization=organization,
+            number=short,
+            country="",
+            path=path,
+            key=key,
+            price_per_minute=cost / longest_minutes,
+            cost=cost,
+            day=_day(organization, at),
+            made_at=at,
+            expires_at=at + timedelta(minutes=longest_minutes) + GRACE,
+        )
+    return replace(_permit(row, longest_minutes), number=address)
 
 
 def check(
@@ -217,15 +258,32 @@ def _usage(organization: Organization, number: str, policy: Policy, at: datetime
     found = read(number, policy.home_country)
     if not isinstance(found, Number):
         return Usage()
+    is_do_not_call = DoNotCall.objects.filter(number=found.e164).exists()
+    return _usage_of(organization, found.e164, at, is_do_not_call=is_do_not_call)
+
+
+def _is_do_not_call(address: str, policy: Policy) -> bool:
+    """Of the number before the @, where there is one."""
+    user = address.partition(":")[2].partition("@")[0]
+    found = read(user, policy.home_country) if user.startswith("+") else None
+    return isinstance(found, Number) and DoNotCall.objects.filter(number=found.e164).exists()
+
+
+def _short(address: str) -> str:
+    """A row has room for a telephone number."""
+    return f"sip:{hashlib.sha256(address.lower().encode()).hexdigest()[:12]}"
+
+
+def _usage_of(organization: Organization, number: str, at: datetime, *, is_do_not_call: bool) -> Usage:
     counted = DialReservation.objects.filter(day=_day(organization, at)).aggregate(
-        calls=Count("pk"), to_number=Count("pk", filter=Q(number=found.e164)), spent=Sum("cost")
+        calls=Count("pk"), to_number=Count("pk", filter=Q(number=number)), spent=Sum("cost")
     )
     return Usage(
         live=DialReservation.objects.filter(released_at=None).count(),
         today=counted["calls"],
         to_number_today=counted["to_number"],
         spent_today=counted["spent"] or Decimal(0),
-        is_do_not_call=DoNotCall.objects.filter(number=found.e164).exists(),
+        is_do_not_call=is_do_not_call,
     )
 
 

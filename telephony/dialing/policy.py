@@ -253,29 +253,51 @@ def _when(policy: Policy, number: Number, request: Request) -> Refused | None:
 
 
 def _how_many(policy: Policy, number: Number, usage: Usage) -> Refused | None:
+    return _how_often(policy, number.e164, usage)
+
+
+def _how_often(policy: Policy, whom: str, usage: Usage) -> Refused | None:
     if usage.live >= policy.max_concurrent:
         words = f"{usage.live} outgoing calls are running, and your limit is {policy.max_concurrent}."
         return Refused("concurrency", words, "you")
     if usage.today >= policy.calls_per_day:
         return Refused("calls_per_day", f"Today's limit of {policy.calls_per_day:,} outgoing calls is reached.", "you")
     if usage.to_number_today >= policy.calls_per_number:
-        words = f"{number.e164} was called {usage.to_number_today} times today, and that is your limit."
+        words = f"{whom} was called {usage.to_number_today} times today, and that is your limit."
         return Refused("calls_per_number", words, "you")
     return None
 
 
 def _for_how_much(policy: Policy, number: Number, request: Request, usage: Usage) -> Allowed | Refused:
-    highest, cap = Decimal(str(policy.max_price_per_minute)), Decimal(str(policy.daily_spend))
+    highest = Decimal(str(policy.max_price_per_minute))
     price = highest if request.price_per_minute is None else request.price_per_minute
     if price > highest:
         words = f"{number.e164} costs {price} a minute, and your limit is {highest}."
         return Refused("price", words, "you")
-    cost = price * request.longest_minutes
-    if usage.spent_today + cost > cap:
-        left = max(Decimal(0), cap - usage.spent_today)
-        words = f"This call may cost {cost:.2f}, and only {left:.2f} of today's {cap:.2f} is left."
-        return Refused("spend", words, "you")
-    return Allowed(number, price, cost)
+    cost = _at_most(policy, price, request.longest_minutes, usage)
+    return cost if isinstance(cost, Refused) else Allowed(number, price, cost)
+
+
+def _at_most(policy: Policy, price: Decimal, longest_minutes: int, usage: Usage) -> Decimal | Refused:
+    cost, cap = price * longest_minutes, Decimal(str(policy.daily_spend))
+    if usage.spent_today + cost <= cap:
+        return cost
+    left = max(Decimal(0), cap - usage.spent_today)
+    words = f"This call may cost {cost:.2f}, and only {left:.2f} of today's {cap:.2f} is left."
+    return Refused("spend", words, "you")
+
+
+def may_reach(policy: Policy, address: str, request: Request, usage: Usage) -> Decimal | Refused:
+    """Whether somebody may be put through to a SIP address: the most it can come to, counted like a call whose price nobody tells.
+    Where a telephone number stands before the @, it must be one that may be called: whoever is there would call it."""
+    user = address.partition(":")[2].partition("@")[0]
+    number = read(user, policy.home_country) if user.startswith("+") else None
+    if isinstance(number, Unreadable):
+        return Refused(number.why, number.words, "number")
+    refused = (_whom(policy, number, usage) if number is not None else None) or _how_often(policy, address, usage)
+    if refused is not None:
+        return refused
+    return _at_most(policy, Decimal(str(policy.max_price_per_minute)), request.longest_minutes, usage)
 
 
 def may_text(policy: Policy, number: str, usage: Usage) -> Number | Refused:

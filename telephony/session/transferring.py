@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 HANDED_OVER = "handed_over"
 """Why a session ends whose call goes on with another agent. No reason of the call's: nobody is told that it ended."""
-LONGEST_MS = 90_000
+LONGEST_MS = 125_000
 """On the call's clock, for somebody else to pick up. Whoever puts through has limits of their own, which are shorter."""
 
 Why = Literal["busy", "no_answer", "not_reached", "not_allowed", "not_from_here"]

@@ -15,12 +15,15 @@ from typing import Any
 from agents.speech import AudioFrame
 from telephony.audio.playout import Playout
 from telephony.call_transport import OnReport
+from telephony.dialing.gate import Permit
+from telephony.session.transferring import NotReached
 from telephony.sip import commands, events
 from telephony.sip.commands import Command
 from telephony.sip.events import Event
 from telephony.transports.phone_media import PhoneMedia
 from telephony.transports.rtp_session import Counts
 from telephony.trunks import words
+from telephony.transfers.words import words_of_refer
 from telephony.wire.dtmf import DigitEvent, Pressed, Released
 from telephony.wire.offer import BadOffer
 from telephony.wire.sdp import BadDescription
@@ -53,6 +56,8 @@ class Line:
         self._is_over = False
         """For the user agent."""
         self._news = asyncio.Event()
+        self._transferred: int | None = None
+        """How a transfer of ours came out, as a status."""
         self._tell_digit: Callable[[DigitEvent], None] = lambda event: None
 
     def reporting(self, on_report: OnReport) -> Line:
@@ -100,6 +105,22 @@ class Line:
         self._end("caller_hung_up")
         await self._media.close()
 
+    async def refer(self, permit: Permit) -> None:
+        """Ask the other side to call whom ``permit`` lets, instead of us. Returns when they talk; hangs up nothing."""
+        self._transferred = None
+        try:
+            self._do(commands.Transfer(self._call, permit.number))
+        except ValueError as error:
+            raise NotReached("not_allowed", f"The other side can't be sent there: {error}.") from error
+        while self._transferred is None and self.end_reason is None:
+            self._news.clear()
+            await self._news.wait()
+        status = self._transferred
+        if status is None:
+            raise NotReached("not_reached", "The caller hung up while they were put through.")
+        if not 200 <= status < 300:
+            raise NotReached(*words_of_refer(status))
+
     def _counted(self, counts: Counts) -> None:
         self._on_report(
             {
@@ -133,6 +154,8 @@ class Line:
             case events.DigitReceived(_, digit, _):
                 self._tell_digit(Pressed(digit))
                 self._tell_digit(Released(digit))
+            case events.TransferDone(_, status):
+                self._transferred = status
             case events.TransferAsked():
                 # Nothing that comes in is led out again.
                 self._do(commands.ReportTransfer(self._call, 603))

@@ -129,6 +129,10 @@ class TwilioTransport:
 
     # -- ending
 
+    def leave(self, is_led_on: bool) -> None:
+        """Twilio is told to do something else with the call: this stream is over soon, and its end isn't the call's."""
+        self._is_ours = not is_led_on
+
     def hang_up(self) -> None:
         self._end("caller_hung_up")
 

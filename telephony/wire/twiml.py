@@ -63,8 +63,11 @@ def dial(number: str, *, caller_id: str = "", action: str = "", seconds: int = 3
     )
 
 
-def dial_sip(uri: str, *, action: str = "", seconds: int = 30) -> str:
-    given = {"action": action, "timeout": str(seconds), "answerOnBridge": "true"}
+def dial_sip(uri: str, *, caller_id: str = "", action: str = "", seconds: int = 30, longest_s: int = 0) -> str:
+    given = {
+        "callerId": caller_id, "action": action, "timeout": str(seconds), "answerOnBridge": "true",
+        "timeLimit": str(longest_s) if longest_s else "",
+    }  # fmt: skip
     return _element("Dial", _element("Sip", _text(uri)), **{name: value for name, value in given.items() if value})
 
 

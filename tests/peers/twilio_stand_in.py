@@ -72,18 +72,26 @@ class PhoneCall:
     documents: list[str] = field(default_factory=list)
     """All TwiML that was given for it."""
     dialled: list[str] = field(default_factory=list)
+    dial_attributes: list[dict[str, str]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     """What the exchange itself said to the person."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     _socket: Any = None
     _stream_sid: str = ""
     _hangs_up: asyncio.Event = field(default_factory=asyncio.Event)
+    _instead: str | None = None
+    """TwiML that the account gave it by REST, to obey instead of what it does."""
 
     def say(self, coded: bytes) -> None:
         self.says += coded
 
     def hang_up(self) -> None:
         self._hangs_up.set()
+
+    def redirect(self, document: str) -> None:
+        """What it does now ends; an ``action`` of that is not asked."""
+        self.documents.append(document)
+        self._instead = document
 
     async def press(self, digit: str) -> None:
         await self._socket.send(json.dumps({
@@ -178,15 +186,22 @@ class Exchange:
                     event = await self._stream(account, call, verb[0].attrib["url"])
                     if call._hangs_up.is_set():
                         return None
+                    if (instead := call._instead) is not None:
+                        call._instead = None
+                        return instead
                     return await self.ask(
                         account, call, verb.attrib["action"], {"StreamEvent": event, "StreamSid": call._stream_sid}
                     )
                 case "Dial":
                     call.status = "in-progress"
                     call.dialled.append(verb[0].text or "")
+                    call.dial_attributes.append(dict(verb.attrib))
                     if not (action := verb.attrib.get("action")):
                         continue
                     how = self.who.get(verb[0].text or "", "completed")
+                    if how == "rings":  # until the caller has enough of it
+                        await call._hangs_up.wait()
+                        call.status, how = "completed", "canceled"
                     more = {"DialCallStatus": how, **({"DialCallDuration": "7"} if how == "completed" else {})}
                     return await self.ask(account, call, action, more)
                 case "Say":
@@ -259,7 +274,7 @@ class Exchange:
         self, call: PhoneCall, socket: Any, sid: str, player: _Player, listening: asyncio.Task[None]
     ) -> None:
         due, number = time.monotonic(), 0
-        while not call._hangs_up.is_set() and not listening.done():
+        while not call._hangs_up.is_set() and not listening.done() and call._instead is None:
             number += 1
             sound = bytes(call.says[:160]).ljust(160, b"\xff")
             del call.says[:160]
@@ -273,7 +288,7 @@ class Exchange:
             await player.play(due)
             due += 0.02
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-        if call._hangs_up.is_set() and not listening.done():
+        if (call._hangs_up.is_set() or call._instead is not None) and not listening.done():
             await socket.send(json.dumps({
                 "event": "stop", "sequenceNumber": str(number + 2), "streamSid": sid,
                 "stop": {"accountSid": SID, "callSid": call.sid},
@@ -356,6 +371,8 @@ class Account:
         self.numbers: dict[str, dict[str, Any]] = {}
         self.texts: list[dict[str, str]] = []
         self.unreachable: set[str] = set()
+        self.refuses_updates = ""
+        """Why no running call may be told to do something else; "": it may."""
         """To whom no text can be sent."""
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.hung_up: list[str] = []
@@ -444,6 +461,13 @@ class Account:
                 return 200, {"calls": [self._told(each) for each in reversed(found)], "page": 0, "next_page_uri": None}
             case "GET", ["Calls", sid] if one := [each for each in self.placed if each["sid"] == sid]:
                 return 200, self._told(one[0])
+            case "POST", ["Calls", sid] if "Twiml" in form or "Url" in form:
+                live = self.exchange.calls.get(sid) if self.exchange is not None else None
+                if self.refuses_updates or live is None or live.status != "in-progress" or self._loop is None:
+                    message = self.refuses_updates or "Call is not in-progress. Cannot redirect."
+                    return 400, {"code": 21220, "message": message, "status": 400}
+                self._loop.call_soon_threadsafe(live.redirect, form["Twiml"])
+                return 200, {"sid": sid, "status": "in-progress"}
             case "POST", ["Calls", sid]:
                 if form.get("Status") == "completed":
                     self.hung_up.append(sid)

@@ -1,0 +1,48 @@
+"""A caller's line that outlives the session on it: another agent's session goes on where the first one ended."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from agents.speech import AudioFrame
+from telephony.audio.playout import Playout
+from telephony.call_transport import CallTransport
+from telephony.session.ports import HasKeypad
+from telephony.wire.dtmf import DigitEvent
+
+
+class KeptLine:
+    """``telephony.session.ports.Transport`` over a call's line, for one session after the other: a session that closes it lets go of
+    it only. Whoever has the line closes it, after ``release``."""
+
+    def __init__(self, line: CallTransport) -> None:
+        self._line = line
+        self._frames: AsyncIterator[AudioFrame] | None = None
+
+    @property
+    def outbound_delay_ms(self) -> int:
+        return self._line.outbound_delay_ms
+
+    def listen_for_digits(self, tell: Callable[[DigitEvent], None]) -> None:
+        if isinstance(self._line, HasKeypad):
+            self._line.listen_for_digits(tell)
+
+    def attach(self, playout: Playout) -> None:
+        self._line.attach(playout)
+
+    async def frames(self) -> AsyncIterator[AudioFrame]:
+        """A session that leaves between two frames leaves the line's own iterator whole."""
+        if self._frames is None:
+            self._frames = self._line.frames()
+        async for frame in self._frames:
+            yield frame
+
+    async def close(self) -> None: ...
+
+    async def release(self) -> None:
+        """No other session comes."""
+        close = getattr(self._frames, "aclose", None)
+        if close is not None:
+            with contextlib.suppress(RuntimeError):  # somebody still reads from it: the end of the line stops them
+                await close()
