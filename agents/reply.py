@@ -82,7 +82,11 @@ class LLMMind:
             results = [self._do(call, draft, turn) for call in calls]
             for part in turn.take_found():
                 yield part
-            if turn.wants_to_end or turn.transfer or (turn.has_spoken and not any(result.startswith("Not saved") for result in results)):
+            if (
+                turn.wants_to_end
+                or turn.transfer
+                or (turn.has_spoken and not any(result.startswith("Not saved") for result in results))
+            ):
                 break  # it has said what it wanted to: asking once more would only make it repeat itself
             messages.append(Message("assistant", turn.step_text, tuple(calls)))
             messages += [Message("tool", result, answers=call.id) for call, result in zip(calls, results, strict=True)]
@@ -167,7 +171,9 @@ class LLMMind:
                 },
             ))  # fmt: skip
         if self._targets:
-            reasons = "\n".join(f"- {one.name}: {one.when or 'the caller asks for it'}" for one in self._targets.values())
+            reasons = "\n".join(
+                f"- {one.name}: {one.when or 'the caller asks for it'}" for one in self._targets.values()
+            )
             tools.append(Tool(
                 "transfer_call",
                 "Put the caller through to somebody else. Only when the caller asks for it, or when one of these is so:\n"

@@ -21,6 +21,7 @@ from telephony.audio.digits import checked
 from telephony.end_reasons import REASONS
 from telephony.models import Call, Recording
 from telephony.numbers_api import CARRIER_FAILS, agent_of, number_of, told
+from telephony.transfers import asked
 from telephony.trunks.api import trunk_of
 from telephony.worker_status import workers
 
@@ -422,6 +423,35 @@ def digits(request: HttpRequest, call_id: CallId, body: DigitsIn) -> Status[Call
         press.send_digits(call, body.digits)
     except press.NotTalking as error:
         raise Problem(409, "No keys can be pressed", str(error)) from error
+    return Status(202, CallOut(**CallOut.facts(call)))
+
+
+class TransferIn(Schema):
+    to: str = Field(
+        description="The name of one of the agent's *does.transfers*.",
+        min_length=1,
+        max_length=60,
+        examples=["Reception"],
+    )
+
+
+@router.post(
+    "/calls/{call_id}/transfer",
+    response={202: CallOut},
+    auth=allowed("calls:write"),
+    summary="Put the caller through",
+    openapi_extra={"responses": {409: {"description": "The call is over, not answered yet, or put through already."}}},
+)
+def transfer(request: HttpRequest, call_id: CallId, body: TransferIn) -> Status[CallOut]:
+    """The agent says its words for that, and then the caller is put through, as if they had asked. Read the call's events to see how it
+    went: put_through, or not_put_through with why."""
+    call = _call(request, call_id)
+    try:
+        asked.put_through(call, body.to)
+    except asked.NoSuchTarget as error:
+        raise Problem(422, "Nobody is called so", str(error)) from error
+    except asked.CannotTransfer as error:
+        raise Problem(409, "The caller can't be put through", str(error)) from error
     return Status(202, CallOut(**CallOut.facts(call)))
 
 

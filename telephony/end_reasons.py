@@ -89,7 +89,9 @@ REASONS: dict[str, EndReason] = {
     "message_said": EndReason("A message was said and it hung up", "agent", advice="See Numbers for what it says."),
     "forwarded": EndReason("The caller was put through to another number", "agent"),
     "not_forwarded": EndReason("The caller should be put through, and nobody was reached", "line"),
-    "transferred": EndReason("The agent put the caller through to somebody else", "agent"),
+    "transferred": EndReason(
+        "The agent put the caller through to somebody else", "agent", advice="The call's events say to whom."
+    ),
     "carrier_refused": EndReason(
         "The telephone company refused the call", "vendor", True, "The carrier's own words are in the details."
     ),

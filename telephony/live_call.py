@@ -131,6 +131,11 @@ class LiveCall:
         if self._session is not None:
             self._session.press_out(digits)
 
+    def transfer(self, target: str) -> None:
+        """Somebody outside asks for it: the agent says its words for this one, and puts the caller through."""
+        if self._session is not None:
+            self._session.put_through(target)
+
     @property
     def pulled_ms(self) -> int | None:
         """How much of the agent's sound was sent so far; ``None``: it is not talking yet, or over."""

@@ -341,6 +341,8 @@ class CallWorker:
                 running.call.press(str(message["digits"]))
             case "send_digits" if running is not None:
                 running.call.send_digits(str(message["digits"]))
+            case "transfer" if running is not None:
+                running.call.transfer(str(message["target"]))
             case "candidates" if running is not None:
                 for item in message["candidates"]:
                     await running.call.add_candidate(item["candidate"], item["mid"], item["index"])

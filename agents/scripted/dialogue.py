@@ -173,7 +173,9 @@ class Dialogue:
             return None
         told, _, _ = self._teller.find(heard, needs_question=False)
         best = max((each.score for each in told), default=0.0)
-        return self._destinations.asked_for(heard, intents, best_other=1.0 if brings_value else max(best, intents.collect_score))
+        return self._destinations.asked_for(
+            heard, intents, best_other=1.0 if brings_value else max(best, intents.collect_score)
+        )
 
     def _put_through(self, answer: Answer, target: TransferTarget) -> None:
         answer.say(target.words)

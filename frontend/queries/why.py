@@ -219,11 +219,19 @@ def _instead(data: Facts) -> str:
 
 
 def _put_through(data: Facts) -> str:
-    return f"Put through to {data.get('to', '')}"
+    """By a number's settings, by the carrier, by the telephone itself, or to another agent, which then went on."""
+    to, by = str(data.get("to", "")), str(data.get("by", ""))
+    if data.get("agent"):
+        version = f", version {data['version']}" if data.get("version") else ""
+        return f"Put through to {to}: the agent {by}{version} went on"
+    seconds = data.get("seconds")
+    talked = f"; they talked for {seconds} s" if isinstance(seconds, int) else ""
+    return f"Put through to {to}{f' ({by})' if by else ''}{talked}"
 
 
 def _not_put_through(data: Facts) -> str:
-    return f"Not put through to {data.get('to', '')}: {data.get('why', '')}"
+    by = f" ({data['by']})" if data.get("by") else ""
+    return f"Not put through to {data.get('to', '')}{by}: {data.get('why', '')}"
 
 
 EVENTS: dict[str, Callable[[Facts], str]] = {
@@ -249,6 +257,7 @@ EVENTS: dict[str, Callable[[Facts], str]] = {
     "recording_started": _text("The recording began, after the consent line"),
     "recording_failed": _text("The recording failed"),
     "instead": _instead,
+    "transfer": lambda data: f"The caller is being put through to {data.get('to', '')}",
     "put_through": _put_through,
     "not_put_through": _not_put_through,
     "text_sent": lambda data: f"Sent to {data.get('to', '')}: “{data.get('text', '')}”",

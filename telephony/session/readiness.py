@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from agents.mind import Mind, ReplyPart, Say
+from agents.mind import Mind, ReplyPart, Say, Transfer
+from agents.spec import AgentSpec
 from telephony.session.lines import Lines
 from telephony.session.ports import Prepares, TellsAhead
 from telephony.session.reply import Parts
@@ -32,6 +33,18 @@ def saying(*phrases: str) -> Parts:
         for phrase in phrases:
             if phrase.strip():
                 yield Say(phrase)
+
+    return parts
+
+
+def putting_through(spec: AgentSpec, target: str) -> Parts:
+    """The words before, and then the transfer to the one of this name."""
+
+    async def parts() -> AsyncIterator[ReplyPart]:
+        words = next((each.words for each in spec.does.transfers if each.name == target), "")
+        if words.strip():
+            yield Say(words)
+        yield Transfer(target)
 
     return parts
 

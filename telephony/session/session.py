@@ -185,9 +185,13 @@ class Session:
         while self.playout.digits.is_waiting and not self._end_reason:
             await self.clock.next_tick()
 
-    def transfer(self, target: str) -> None:
-        """Put the caller through to the one of this name, now. Where that fails, it is said and the call goes on."""
-        self._stop_reply()
+    def put_through(self, target: str) -> None:
+        """Somebody outside asks for it: the agent says its words for the one of this name, and puts the caller through."""
+        if self._tasks is not None and not self._end_reason:
+            self._tell(signals.TransferAsked(target))
+
+    def _transfer(self, target: str) -> None:
+        """Its words were heard. Where it fails, that is said and the call goes on."""
         self._happened("transfer", to=target)
         self._tell(signals.BeingPutThrough())
         self._spawn(self._put_through(target))
@@ -431,6 +435,8 @@ class Session:
                 parts = readiness.saying(self._before.back or self._lines.back, self._before.unfinished)
             case Line.NOT_THROUGH:
                 parts = readiness.saying(text)
+            case Line.TRANSFER:
+                parts = readiness.putting_through(spec, text)
             case Line.WARNING:
                 parts = readiness.saying(text)
                 self._happened("warning", text=text)
@@ -501,7 +507,7 @@ class Session:
                 else:
                     self._tell(signals.AgentFinished(reply.hang_up))
                     if reply.transfer and not self._end_reason:
-                        self.transfer(reply.transfer)
+                        self._transfer(reply.transfer)
 
     def _on_phrase(self, reply: Reply, index: int) -> None:
         now_ms = self.clock.now_ms

@@ -26,6 +26,8 @@ class Line(StrEnum):
     GOODBYE = "goodbye"
     BACK = "back"
     """After the line or our own process had failed, to a caller who is still there."""
+    TRANSFER = "transfer"
+    """That the caller is put through now, because somebody outside asks for it."""
     NOT_THROUGH = "not_through"
     """That whom they asked for was not reached."""
 
@@ -50,6 +52,13 @@ class TookOver:
     """The call goes on with another agent, which speaks first where it always does. ``at_ms``: the call's clock."""
 
     at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransferAsked:
+    """Somebody outside asks to put the caller through to the one of this name: say its words now."""
+
+    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +151,7 @@ Signal = (
     Answered
     | CameBack
     | TookOver
+    | TransferAsked
     | BeingPutThrough
     | NotPutThrough
     | Ticked

@@ -1,7 +1,7 @@
 """Putting the caller through, as a session sees it: whom it asks to do it, and what it says where that didn't work.
 
-    the words before, heard ─▶ ``BeingPutThrough`` ─▶ ``PutsThrough.put_through`` ─┬▶ the session ends, for the reason it returns
-                                (nothing is asked or answered)                    └▶ ``NotReached`` ─▶ ``NotPutThrough``: said
+the words before, heard ─▶ ``BeingPutThrough`` ─▶ ``PutsThrough.put_through`` ─┬▶ the session ends, for the reason it returns
+                            (nothing is asked or answered)                    └▶ ``NotReached`` ─▶ ``NotPutThrough``: said
 """
 
 from __future__ import annotations

@@ -72,6 +72,7 @@ from telephony.session.signals import (
     Ticked,
     TookOver,
     Transcribed,
+    TransferAsked,
     TurnEndGuessed,
     Withdraw,
 )
@@ -169,6 +170,9 @@ class TurnTaker:
             case TookOver(at_ms):
                 self.now_ms = self._quiet_since_ms = self._alone_since_ms = at_ms
                 self._open_call()
+            case TransferAsked(target):
+                if not self._hang_up:
+                    self._interject(Line.TRANSFER, target)
             case BeingPutThrough():
                 self._go_away()
             case NotPutThrough(text):
@@ -546,11 +550,15 @@ class TurnTaker:
         return True
 
     def _take_leave(self, reason: str) -> None:
+        self._interject(Line.GOODBYE, hang_up=reason)
+
+    def _interject(self, line: Line, text: str = "", *, hang_up: str = "") -> None:
+        """Say this instead of whatever is going on. What the caller was saying stays said."""
         if self.caller is not Caller.QUIET:
             self._drop(is_kept=True)
         if self.is_hushed:
             self._resume()
-        self._say(Line.GOODBYE, hang_up=reason)
+        self._say(line, text, hang_up=hang_up)
 
     # ---- moves
 

@@ -20,10 +20,10 @@ from telephony.session.transferring import NotReached
 from telephony.sip import commands, events
 from telephony.sip.commands import Command
 from telephony.sip.events import Event
+from telephony.transfers.words import words_of_refer
 from telephony.transports.phone_media import PhoneMedia
 from telephony.transports.rtp_session import Counts
 from telephony.trunks import words
-from telephony.transfers.words import words_of_refer
 from telephony.wire.dtmf import DigitEvent, Pressed, Released
 from telephony.wire.offer import BadOffer
 from telephony.wire.sdp import BadDescription

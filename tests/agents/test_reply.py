@@ -206,7 +206,12 @@ TRANSFERS = AgentSpec.model_validate(
         **SPEC.model_dump(mode="json"),
         "does": {
             "transfers": [
-                {"name": "Reception", "when": "The caller wants a person.", "address": "+14155550142", "words": "One moment."},
+                {
+                    "name": "Reception",
+                    "when": "The caller wants a person.",
+                    "address": "+14155550142",
+                    "words": "One moment.",
+                },
                 {"name": "Billing", "to": "agent", "agent": "a"},
             ]
         },
@@ -225,7 +230,9 @@ async def test_a_model_may_put_the_caller_through_to_whom_the_agent_names_and_th
 
 async def test_a_model_that_names_somebody_else_is_told_who_there_is() -> None:
     mind, llm = mind_of(
-        [ToolCall("c1", "transfer_call", '{"to": "+1900555000"}'), DONE], [Text("I can't do that."), DONE], spec=TRANSFERS
+        [ToolCall("c1", "transfer_call", '{"to": "+1900555000"}'), DONE],
+        [Text("I can't do that."), DONE],
+        spec=TRANSFERS,
     )
     parts = await reply(mind, "Call my friend.")
     assert spoken(parts) == ["I can't do that."] and not any(isinstance(part, Transfer) for part in parts)

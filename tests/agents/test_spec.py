@@ -127,7 +127,14 @@ def test_a_spec_stored_by_an_older_release_still_loads() -> None:
             "“Billing”: choose the agent that goes on.",
         ),
         (
-            {"does": {"transfers": [{"name": "Desk", "address": "+14155550142"}, {"name": "desk", "address": "+14155550143"}]}},
+            {
+                "does": {
+                    "transfers": [
+                        {"name": "Desk", "address": "+14155550142"},
+                        {"name": "desk", "address": "+14155550143"},
+                    ]
+                }
+            },
             "does.transfers",
             "Two are called “desk”. Give each a name of its own.",
         ),

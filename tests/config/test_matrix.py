@@ -41,6 +41,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/api/v1/agents/{agent_id}/versions/{number}/restore"): {},
     ("post", "/api/v1/calls/{call_id}/hang-up"): {},
     ("post", "/api/v1/calls/{call_id}/digits"): {"digits": "1"},
+    ("post", "/api/v1/calls/{call_id}/transfer"): {"to": "Reception"},
     ("post", "/api/v1/calls/web-token"): {"agent_id": "…", "use": "published"},
     ("post", "/api/v1/calls"): {"agent_id": "…", "number_id": "…", "to": "911"},
     ("post", "/api/v1/carrier-accounts"): {"account_sid": "none", "auth_token": "none"},
@@ -66,6 +67,7 @@ OWNER_MAY_GET = {
     ("delete", "/api/v1/agents/{agent_id}"): 409,  # it has a call
     ("post", "/api/v1/calls/{call_id}/hang-up"): 409,  # it is over
     ("post", "/api/v1/calls/{call_id}/digits"): 409,  # likewise
+    ("post", "/api/v1/calls/{call_id}/transfer"): 422,  # its agent has nobody of this name
     ("get", "/api/v1/calls/{call_id}/recording"): 404,  # it was not recorded
     ("post", "/api/v1/calls"): 409,  # that is nobody's number
     ("post", "/api/v1/carrier-accounts"): 409,  # that is no account SID

@@ -81,7 +81,7 @@ class Story:
 
 async def test_the_words_are_heard_to_the_end_before_the_caller_is_put_through() -> None:
     story = await Story([*ASKS, Silence(20_000)], "transferred").run()
-    (target, at_ms), = story.switchboard.asked
+    ((target, at_ms),) = story.switchboard.asked
     assert target == "Reception" and story.reason == "transferred"
     assert story.said[-1] == "One moment, I'll put you through."
     assert at_ms >= story.line.agent_spoke_ms()[-1][1]
@@ -89,7 +89,13 @@ async def test_the_words_are_heard_to_the_end_before_the_caller_is_put_through()
 
 
 async def test_a_caller_who_says_no_in_time_is_not_put_through() -> None:
-    script = [*ASKS, UntilAgentSpeaks(200), Speech("wait, I have another question", 900), UntilAgentQuiet(), Silence(500)]
+    script = [
+        *ASKS,
+        UntilAgentSpeaks(200),
+        Speech("wait, I have another question", 900),
+        UntilAgentQuiet(),
+        Silence(500),
+    ]
     story = await Story(script, "transferred").run()
     assert story.switchboard.asked == [] and story.reason == "caller_hung_up"
     assert story.said[-1] == "You said: wait, I have another question"
@@ -97,9 +103,18 @@ async def test_a_caller_who_says_no_in_time_is_not_put_through() -> None:
 
 async def test_while_it_rings_there_is_no_reminder_and_no_answer_and_then_it_is_said_that_nobody_picks_up() -> None:
     spec = {"limits": {"reminder_after_s": 3, "hang_up_after_silence_s": 5}}
-    script = [*ASKS, UntilAgentQuiet(500), Silence(600), Speech("Hello?", 400), UntilAgentSpeaks(), UntilAgentQuiet(300)]
+    script = [
+        *ASKS,
+        UntilAgentQuiet(500),
+        Silence(600),
+        Speech("Hello?", 400),
+        UntilAgentSpeaks(),
+        UntilAgentQuiet(300),
+    ]
     story = Story(
-        [*script, Speech("When are you open?", 700), UntilAgentQuiet(300)], ("no_answer", "Nobody picked up."), spec=spec
+        [*script, Speech("When are you open?", 700), UntilAgentQuiet(300)],
+        ("no_answer", "Nobody picked up."),
+        spec=spec,
     )
     story.switchboard._after_ms = 9_000
     await story.run()
@@ -129,6 +144,18 @@ async def test_a_fault_of_whoever_puts_through_leaves_nobody_in_silence() -> Non
     await story.run()
     assert story.said[2] == "I'm sorry, I couldn't reach Reception. Is there anything I can do for you?"
     assert story.happened("not_put_through") == [{"to": "Reception", "why": "RuntimeError: the exchange is on fire"}]
+
+
+async def test_a_program_that_asks_for_it_interrupts_the_agent_and_the_words_before_are_heard() -> None:
+    spec = {"does": {"transfers": [{"name": "Desk", "address": "+14155550142", "words": "I'm putting you through."}]}}
+    story = Story([UntilAgentQuiet(300), Speech("Hm, I think", 600), Silence(9_000)], "transferred", spec=spec)
+    running = asyncio.create_task(story.run())
+    while story.session.clock.now_ms < 3_000:
+        await asyncio.sleep(0)
+    story.session.put_through("Desk")
+    await running
+    assert story.switchboard.asked[0][0] == "Desk" and story.said[-1] == "I'm putting you through."
+    assert story.reason == "transferred"
 
 
 async def test_somebody_of_the_team_can_end_a_call_that_is_being_put_through() -> None:

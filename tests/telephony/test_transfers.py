@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.test import AsyncClient
 
 from accounts import tenancy
 from agents.conversation import Conversation
@@ -16,16 +17,18 @@ from agents.live import LiveAgent
 from agents.mind import Collected, ReplyPart, Say, Transfer, Utterance
 from agents.spec import AgentSpec, load
 from telephony import live_call
-from telephony.dialing import policies
-from telephony.models import Call, CallEvent, DialReservation
+from telephony.models import Call, DialReservation
 from telephony.transfers import handing_over
 from tests.peers.twilio_stand_in import PhoneCall
 from tests.telephony import stand_ins
 from tests.telephony.lines import Caller
 from tests.telephony.phones import NUMBER, Phones, phones
+from tests.telephony.test_press import bearer
 from tests.telephony.test_twilio_calls import ended, listens_at, rows, until
 from tests.telephony.test_worker import placed
 from tests.telephony.test_worker import until as until_status
+
+__all__ = ["bearer"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -166,7 +169,43 @@ async def test_from_a_web_page_an_agent_is_reached_and_a_number_is_not(
     told = [text for role, text in turns if role == "agent"]
     assert told[2].startswith("I'm sorry, I can't put you through to Desk from this call.")
     assert told[-1] == "Billing, hello."
-    assert ("not_put_through", {"to": "Desk", "why": "A call from a web page can't be put through to a telephone, only to another agent."}) in events
+    assert (
+        "not_put_through",
+        {"to": "Desk", "why": "A call from a web page can't be put through to a telephone, only to another agent."},
+    ) in events
+
+
+async def test_a_program_puts_the_caller_through_by_the_api(
+    agent: Any, worker: Any, minds: Minds, billing: Any, bearer: str
+) -> None:
+    async def ask(call_id: str, to: str) -> tuple[int, str]:
+        response = await AsyncClient().post(
+            f"/api/v1/calls/{call_id}/transfer", {"to": to}, content_type="application/json",
+            headers={"authorization": bearer},
+        )  # fmt: skip
+        return response.status_code, str(response.json().get("detail", ""))
+
+    caller = Caller()
+    async with worker() as running:
+        answer = await placed(agent, caller)
+        call_id = answer["call_id"]
+        await running_call(running)
+        await said(agent, call_id, 1)
+        status, words = await ask(call_id, "The moon")
+        assert status == 422 and words.startswith(
+            "There is no “The moon”. The agent may put callers through to Billing, Desk,"
+        )
+        assert (await ask(call_id, "billing"))[0] == 202
+        await said(agent, call_id, 3)
+        await caller.close()
+        call = await until_status(agent, call_id, "ended")
+        status, words = await ask(call_id, "Desk")
+    turns, events = await rows(call)
+    assert turns == [("agent", "Hello, how can I help you?"), ("agent", WORDS), ("agent", "Billing, hello.")]
+    assert [kind for kind, _ in events if kind in ("transfer", "put_through")] == ["transfer", "put_through"]
+    assert (
+        status == 422 and words == "There is no “Desk”. The agent may put callers through to nobody."
+    )  # Billing has it
 
 
 async def running_call(running: Any) -> Any:
@@ -220,9 +259,11 @@ async def test_twilio_dials_a_number_and_when_they_have_talked_the_call_is_over(
         await asks_for(line, caller, "2")
         await asyncio.wait_for(caller.over.wait(), 20)
         call = await ended(line)
-        assert not running._running
+        await until(lambda: not running._running)
     assert caller.dialled == [DESK] and caller.dial_attributes[0]["callerId"] == NUMBER
-    assert caller.dial_attributes[0]["answerOnBridge"] == "true" and int(caller.dial_attributes[0]["timeLimit"]) == 1_800
+    assert (
+        caller.dial_attributes[0]["answerOnBridge"] == "true" and int(caller.dial_attributes[0]["timeLimit"]) == 1_800
+    )
     assert call.end_reason == "transferred" and call.streams == 2
     turns, events = await rows(call)
     assert turns[-1] == ("agent", WORDS)
@@ -267,15 +308,13 @@ async def test_nobody_there_and_the_caller_is_back_with_the_agent_that_says_so(
 
 
 async def test_whoever_the_limits_do_not_let_is_not_dialled_and_the_caller_hears_it(
-    settings: Any, site: Any, worker: Any, minds: Minds, billing: Any
+    settings: Any, site: Any, worker: Any, agent: Any, minds: Minds, billing: Any
 ) -> None:
     async with worker() as running, site() as line:
         listens_at(settings, running)
         caller = line.ring()
         await asks_for(line, caller, "4")
-        await asyncio.sleep(1)
-        await hears_something(caller, time.monotonic() - 0.5)
-        await falls_silent(caller)
+        await said(agent, str((await line.call()).pk), 4)
         caller.hang_up()
         call = await ended(line)
     turns, events = await rows(call)
@@ -300,15 +339,14 @@ async def test_a_sip_address_is_dialled_and_counted_by_the_same_gate(
 
 
 async def test_a_carrier_that_refuses_leaves_the_caller_with_the_agent(
-    settings: Any, site: Any, worker: Any, minds: Minds, billing: Any
+    settings: Any, site: Any, worker: Any, agent: Any, minds: Minds, billing: Any
 ) -> None:
     async with worker() as running, site() as line:
         listens_at(settings, running)
         line.account.refuses_updates = "Call is not in-progress. Cannot redirect."
         caller = line.ring()
         await asks_for(line, caller, "2")
-        await asyncio.sleep(1)
-        await falls_silent(caller)
+        await said(agent, str((await line.call()).pk), 4)
         caller.hang_up()
         call = await ended(line)
         await asyncio.wait_for(caller.over.wait(), 10)
