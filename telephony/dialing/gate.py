@@ -46,6 +46,7 @@ from telephony.dialing.policy import (
     cost_of,
     may_dial,
     may_reach,
+    number_in,
 )
 
 logger = logging.getLogger(__name__)
@@ -264,8 +265,7 @@ def _usage(organization: Organization, number: str, policy: Policy, at: datetime
 
 def _is_do_not_call(address: str, policy: Policy) -> bool:
     """Of the number before the @, where there is one."""
-    user = address.partition(":")[2].partition("@")[0]
-    found = read(user, policy.home_country) if user.startswith("+") else None
+    found = number_in(address, policy.home_country)
     return isinstance(found, Number) and DoNotCall.objects.filter(number=found.e164).exists()
 
 

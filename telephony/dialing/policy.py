@@ -290,14 +290,28 @@ def _at_most(policy: Policy, price: Decimal, longest_minutes: int, usage: Usage)
 def may_reach(policy: Policy, address: str, request: Request, usage: Usage) -> Decimal | Refused:
     """Whether somebody may be put through to a SIP address: the most it can come to, counted like a call whose price nobody tells.
     Where a telephone number stands before the @, it must be one that may be called: whoever is there would call it."""
-    user = address.partition(":")[2].partition("@")[0]
-    number = read(user, policy.home_country) if user.startswith("+") else None
+    number = number_in(address, policy.home_country)
     if isinstance(number, Unreadable):
         return Refused(number.why, number.words, "number")
     refused = (_whom(policy, number, usage) if number is not None else None) or _how_often(policy, address, usage)
     if refused is not None:
         return refused
     return _at_most(policy, Decimal(str(policy.max_price_per_minute)), request.longest_minutes, usage)
+
+
+_HELP = frozenset({"000", "110", "112", "911", "999"})
+"""Emergency numbers that a telephone system may let through. Others are extensions."""
+_LONGEST_EXTENSION = 6
+
+
+def number_in(address: str, home: str) -> Number | Unreadable | None:
+    """What stands before the @ of a SIP address, where it reads as a telephone number. ``None``: it is a name or an extension."""
+    user = address.partition(":")[2].partition("@")[0]
+    if user in _HELP:
+        return Unreadable("emergency", f"{user} is an emergency number. Agents put nobody through to those.")
+    if not user.removeprefix("+").isdecimal() or (len(user) <= _LONGEST_EXTENSION and not user.startswith("+")):
+        return None
+    return read(f"+{user[2:]}" if user.startswith("00") else user, home)
 
 
 def may_text(policy: Policy, number: str, usage: Usage) -> Number | Refused:

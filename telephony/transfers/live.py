@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 5.0
 MAKE_SECONDS = 20.0
+TELL_SECONDS = 7.0
+"""For the carrier to take an order, where nobody waits for it any more: less than a session that ends is waited for."""
 WEB = "A call from a web page can't be put through to a telephone, only to another agent."
 
 MakeAgent = Callable[[Call, AgentSpec], Awaitable[LiveAgent]]
@@ -105,11 +107,15 @@ class LiveTransfers:
         """From here on the carrier says how it went, to our pages."""
         await self._journal.settle(self._call.pk, SETTLE_SECONDS)  # whoever goes on with the call reads them
         line.leave(True)
+        telling = asyncio.ensure_future(self._database.run(by_carrier.put_through, self._call, wanted))
         try:
-            await self._database.run(by_carrier.put_through, self._call, wanted)
-        except BaseException:
-            line.leave(False)
+            await asyncio.shield(telling)
+        except asyncio.CancelledError:  # they hung up meanwhile: first the row must say again whose the end of the call is
+            await asyncio.wait({telling}, timeout=TELL_SECONDS)
             raise
+        finally:
+            if telling.done() and telling.exception() is not None:
+                line.leave(False)
 
     async def _by_sip(self, wanted: TransferTarget, line: CanRefer) -> None:
         permit = await self._database.run(

@@ -33,5 +33,23 @@ def test_a_pause_in_words(pause: Pause, words: str) -> None:
     assert explain({"kind": thought.kind, "data": dict(thought.data)}).words == words
 
 
+@pytest.mark.parametrize(
+    ("kind", "data", "words"),
+    [
+        ("transfer", {"to": "Desk"}, "The caller is being put through to Desk"),
+        ("put_through", {"to": "Desk", "by": "+14155550199", "seconds": 7}, "Put through to Desk (+14155550199); they talked for 7 s"),
+        ("put_through", {"to": "+14155550199"}, "Put through to +14155550199"),
+        (
+            "put_through",
+            {"to": "Invoices", "agent": "0190b1a2", "by": "Billing", "version": 3},
+            "Put through to Invoices: the agent Billing, version 3 went on",
+        ),
+        ("not_put_through", {"to": "Desk", "why": "Nobody picked up."}, "Not put through to Desk: Nobody picked up."),
+    ],
+)  # fmt: skip
+def test_where_a_caller_was_put_through_in_words(kind: str, data: dict[str, object], words: str) -> None:
+    assert event_words(kind, data) == words
+
+
 def test_a_lost_model_is_told_as_it_was_said() -> None:
     assert event_words("end_of_turn_lost", {"words": "From here on nobody listens."}) == "From here on nobody listens."

@@ -230,6 +230,39 @@ def test_the_reaper_gives_back_what_nobody_else_will(practice: Organization, cal
     assert reservations(practice).get(call=call).cost == Decimal("0.15")
 
 
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("sip:desk@pbx.example", None),
+        ("sip:200@pbx.example", None),
+        ("sip:110@pbx.example", "emergency"),
+        ("sip:+14155550142@pbx.example", None),
+        ("sip:+4915112345678@pbx.example", "country"),
+        ("sip:004915112345678@pbx.example", "country"),
+        ("sip:+19005550142@pbx.example", "premium"),
+        ("sip:4155550177@pbx.example", "do_not_call"),
+    ],
+)
+def test_a_sip_address_passes_the_same_door_and_a_number_in_it_is_a_number(
+    practice: Organization, address: str, reason: str | None
+) -> None:
+    do_not_call.add(practice, "+14155550177")
+    if reason is not None:
+        assert refusal(lambda: gate.reserve_address(practice, address, "transfer")).reason == reason
+        assert reservations(practice).count() == 0
+        return
+    permit = gate.reserve_address(practice, address, "transfer", longest_minutes=30, key="one")
+    row = reservations(practice).get()
+    assert permit.number == address and row.cost == row.price_per_minute * 30 and row.cost > 0
+    assert gate.reserve_address(practice, address, "transfer", key="one").reservation == permit.reservation
+    policies.change(practice, {"calls_per_number": 1})
+    assert refusal(lambda: gate.reserve_address(practice, address.upper(), "transfer")).reason == "calls_per_number"
+    policies.change(practice, {"calls_per_number": 100, "max_concurrent": 1})
+    assert refusal(lambda: gate.reserve_address(practice, address, "transfer")).reason == "concurrency"
+    assert gate.release(practice, "one", seconds=30)
+    assert gate.reserve_address(practice, address, "transfer").number == address
+
+
 def test_nobody_makes_a_permit_by_hand() -> None:
     with pytest.raises(TypeError, match="reserve"):
         Permit(uuid.uuid4(), uuid.uuid4(), AMERICAN, "US", "api", "k", 10, object())
