@@ -10,6 +10,8 @@ from agents.spec import AgentSpec
 from telephony.session.lines import Lines
 from telephony.session.ports import Prepares, TellsAhead
 from telephony.session.reply import Parts
+from telephony.session.resumed import Resumed
+from telephony.session.signals import Line
 
 if TYPE_CHECKING:
     from agents.live import LiveAgent
@@ -24,6 +26,25 @@ def speak_ahead(agent: LiveAgent, lines: Lines) -> None:
         return
     likely = list(agent.mind.likely_lines())[:_LIKELY_LINES] if isinstance(agent.mind, TellsAhead) else []
     agent.tts.prepare([agent.speak_text(line) for line in (*lines.all(), *likely)], speed=agent.spec.sounds.voice_speed)
+
+
+def parts_of(line: Line, text: str, hang_up: str, agent: LiveAgent, lines: Lines, before: Resumed) -> Parts:
+    """What is said for ``line``; ``text`` and ``hang_up`` as the turn-taker gave them."""
+    spec = agent.spec
+    match line:
+        case Line.CONSENT:
+            return saying(spec.privacy.consent_line)
+        case Line.GREETING:
+            return greeting(agent.mind)
+        case Line.BACK:
+            return saying(before.back or lines.back, before.unfinished)
+        case Line.TRANSFER:
+            return putting_through(spec, text)
+        case Line.APOLOGY:
+            return saying(lines.apology)
+        case Line.GOODBYE:
+            return saying(lines.breakdown if hang_up.endswith("_failed") else spec.says.goodbye)
+    return saying(text)
 
 
 def saying(*phrases: str) -> Parts:

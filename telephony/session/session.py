@@ -38,6 +38,7 @@ from telephony.session.events import (
     State,
     StateChanged,
 )
+from telephony.session.floor import Agent, Caller
 from telephony.session.guesses import Guesser
 from telephony.session.inlet import Inlet
 from telephony.session.knobs import TurnSettings
@@ -49,8 +50,8 @@ from telephony.session.reply import Deadlines, Parts, Reply, Speaker
 from telephony.session.resumed import NOTHING_BEFORE, Resumed
 from telephony.session.signals import Action, Line, Signal
 from telephony.session.streams import close_all, closing
-from telephony.session.transferring import LONGEST_MS, Nobody, NotReached, PutsThrough, transfer_lines
-from telephony.session.turns import Agent, Caller, TurnTaker
+from telephony.session.transferring import Nobody, PutsThrough, Transferring
+from telephony.session.turns import TurnTaker
 from telephony.session.words import AskedFor, cleaned
 from telephony.wire.dtmf import DigitEvent, Pressed, Released
 
@@ -106,9 +107,9 @@ class Session:
         self._guesser.tell_lost = lambda why: self._happened("end_of_turn_lost", words=why)
         self._log = TurnLog(self._say_so, self._before.next_turn)
         self._asked_for = AskedFor(spec.does.collect)
-        self._transfers = transfers or Nobody()
-        self._leaves_for = ""
-        """Why it ends at the next frame: between two frames, somebody else can take the line."""
+        self._transfer = Transferring(
+            transfers or Nobody(), self.clock, spec.sounds.language, self._happened, self._tell
+        )
         self._generation = 0
         self._reply: Reply | None = None
         self._utterance_ms = 0
@@ -190,25 +191,6 @@ class Session:
         if self._tasks is not None and not self._end_reason:
             self._tell(signals.TransferAsked(target))
 
-    def _transfer(self, target: str) -> None:
-        """Its words were heard. Where it fails, that is said and the call goes on."""
-        self._happened("transfer", to=target)
-        self._tell(signals.BeingPutThrough())
-        self._spawn(self._put_through(target))
-
-    async def _put_through(self, target: str) -> None:
-        try:
-            async with self.clock.timeout(LONGEST_MS):
-                self._leaves_for = await self._transfers.put_through(target)
-            return
-        except NotReached as error:
-            why, words = error.why, error.words
-        except Exception as error:  # whoever puts through says what it can; the caller must not be left in silence
-            logger.exception("A caller could not be put through.")
-            why, words = "not_reached", f"{type(error).__name__}: {error}"
-        self._happened("not_put_through", to=target, why=words)
-        self._tell(signals.NotPutThrough(transfer_lines(self.agent.spec.sounds.language).of(why, target)))
-
     @property
     def next_turn(self) -> int:
         """The number that the next turn of the call has, once this session is over."""
@@ -233,8 +215,8 @@ class Session:
     def _on_frame(self, frame: AudioFrame) -> None:
         begin_ms = self.clock.now_ms
         self.clock.tick(begin_ms + FRAME_MS)
-        if self._leaves_for:
-            self._end(self._leaves_for)
+        if self._transfer.leaves_for:
+            self._end(self._transfer.leaves_for)
             return
         if self._tap is not None:
             self._tap.caller(frame, begin_ms)
@@ -422,28 +404,9 @@ class Session:
 
     def _say_line(self, line: Line, text: str, hang_up: str) -> None:
         self._stop_reply()
-        spec = self.agent.spec
-        match line:
-            case Line.CONSENT:
-                parts = readiness.saying(spec.privacy.consent_line)
-            case Line.GREETING:
-                parts = readiness.greeting(self.agent.mind)
-            case Line.REMINDER:
-                parts = readiness.saying(text)
-                self._happened("reminder", text=text)
-            case Line.BACK:
-                parts = readiness.saying(self._before.back or self._lines.back, self._before.unfinished)
-            case Line.NOT_THROUGH:
-                parts = readiness.saying(text)
-            case Line.TRANSFER:
-                parts = readiness.putting_through(spec, text)
-            case Line.WARNING:
-                parts = readiness.saying(text)
-                self._happened("warning", text=text)
-            case Line.APOLOGY:
-                parts = readiness.saying(self._lines.apology)
-            case Line.GOODBYE:
-                parts = readiness.saying(self._lines.breakdown if hang_up.endswith("_failed") else spec.says.goodbye)
+        if line in (Line.REMINDER, Line.WARNING):
+            self._happened(line.value, text=text)
+        parts = readiness.parts_of(line, text, hang_up, self.agent, self._lines, self._before)
         self._release(self._start_reply(parts, line=line))
 
     # ---- replies
@@ -507,7 +470,7 @@ class Session:
                 else:
                     self._tell(signals.AgentFinished(reply.hang_up))
                     if reply.transfer and not self._end_reason:
-                        self._transfer(reply.transfer)
+                        self._spawn(self._transfer.begin(reply.transfer))
 
     def _on_phrase(self, reply: Reply, index: int) -> None:
         now_ms = self.clock.now_ms

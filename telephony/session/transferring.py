@@ -6,8 +6,15 @@ the words before, heard ─▶ ``BeingPutThrough`` ─▶ ``PutsThrough.put_thro
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from telephony.session.clock import CallClock
+from telephony.session.signals import BeingPutThrough, NotPutThrough, Signal
+
+logger = logging.getLogger(__name__)
 
 HANDED_OVER = "handed_over"
 """Why a session ends whose call goes on with another agent. No reason of the call's: nobody is told that it ended."""
@@ -37,6 +44,44 @@ class Nobody:
 
     async def put_through(self, target: str) -> str:
         raise NotReached("not_from_here", "Calls of this kind can't be put through.")
+
+
+class Transferring:
+    """One session's. ``begin`` when the words before were heard."""
+
+    def __init__(
+        self,
+        by: PutsThrough,
+        clock: CallClock,
+        language: str,
+        happened: Callable[..., None],
+        tell: Callable[[Signal], None],
+    ) -> None:
+        self.leaves_for = ""
+        """Why the session ends at its next frame: between two frames somebody else can take the line."""
+        self._by, self._clock = by, clock
+        self._lines = transfer_lines(language)
+        self._happened, self._tell = happened, tell
+
+    def begin(self, target: str) -> Coroutine[None, None, None]:
+        """From now on only time passes. Returns what is to be waited for."""
+        self._happened("transfer", to=target)
+        self._tell(BeingPutThrough())
+        return self._put_through(target)
+
+    async def _put_through(self, target: str) -> None:
+        why: Why
+        try:
+            async with self._clock.timeout(LONGEST_MS):
+                self.leaves_for = await self._by.put_through(target)
+            return
+        except NotReached as error:
+            why, words = error.why, error.words
+        except Exception as error:  # whoever puts through says what it can; the caller must not be left in silence
+            logger.exception("A caller could not be put through.")
+            why, words = "not_reached", f"{type(error).__name__}: {error}"
+        self._happened("not_put_through", to=target, why=words)
+        self._tell(NotPutThrough(self._lines.of(why, target)))
 
 
 @dataclass(frozen=True, slots=True)

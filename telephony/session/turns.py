@@ -29,12 +29,11 @@ A turn is never committed without the final transcript of its last sound, but fo
 
 from __future__ import annotations
 
-from enum import Enum, auto
-
 from agents import keypad
 from agents.mind import Utterance
 from agents.turn_taking import AcousticEndOfTurn
 from telephony.audio.vad import SpeechStarted, SpeechStopped
+from telephony.session.floor import ASIDES, Agent, Caller
 from telephony.session.keypad import Keypad
 from telephony.session.knobs import TurnSettings
 from telephony.session.limit import LimitWarning
@@ -78,24 +77,6 @@ from telephony.session.signals import (
 )
 from telephony.session.words import Kind, cleaned, kind_of, may_be_nod, normalised
 from telephony.wire.dtmf import Pressed, Released
-
-
-class Caller(Enum):
-    QUIET = auto()
-    SPEAKING = auto()
-    PAUSED = auto()
-    ANSWERED = auto()
-    """Their turn is over, and nothing of the answer was heard yet: they may still go on."""
-
-
-class Agent(Enum):
-    SILENT = auto()
-    PREPARING = auto()
-    SPEAKING = auto()
-
-
-_ASIDES = (Line.REMINDER, Line.WARNING)
-"""Said to nobody's question, into the silence: they don't count as company, and what was asked before them stays asked."""
 
 
 class TurnTaker:
@@ -158,18 +139,18 @@ class TurnTaker:
         """What to do now. After ``HangUp`` nothing any more."""
         if self.has_ended:
             return []
-        if self._is_away and not self._is_back(signal):
+        if self._is_away and not isinstance(signal, NotPutThrough | Dismissed):  # only time passes
+            self.now_ms = max(self.now_ms, signal.at_ms) if isinstance(signal, Ticked) else self.now_ms
             return []
+        self._is_away = False
         match signal:
             case Ticked(at_ms):
                 self.now_ms = max(self.now_ms, at_ms)
             case Answered():
                 self._open_call()
-            case CameBack(at_ms):
-                self._come_back(at_ms)
-            case TookOver(at_ms):
+            case CameBack(at_ms) | TookOver(at_ms):
                 self.now_ms = self._quiet_since_ms = self._alone_since_ms = at_ms
-                self._open_call()
+                self._say(Line.BACK) if isinstance(signal, CameBack) else self._open_call()
             case TransferAsked(target):
                 if not self._hang_up:
                     self._interject(Line.TRANSFER, target)
@@ -233,10 +214,6 @@ class TurnTaker:
         elif self.settings.agent_speaks_first:
             self._say(Line.GREETING)
 
-    def _come_back(self, at_ms: int) -> None:
-        self.now_ms = self._quiet_since_ms = self._alone_since_ms = at_ms
-        self._say(Line.BACK)
-
     def _go_away(self) -> None:
         if self.caller is not Caller.QUIET:
             self._drop(is_kept=True)
@@ -244,13 +221,6 @@ class TurnTaker:
             self._resume()
             self._end_agent()
         self._hang_up, self._is_away = "", True
-
-    def _is_back(self, signal: Signal) -> bool:
-        """While the caller is being put through only time passes, until that failed or somebody ends the call."""
-        if isinstance(signal, Ticked):
-            self.now_ms = max(self.now_ms, signal.at_ms)
-        self._is_away = not isinstance(signal, NotPutThrough | Dismissed)
-        return not self._is_away
 
     def _on_speech(self, at_ms: int) -> None:
         if self.caller is Caller.SPEAKING:
@@ -294,7 +264,7 @@ class TurnTaker:
 
     def _withdraw_aside(self) -> bool:
         """Nobody needs a reminder any more, and a warning can wait."""
-        is_prepared = self.agent is Agent.PREPARING and self.line in _ASIDES
+        is_prepared = self.agent is Agent.PREPARING and self.line in ASIDES
         if is_prepared:
             if self.line is Line.WARNING:
                 self._warning.withdrawn()
@@ -346,7 +316,7 @@ class TurnTaker:
             return
         self.agent = Agent.SPEAKING
         self._started_at_ms = self.now_ms
-        if self.line not in _ASIDES:
+        if self.line not in ASIDES:
             self._keypad.expects, self._has_asked = 0, False
         if self.line is None:
             if not self.digits:
@@ -360,7 +330,7 @@ class TurnTaker:
         if line is None and self.caller is Caller.ANSWERED:
             self._close_utterance()  # an answer without a sound
         self._end_agent()
-        if line not in _ASIDES:
+        if line not in ASIDES:
             self._alone_since_ms = self.now_ms
         if line is None:
             self._failures = 0
@@ -373,7 +343,7 @@ class TurnTaker:
     def _on_dismissed(self, reason: str) -> None:
         if self._hang_up and self.agent is not Agent.SILENT:
             return  # a goodbye is being said already
-        self._take_leave(reason)
+        self._interject(Line.GOODBYE, hang_up=reason)
 
     def _on_failure(self, stage: Stage) -> None:
         if self._hang_up:
@@ -546,11 +516,8 @@ class TurnTaker:
         is_mid_sentence = self.agent is Agent.SPEAKING and not self.is_hushed and over_ms < 5_000
         if self._hang_up or is_mid_sentence:
             return False
-        self._take_leave("max_duration")
+        self._interject(Line.GOODBYE, hang_up="max_duration")
         return True
-
-    def _take_leave(self, reason: str) -> None:
-        self._interject(Line.GOODBYE, hang_up=reason)
 
     def _interject(self, line: Line, text: str = "", *, hang_up: str = "") -> None:
         """Say this instead of whatever is going on. What the caller was saying stays said."""

@@ -110,7 +110,9 @@ class LiveTransfers:
         telling = asyncio.ensure_future(self._database.run(by_carrier.put_through, self._call, wanted))
         try:
             await asyncio.shield(telling)
-        except asyncio.CancelledError:  # they hung up meanwhile: first the row must say again whose the end of the call is
+        except (
+            asyncio.CancelledError
+        ):  # they hung up meanwhile: first the row must say again whose the end of the call is
             await asyncio.wait({telling}, timeout=TELL_SECONDS)
             raise
         finally:

@@ -10,9 +10,10 @@ from agents.turn_taking import AcousticEndOfTurn
 from telephony.audio.vad import SpeechStarted, SpeechStopped
 from telephony.session import signals
 from telephony.session.finishing import TOLD_MS
+from telephony.session.floor import Agent, Caller
 from telephony.session.knobs import TurnSettings
 from telephony.session.signals import Line, Signal
-from telephony.session.turns import Agent, Caller, TurnTaker
+from telephony.session.turns import TurnTaker
 from telephony.wire.dtmf import DIGITS, Pressed, Released
 
 TEXTS = st.sampled_from(

@@ -12,6 +12,7 @@ from agents.patterns import Pattern
 from agents.turn_taking import AcousticEndOfTurn
 from telephony.audio.vad import SpeechStarted, SpeechStopped
 from telephony.session.finishing import TOLD_MS, Finishing
+from telephony.session.floor import Caller
 from telephony.session.knobs import PauseRule, TurnSettings
 from telephony.session.pause import LONGEST_MS, SHORTEST_MS, Pause
 from telephony.session.signals import (
@@ -26,7 +27,7 @@ from telephony.session.signals import (
     Transcribed,
     TurnEndGuessed,
 )
-from telephony.session.turns import Caller, TurnTaker
+from telephony.session.turns import TurnTaker
 
 OFF, CAREFUL, FULL = AcousticEndOfTurn
 COMPLETE, UNSURE, OPEN = Pause(300, 300, "complete"), Pause(500, 500, "unsure"), Pause(1_000, 1_000, "open")

@@ -129,7 +129,7 @@ async def test_while_it_rings_there_is_no_reminder_and_no_answer_and_then_it_is_
 
 async def test_a_call_that_nobody_can_put_through_says_so() -> None:
     story = Story([*ASKS, UntilAgentSpeaks(), UntilAgentQuiet(600), Silence(6_000)], ("busy", ""))
-    story.session._transfers = Nobody()
+    story.session._transfer._by = Nobody()
     await story.run()
     assert story.said[2].startswith("I'm sorry, I can't put you through to Reception from this call.")
 
