@@ -65,7 +65,7 @@ def _use_once(http_client: Callable[[], httpx2.AsyncClient] | None) -> None:
     from openai.types.chat import ChatCompletionChunk
 
     client = AsyncOpenAI(api_key="none", http_client=http_client() if http_client else None)
-    assert client.chat.completions and ChatCompletionChunk  # each is loaded when it is looked at
+    _ = client.chat.completions, ChatCompletionChunk  # each is loaded when it is looked at
 
 
 class OpenAILLM:
