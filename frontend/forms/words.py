@@ -38,7 +38,8 @@ def explain(error: ErrorDetails, knob: Knob | None) -> str:
         case "float_parsing" | "float_type" | "finite_number":
             return f"Use a number {_range(knob)}{unit}.".replace("  ", " ")
         case "enum" | "literal_error":
-            choices = ", ".join(label for _, label in knob.options) if knob else context.get("expected", "")
+            named = ", ".join(label for _, label in knob.options) if knob else ""
+            choices = named or str(context.get("expected", "")).replace("'", "")
             return f"Choose one of these: {choices}."
     return plain(error)
 

@@ -23,6 +23,7 @@ from frontend.queries.answering import handled_words
 from frontend.queries.calls import PAGE_SIZE, as_rows, calls_of, collected_fields, ending, is_ringing, narrow
 from frontend.queries.peaks import peaks
 from frontend.queries.waits import PARTS
+from frontend.views.call_trace import has_trace
 from frontend.views.shared import go, may
 from telephony import outbound, press
 from telephony.answering import WHY_WORDS
@@ -92,6 +93,7 @@ def call_detail(request: Any, call_id: uuid.UUID) -> HttpResponse:
         "is_ringing": is_ringing(call),
         "told": [(key.replace("_", " ").capitalize(), value) for key, value in call.variables.items() if value],
         "text": TextMessage.objects.owned_by(request.organization).filter(call=call).first(),
+        "has_trace": has_trace(call),
         "handled": handled_words(str(call.instead.get("how", ""))),
         "handled_why": WHY_WORDS.get(str(call.instead.get("why", "")), ""),
         "campaign": _campaign_of(request, call),

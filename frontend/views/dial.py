@@ -76,7 +76,11 @@ def new_call(request: Any) -> HttpResponse:
     form = DialForm(
         request.organization,
         request.POST if request.method == "POST" else None,
-        initial={"agent": request.GET.get("agent", ""), "on_machine": "talk"},
+        initial={
+            "agent": request.GET.get("agent", ""),
+            "number": request.GET.get("number", ""),
+            "on_machine": "talk",
+        },
     )
     context: dict[str, Any] = {"form": form, "is_possible": form.is_possible}
     status = 200

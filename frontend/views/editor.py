@@ -6,6 +6,7 @@ import json
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.http import Http404, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import render
 from django.urls import reverse
@@ -24,6 +25,7 @@ from frontend.forms.knobs import knob
 from frontend.sections import Section, section, sections, settings_of
 from frontend.views.shared import agent_or_404, may, with_toast, wrong_beside
 from frontend.views.versions import restored_version
+from telephony.trunks import addresses
 
 
 @require(Role.VIEWER)
@@ -36,6 +38,7 @@ def editor(request: Any, pk: UUID) -> HttpResponse:
         "sections": sections(agent, _choices(request, agent)),
         "current": current if current in SECTIONS else SECTIONS[0],
         "restored": restored_version(request, agent),
+        "sip_address": addresses.address_of(agent) if settings.SIP_DIRECT_FROM else "",
     }
     return render(request, "frontend/agents/editor.html", context)
 

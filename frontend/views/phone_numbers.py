@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.auth import require
 from accounts.models import Role
 from agents.models import Agent
+from frontend.queries import trunks
 from frontend.views.number import names_of, now_of
 from frontend.views.shared import may
 from telephony import phone_calls
@@ -25,6 +26,7 @@ from telephony import phone_numbers as use_case
 from telephony.carriers import CarrierError
 from telephony.models import CarrierAccount, PhoneNumber
 from telephony.phone_numbers import CannotDo
+from telephony.trunks import addresses, manage
 
 REFUSALS = (CannotDo, CarrierError)
 
@@ -108,16 +110,16 @@ def assign(request: Any, pk: UUID) -> HttpResponse:
     number, wanted = _number(request, pk), request.POST.get("agent", "")
     agent = None
     if wanted:
-        agent = next((each for each in _agents(request) if str(each.pk) == wanted), None)
+        agent = next((each for each in agents_of(request) if str(each.pk) == wanted), None)
         if agent is None:
             messages.error(request, _("Choose one of the agents."))
-            return redirect("frontend:numbers")
+            return _back(request, number)
     use_case.assign(number, agent)
     if agent is None:
         messages.success(request, _("Calls to %s are refused until you choose an agent.") % number.number)
     else:
         messages.success(request, _("%(agent)s answers %(number)s.") % {"agent": agent.name, "number": number.number})
-    return redirect("frontend:numbers")
+    return _back(request, number)
 
 
 @require(Role.ADMIN)
@@ -130,13 +132,22 @@ def remove(request: Any, pk: UUID) -> HttpResponse:
     except REFUSALS as error:
         if not request.POST.get("anyway"):
             messages.error(request, _("%(why)s The number was kept.") % {"why": error})
-            return redirect("frontend:numbers")
+            return _back(request, number)
         use_case.forget(number)
         was_put_back = False
-    if was_put_back:
+    if number.trunk_id is not None:
+        messages.success(request, _("%s is removed: no agent answers it here any more.") % number.number)
+    elif was_put_back:
         messages.success(request, _("%s is removed; its calls go where they went before.") % number.number)
     else:
         messages.success(request, _("%s is removed. Look in Twilio's console where its calls go now.") % number.number)
+    return _back(request, number)
+
+
+def _back(request: Any, number: PhoneNumber) -> HttpResponse:
+    """To the page that the number was changed on."""
+    if request.POST.get("back") == "trunk" and number.trunk_id is not None:
+        return redirect("frontend:trunk", number.trunk_id)
     return redirect("frontend:numbers")
 
 
@@ -154,7 +165,8 @@ def _number(request: Any, pk: UUID) -> PhoneNumber:
     return found
 
 
-def _agents(request: Any) -> list[Agent]:
+def agents_of(request: Any) -> list[Agent]:
+    """Who may be chosen to answer."""
     return list(Agent.objects.owned_by(request.organization).filter(archived_at=None).order_by("name"))
 
 
@@ -163,15 +175,22 @@ def _page(request: Any, form: ConnectForm, status: int = 200) -> HttpResponse:
         "account", "trunk", "organization", "agent__published"
     )
     names = names_of(request.organization)
+    trunk_rows, stamp = trunks.rows(request.organization)
     context = {
+        "trunks": trunk_rows,
+        "trunks_stamp": stamp,
+        "is_served": not trunk_rows or manage.is_served(),
+        "sip_addresses": trunks.agent_addresses(request.organization),
+        "our_host": addresses.our_host(),
         "rows": [(each, now_of(each, names)) for each in rows],
         "has_room": phone_calls.has_room(),
         "accounts": list(CarrierAccount.objects.owned_by(request.organization)),
-        "agents": _agents(request),
+        "agents": agents_of(request),
         "form": form,
         "can_assign": may(request, Role.EDITOR),
         "can_manage": may(request, Role.ADMIN),
-        "is_public": use_case.is_public(),
+        # Who has only trunks needs no address that Twilio can reach.
+        "is_public": use_case.is_public() or bool(trunk_rows and not any(each.account_id for each in rows)),
         "site_url": settings.SITE_URL,
     }
     response = render(request, "frontend/numbers/list.html", context, status=status)

@@ -68,6 +68,16 @@ def _lines(value: object) -> object:
     return [part for part in re.split(r"[\s,]+", value) if part] if isinstance(value, str) else value
 
 
+def _codecs(value: object) -> object:
+    """As people write them: "G.722"."""
+    found = _lines(value)
+    return (
+        [part.lower().replace(".", "") if isinstance(part, str) else part for part in found]
+        if isinstance(found, list | tuple)
+        else found
+    )
+
+
 _Stripped = Annotated[str, StringConstraints(strip_whitespace=True)]
 Host = Annotated[str, AfterValidator(_host)]
 NetworkText = Annotated[str, AfterValidator(_network)]
@@ -101,7 +111,10 @@ class TrunkFields(Settings):
         0, ge=0, le=65_535, title="Port", description="0: what the host's DNS says (SRV), else 5060, or 5061 with TLS."
     )
     transport: Literal["udp", "tcp", "tls"] = Field(
-        "udp", title="Transport", description="How SIP messages travel. TLS is encrypted; use it where they offer it."
+        "udp",
+        title="Transport",
+        description="How SIP messages travel. TLS is encrypted; use it where they offer it.",
+        json_schema_extra=hint(labels={"udp": "UDP", "tcp": "TCP", "tls": "TLS"}),
     )
     username: User = Field("", max_length=120, title="User name", description="Who you are there: often a number.")
     auth_user: _Stripped = Field(
@@ -144,9 +157,16 @@ class TrunkFields(Settings):
         "optional",
         title="Encrypt sound (SRTP)",
         description="optional: where the other side can. mandatory: calls without it are refused.",
+        json_schema_extra=hint(
+            labels={"off": "Never", "optional": "Where they can (optional)", "mandatory": "Always (mandatory)"}
+        ),
     )
-    codecs: Annotated[tuple[Codec, ...], BeforeValidator(_lines)] = Field(
-        (), max_length=4, title="Codecs", description="The best first. Empty: Opus, G.722, PCMU, PCMA."
+    codecs: Annotated[tuple[Codec, ...], BeforeValidator(_codecs)] = Field(
+        (),
+        max_length=4,
+        title="Codecs",
+        description="One a line, the best first. Empty: Opus, G.722, PCMU, PCMA.",
+        json_schema_extra=hint(widget="lines", placeholder="g722"),
     )
     caller_id: Annotated[str, AfterValidator(_caller)] = Field(
         "",

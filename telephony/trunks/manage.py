@@ -160,6 +160,14 @@ def add_number(trunk: Trunk, text: str, agent: Agent | None = None, label: str =
 # ---- asking the workers
 
 
+def is_served() -> bool:
+    """Whether a call worker serves SIP just now. Where Valkey is away none can be asked."""
+    try:
+        return any(worker.sip_port for worker in worker_status.workers())
+    except redis.RedisError:
+        return False
+
+
 def tell_workers() -> None:
     """Something has changed. Where they can't be told, they find out by themselves within seconds."""
 

@@ -7,7 +7,7 @@ trunk. Where ``sources`` is empty, the addresses that the host stands for are th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["provider", "pbx"]
 
@@ -25,8 +25,30 @@ class Preset:
     srtp: Literal["off", "optional", "mandatory"] = "optional"
     codecs: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    asks_password: bool = False
     hint: str = ""
     """What to do at their end, in a sentence or two."""
+    asks: tuple[str, ...] = ("host", "username", "registers")
+    """The fields that a person looks at beside the name. A password goes with the user name; the others are right as they are filled."""
+
+    def filled(self) -> dict[str, Any]:
+        """The fields of a trunk to there, as far as they are known."""
+        return {
+            "label": self.name,
+            "preset": self.key,
+            "host": self.host,
+            "transport": self.transport,
+            "port": self.port,
+            "registers": self.registers,
+            "srtp": self.srtp,
+            "codecs": list(self.codecs),
+            "sources": list(self.sources),
+            "asks_password": self.asks_password,
+        }
+
+
+OWN: tuple[str, ...] = ("host", "username", "registers", "sources")
+"""What is asked of who has none of these."""
 
 
 _ALL = (
@@ -41,6 +63,7 @@ _ALL = (
             "54.172.60.0/30", "54.244.51.0/30", "54.171.127.192/30", "35.156.191.128/30", "54.65.63.192/30", "54.169.127.128/30",
             "54.252.254.64/30", "177.71.206.192/30", "168.86.128.0/18",
         ),
+        asks=("host", "username"),
         hint="In Twilio's console, under Elastic SIP Trunking: put this server's address under Origination, and a credential list under "
         "Termination; the host is the Termination SIP URI.",
     ),
@@ -57,6 +80,7 @@ _ALL = (
         "provider",
         "",
         registers=False,
+        asks=("host", "sources"),
         hint="Bandwidth knows you by this server's address: list it under your location's hosts. The host and the addresses of its calls are "
         "told there.",
     ),
@@ -66,6 +90,7 @@ _ALL = (
         "provider",
         "sip.nexmo.com",
         registers=False,
+        asks=("host", "username"),
         hint="User name and password are the API key and secret. Lead your numbers to this server's address (Forward to: SIP).",
     ),
     Preset(
@@ -74,6 +99,7 @@ _ALL = (
         "provider",
         "….zt.plivo.com",
         registers=False,
+        asks=("host", "username"),
         hint="Under Zentrunk make an outbound trunk with a credential list, and an inbound trunk that leads to this server's address.",
     ),
     Preset(
@@ -102,6 +128,7 @@ _ALL = (
         "provider",
         "",
         registers=False,
+        asks=("host", "sources"),
         hint="Make an inbound SIP trunk that leads to this server's address. The addresses of its calls are listed in DIDWW's instructions.",
     ),
     Preset(
@@ -123,6 +150,7 @@ _ALL = (
         "3CX",
         "pbx",
         "",
+        asks=("host", "username", "auth_user", "registers"),
         hint="Make an extension with a deskphone (SIP); the authentication ID is “signs in as”, the extension's number the user name.",
     ),
     Preset(
@@ -140,7 +168,11 @@ _ALL = (
         "pbx",
         "",
         registers=False,
-        hint="The telephone calls this server directly and proves itself with a user name and a password.",
+        sources=("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
+        asks_password=True,
+        asks=("username", "sources"),
+        hint="Make up a user name and a password and type the same into the telephone. It calls from your own network as this is filled in; "
+        "anywhere is 0.0.0.0/0 and ::/0.",
     ),
 )  # fmt: skip
 PRESETS: dict[str, Preset] = {preset.key: preset for preset in _ALL}

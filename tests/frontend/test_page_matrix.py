@@ -24,7 +24,7 @@ from telephony import listen, tokens
 from telephony.answer import CannotCall, create_web_call
 from telephony.campaigns import lists, manage
 from telephony.dialing import do_not_call
-from telephony.models import Call, CarrierAccount, PhoneNumber, Recording
+from telephony.models import Call, CarrierAccount, PhoneNumber, Recording, Trunk
 from telephony.recordings import absolute, header, path_for
 
 pytestmark = pytest.mark.django_db
@@ -98,6 +98,16 @@ EXPECTED: dict[str, dict[str, tuple[int, ...]]] = {
     "frontend:number": {"get": MEMBERS, "post": EDITORS_DONE},
     "frontend:number-assign": {"post": EDITORS_DONE},
     "frontend:number-remove": {"post": ADMINS_DONE},
+    "frontend:trunks": {"get": (302,) * 5},  # a part of Numbers, fetched by its page alone
+    "frontend:trunk-create": {"get": (200, 403, 403, 200, 302), "post": (422, 403, 403, 422, 302)},  # without a name
+    "frontend:trunk": {"get": MEMBERS},
+    "frontend:trunk-state": {"get": (302, 302, 302, 404, 302)},
+    "frontend:trunk-edit": {"get": (200, 403, 403, 404, 302), "post": ADMINS_DONE},
+    "frontend:trunk-test": {"post": ADMINS_DONE},
+    "frontend:trunk-remove": {"post": ADMINS_DONE},
+    "frontend:trunk-add-number": {"post": (422, 403, 403, 404, 302)},  # none
+    "frontend:trunk-trace": {"get": MEMBERS},
+    "frontend:call-trace": {"get": MEMBERS},
     "twilio-voice": {"post": (403,) * 5},  # the signature is the authority, and there is none
     "twilio-status": {"post": (403,) * 5},
     "twilio-answered": {"post": (403,) * 5},
@@ -168,6 +178,7 @@ def scene(organization: Organization, alice: User, bob: User, victor: User, char
         number = PhoneNumber.objects.create(
             organization=organization, account=account, number="+14155550142", sid="PN1"
         )
+        trunk = Trunk.objects.create(organization=organization, label="Office", host="pbx.example.com")
         campaign = manage.create(organization, "March reminders", agent, alice)
         contact_list, _sheet = lists.upload(campaign, "people.csv", b"name,phone\nAda,+14155550142\n")
         entry, _ = do_not_call.add(organization, "+14155550143")
@@ -176,6 +187,7 @@ def scene(organization: Organization, alice: User, bob: User, victor: User, char
         "agent": agent.pk, "call": call.pk, "member": member.pk, "invitation": invitation.pk, "credential": credential.pk,
         "api-key": key.pk, "campaign": campaign.pk, "list": contact_list.pk, "do-not-call": entry.pk, "organization": organization.pk,
         "number-account": account.pk, "number": number.pk, "account": account.pk, "text": number.pk,
+        "trunk": trunk.pk,
     }  # fmt: skip
     people = {"owner": alice, "editor": bob, "viewer": victor, "stranger": charlie, "nobody": None}
     return SimpleNamespace(
@@ -203,7 +215,7 @@ def address(scene: Any, name: str) -> str:
             )
         else:
             pytest.fail(f"What is “{argument}” in the address of {name}?")
-    query = {"frontend:agent-compare": "?from=1"}.get(name, "")
+    query = {"frontend:agent-compare": "?from=1", "frontend:trunk-create": "?preset=own"}.get(name, "")
     return reverse(name, kwargs=given) + query
 
 
@@ -224,6 +236,7 @@ def thing(name: str, argument: str) -> str:
             "member",
             "invitation",
             "credential",
+            "trunk",
         )
         if last.startswith(word)
     )

@@ -1,0 +1,133 @@
+"""A SIP trace as people read it: who said what to whom, when, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from telephony.models import SipMessage
+from telephony.trunks import outcome, words
+from telephony.trunks.outcome import Message, Outcome
+
+MOST = 60
+"""Messages that a page shows; the API has all that are kept."""
+PAUSE_S = 20.0
+"""After a silence of so long the moment is said again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``is_out``: from Parley to the other side. ``moment``: where a while has gone by since the one before, or it is the first."""
+
+    is_out: bool
+    offset: str
+    moment: datetime | None
+    label: str
+    words: str
+    said: str
+    is_bad: bool
+    transport: str
+    peer: str
+    text: str
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    words: str
+    is_failure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    steps: tuple[Step, ...]
+    other: str
+    """The other side's host."""
+    sentences: tuple[Sentence, ...]
+    plain: str
+    """All of it as text, for somebody's support."""
+    left_out: int
+
+
+def of_call(rows: Sequence[SipMessage], trunk: str, now: datetime) -> Ladder:
+    """``trunk``: its name; "": none."""
+    parsed = [_parsed(row) for row in rows]
+    found = outcome.of_call(parsed, _quiet_s(rows, now))
+    return _ladder(rows[:MOST], parsed, [found] if found else [], trunk, len(rows) - MOST)
+
+
+def of_trunk(rows: Sequence[SipMessage], trunk: str, now: datetime) -> Ladder:
+    """The newest of a trunk's own business."""
+    parsed = [_parsed(row) for row in rows]
+    return _ladder(rows[-MOST:], parsed[-MOST:], outcome.of_trunk(parsed, _quiet_s(rows, now)), trunk, len(rows) - MOST)
+
+
+def _parsed(row: SipMessage) -> Message:
+    return Message.of(row.direction, row.start_line, row.cseq, row.text)
+
+
+def _quiet_s(rows: Sequence[SipMessage], now: datetime) -> float:
+    return (now - rows[-1].at).total_seconds() if rows else 0.0
+
+
+def _ladder(
+    rows: Sequence[SipMessage], parsed: Sequence[Message], found: Sequence[Outcome], trunk: str, left_out: int
+) -> Ladder:
+    other = host_of(rows[-1].peer) if rows else ""
+    sentences = [Sentence(words.explained(each, trunk, other), each.is_failure) for each in found]
+    return Ladder(
+        tuple(_steps(rows, parsed)),
+        other,
+        tuple(each for each in sentences if each.words),
+        "\n\n".join(_plain(row) for row in rows),
+        max(0, left_out),
+    )
+
+
+def _steps(rows: Sequence[SipMessage], parsed: Sequence[Message]) -> list[Step]:
+    steps: list[Step] = []
+    stands: set[str] = set()
+    """The Call-IDs of calls that were picked up."""
+    before: datetime | None = None
+    since = rows[0].at if rows else None
+    for row, message in zip(rows, parsed, strict=False):
+        has_paused = before is None or (row.at - before).total_seconds() >= PAUSE_S
+        if has_paused:
+            since = row.at
+        assert since is not None
+        is_within = row.dialog in stands
+        steps.append(
+            Step(
+                is_out=message.direction == "out",
+                offset=f"+{max(0.0, (row.at - since).total_seconds()):.2f} s",
+                moment=row.at if has_paused else None,
+                label=f"{message.status} {message.phrase}".strip() if message.status else message.method,
+                words=words.of_step(
+                    message.method, message.status, has_password=message.has_password, is_within=is_within
+                ),
+                said=message.said,
+                is_bad=message.status >= 400 and message.status not in (*outcome.CHALLENGES, 487, 491),
+                transport=row.get_transport_display(),
+                peer=row.peer,
+                text=row.text,
+                is_cut=row.is_cut,
+            )
+        )
+        if message.method == "ACK" and any(
+            each.method == "INVITE" and 200 <= each.status < 300 for each in parsed[: len(steps)]
+        ):
+            stands.add(row.dialog)
+        before = row.at
+    return steps
+
+
+def _plain(row: SipMessage) -> str:
+    at = row.at.astimezone(UTC).isoformat(timespec="milliseconds")
+    way = "to" if row.direction == SipMessage.Direction.OUT else "from"
+    return f"--- {at} {way} {row.peer} ({row.transport})\n{row.text or row.start_line}{' […]' if row.is_cut else ''}"
+
+
+def host_of(peer: str) -> str:
+    """Without the port: "192.0.2.7:5060" → "192.0.2.7"."""
+    return peer.rpartition(":")[0].strip("[]") or peer
