@@ -187,14 +187,14 @@ _REGISTRATIONS: dict[int, str] = {
     408: "Nobody answers at {host}. Check the host, the port and the transport of {trunk}, and that no firewall is between.",
     423: "The provider wants longer between registrations than Parley offers. " + _SUPPORT,
     500: "Something broke at the provider as {trunk} registered. " + _SUPPORT,
-    503: "{host} can't be reached, or takes no registrations just now. It is tried again by itself.",
+    503: "Whoever is at {host} takes no registrations just now, or can't be reached. It is tried again by itself.",
 }
 
 
 def explained(outcome: Outcome, trunk: str = "", host: str = "") -> str:
-    """What a trace comes to, in a sentence or two that say what to do. ``trunk``: its name; "": a telephone that called without one.
+    """What a trace comes to, in a sentence or two that say what to do. ``trunk``: its name; "": there was none, or it is gone.
     ``host``: where the other side is. Empty: there is nothing to say yet."""
-    names = {"trunk": f"trunk “{trunk}”" if trunk else "the other side", "host": host or "the other side"}
+    names = {"trunk": f"trunk “{trunk}”" if trunk else "the trunk", "host": host or "the other side"}
     match outcome.about, outcome.result:
         case "call", "stood":
             by = {"out": "Parley hung up.", "in": "The other side hung up."}.get(outcome.ended_by, "")

@@ -17,7 +17,7 @@ from telephony.campaigns import lists, manage
 from telephony.campaigns.models import Campaign, CampaignAttempt, CampaignContact
 from telephony.campaigns.sheet import guess
 from telephony.dialing import do_not_call, policies
-from telephony.models import Call, CarrierAccount, PhoneNumber, Turn
+from telephony.models import Call, CarrierAccount, PhoneNumber, SipMessage, Trunk, Turn
 
 LONG = "Front desk of the second surgery in the street with the very long name, left entrance <script>alert(1)</script>"
 
@@ -56,6 +56,7 @@ def regular(call_count: int = 30) -> User:
         }
         publish.save_draft(agent, {"sounds": sounds, "knows": {"temperature": 0.7}, "does": {"done_message": LONG}})
         publish.create_agent(organization, LONG)
+        _trunks(organization, agent)
         _calls(organization, agent, owner, call_count)
         _campaign(organization, agent, owner)
         account = CarrierAccount.objects.create(organization=organization, sid="AC" + "0" * 32, credential="none")
@@ -68,6 +69,65 @@ def regular(call_count: int = 30) -> User:
         do_not_call.add(organization, "+14155550198", LONG, member=owner)
         do_not_call.add(organization, "+14155550199", source="caller")
     return owner
+
+
+def _trunks(organization: Any, agent: Any) -> None:
+    """One that works, one whose password is refused, with a call over each."""
+    for state, words, label, host in (
+        ("registered", "sip.example.com knows where we are, for 60 minutes at a time.", LONG, "sip.example.com"),
+        ("failed", "The provider refused your user name or password. (SIP 401) Tried again in 120 seconds.", "Main line",
+         "a-host-with-quite-a-long-name.of-a-provider.example.com"),
+        ("waiting", "", "Desk telephone", ""),
+    ):  # fmt: skip
+        trunk = Trunk.objects.create(
+            organization=organization, label=label, host=host, username="200", registers=bool(host), preset="telnyx" if host else "phone",
+            state=state, state_words=words, state_at=timezone.now() if words else None, sources=[] if host else ["192.168.0.0/16"],
+        )  # fmt: skip
+        number = PhoneNumber.objects.create(
+            organization=organization, trunk=trunk, number="200", label="Extension", agent=agent
+        )
+        registers = f"REGISTER sip:{host} SIP/2.0"
+        _messages(
+            organization, trunk, None,
+            ("out", registers, "1 REGISTER", ""), ("in", "SIP/2.0 401 Unauthorized", "1 REGISTER", ""),
+            ("out", registers, "2 REGISTER", "Authorization: …"),
+            ("in", "SIP/2.0 200 OK" if state == "registered" else "SIP/2.0 401 Unauthorized", "2 REGISTER", ""),
+        )  # fmt: skip
+        if state != "registered":
+            continue
+        call = Call.objects.create(
+            organization=organization, agent=agent, version=agent.published, spec=agent.draft, status="ended",
+            end_reason="carrier_refused", end_detail="The provider forbids this call. (SIP 403)", channel="phone",
+            direction="outbound", trunk=trunk, phone_number=number, from_number="200", to_number="+14155550177", caller="+14155550177",
+        )  # fmt: skip
+        invite = f"INVITE sip:+14155550177@{host} SIP/2.0"
+        _messages(
+            organization, trunk, call,
+            ("out", invite, "1 INVITE", ""), ("in", "SIP/2.0 407 Proxy Authentication Required", "1 INVITE", ""),
+            ("out", f"ACK sip:+14155550177@{host} SIP/2.0", "1 ACK", ""), ("out", invite, "2 INVITE", "Proxy-Authorization: …"),
+            ("in", "SIP/2.0 183 Session Progress", "2 INVITE", ""),
+            ("in", "SIP/2.0 403 Forbidden", "2 INVITE", 'Reason: Q.850;cause=21;text="Caller ID is not verified for this account"'),
+            ("out", f"ACK sip:+14155550177@{host} SIP/2.0", "2 ACK", ""),
+        )  # fmt: skip
+
+
+def _messages(organization: Any, trunk: Trunk, call: Call | None, *said: tuple[str, str, str, str]) -> None:
+    start = timezone.now() - timedelta(minutes=3)
+    for number, (direction, start_line, cseq, header) in enumerate(said):
+        text = "\n".join(
+            [
+                start_line,
+                "Via: SIP/2.0/UDP 203.0.113.9:5060;branch=z9hG4bK74bf9",
+                f"Call-ID: {LONG}",
+                f"CSeq: {cseq}",
+                header,
+            ]
+        )
+        SipMessage.objects.create(
+            organization=organization, trunk=trunk, call=call, number=number, direction=direction, peer="192.0.2.7:5060",
+            transport="udp", start_line=start_line, dialog="a84b4c76e66710", cseq=cseq, text=text,
+            at=start + timedelta(milliseconds=number * 137),
+        )  # fmt: skip
 
 
 def _campaign(organization: Any, agent: Any, owner: User) -> None:

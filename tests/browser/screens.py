@@ -41,6 +41,9 @@ PAGES = (
     "/calls/",
     "/calls/new/",
     "/numbers/",
+    "/numbers/trunks/new/",
+    "/numbers/trunks/new/?preset=own",
+    "/numbers/trunks/new/?preset=3cx",
     "/organization/members/",
     "/organization/credentials/",
     "/organization/settings/",
@@ -231,10 +234,18 @@ def pages_of(page: Page, origin: str) -> list[str]:
     call = page.locator('tbody a[href^="/calls/"]').first
     if call.count():
         paths.append(str(call.get_attribute("href")))
+    by_sip = page.locator("tbody tr", has_text="+14155550177").locator('a[href^="/calls/"]').first
+    if by_sip.count():
+        path = str(by_sip.get_attribute("href"))
+        paths += [path, f"{path}trace/"]
     page.goto(f"{origin}/numbers/")
-    number = page.locator('tbody a[href^="/numbers/"]').first
+    number = page.locator('tbody a[href^="/numbers/"]:not([href*="/trunks/"])').first
     if number.count():
         paths.append(str(number.get_attribute("href")))
+    trunk = page.locator("#trunks tbody a").last
+    if trunk.count():
+        path = str(trunk.get_attribute("href"))
+        paths += [path, f"{path}edit/", f"{path}trace/"]
     page.goto(f"{origin}/campaigns/")
     campaign = page.locator('tbody a[href^="/campaigns/"]').first
     if campaign.count():
