@@ -42,7 +42,9 @@ def state_of(trunk: Trunk) -> State:
 
 def rows(organization: Any) -> tuple[list[tuple[Trunk, State]], str]:
     """Every trunk with its state, and a stamp that changes as soon as anything of it does."""
-    found = list(Trunk.objects.owned_by(organization).annotate(number_count=Count("numbers")))
+    found = list(
+        Trunk.objects.owned_by(organization).annotate(number_count=Count("numbers")).order_by("label", "created_at")
+    )
     return [(each, state_of(each)) for each in found], stamp_of(found)
 
 

@@ -63,7 +63,7 @@ class NewCampaign(forms.Form):
         agents = Agent.objects.owned_by(organization).filter(archived_at=None).order_by("name")
         self.fields["agent"].queryset = agents  # type: ignore[attr-defined]
         numbers = self.fields["number"]
-        numbers.queryset = PhoneNumber.objects.owned_by(organization)  # type: ignore[attr-defined]
+        numbers.queryset = PhoneNumber.objects.owned_by(organization).select_related("trunk")  # type: ignore[attr-defined]
         numbers.label_from_instance = number_words  # type: ignore[attr-defined]
         numbers.initial = numbers.queryset.first()  # type: ignore[attr-defined]
 
@@ -244,7 +244,10 @@ def _page(request: Any, found: Campaign, form: SettingsForm) -> HttpResponse:
     is_over = found.status in (Campaign.Status.FINISHED, Campaign.Status.CANCELLED)
     context = {
         **_context(request, found),
-        "numbers": [(each, number_words(each)) for each in PhoneNumber.objects.owned_by(request.organization)],
+        "numbers": [
+            (each, number_words(each))
+            for each in PhoneNumber.objects.owned_by(request.organization).select_related("trunk")
+        ],
         "why_not": "" if is_over or found.agent.published_id is None else dialler_of(found).why_not,
         "lacks": [] if is_over else manage.lacks(found),
         "form": form,

@@ -60,7 +60,9 @@ class DialForm(forms.Form):
         super().__init__(*args, **more)
         agents = Agent.objects.owned_by(organization).filter(archived_at=None, published__isnull=False)
         self.fields["agent"].queryset = agents.select_related("published").order_by("name")  # type: ignore[attr-defined]
-        numbers = PhoneNumber.objects.owned_by(organization).select_related("account__organization", "organization")
+        numbers = PhoneNumber.objects.owned_by(organization).select_related(
+            "account__organization", "organization", "trunk"
+        )
         self.fields["number"].queryset = numbers  # type: ignore[attr-defined]
         self.fields["number"].label_from_instance = number_words  # type: ignore[attr-defined]
 

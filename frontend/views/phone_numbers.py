@@ -189,8 +189,7 @@ def _page(request: Any, form: ConnectForm, status: int = 200) -> HttpResponse:
         "form": form,
         "can_assign": may(request, Role.EDITOR),
         "can_manage": may(request, Role.ADMIN),
-        # Who has only trunks needs no address that Twilio can reach.
-        "is_public": use_case.is_public() or bool(trunk_rows and not any(each.account_id for each in rows)),
+        "is_public": use_case.is_public(),
         "site_url": settings.SITE_URL,
     }
     response = render(request, "frontend/numbers/list.html", context, status=status)

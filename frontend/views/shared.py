@@ -22,8 +22,8 @@ def agent_or_404(request: Any, pk: UUID) -> Agent:
 
 
 def number_words(number: PhoneNumber) -> str:
-    """One of our numbers, in a list to choose from."""
-    return f"{number.number} · {number.label}" if number.label else number.number
+    """One of our numbers, in a list to choose from. Two trunks may have an extension of the same name."""
+    return " · ".join(filter(None, (number.number, number.label, number.trunk.label if number.trunk else "")))
 
 
 def may(request: Any, role: Role) -> bool:
