@@ -89,6 +89,8 @@ def _steps(rows: Sequence[SipMessage], parsed: Sequence[Message]) -> list[Step]:
     steps: list[Step] = []
     stands: set[str] = set()
     """The Call-IDs of calls that were picked up."""
+    proved: set[str] = set()
+    """The methods whose last request had the proof of a password."""
     before: datetime | None = None
     since = rows[0].at if rows else None
     for row, message in zip(rows, parsed, strict=False):
@@ -97,6 +99,10 @@ def _steps(rows: Sequence[SipMessage], parsed: Sequence[Message]) -> list[Step]:
             since = row.at
         assert since is not None
         is_within = row.dialog in stands
+        is_challenge = message.status in outcome.CHALLENGES
+        is_refusal = is_challenge and message.method in proved
+        if not message.status:
+            (proved.add if message.has_password else proved.discard)(message.method)
         steps.append(
             Step(
                 is_out=message.direction == "out",
@@ -104,10 +110,13 @@ def _steps(rows: Sequence[SipMessage], parsed: Sequence[Message]) -> list[Step]:
                 moment=row.at if has_paused else None,
                 label=f"{message.status} {message.phrase}".strip() if message.status else message.method,
                 words=words.of_step(
-                    message.method, message.status, has_password=message.has_password, is_within=is_within
+                    message.method,
+                    message.status,
+                    has_password=message.has_password or is_refusal,
+                    is_within=is_within,
                 ),
                 said=message.said,
-                is_bad=message.status >= 400 and message.status not in (*outcome.CHALLENGES, 487, 491),
+                is_bad=is_refusal or (message.status >= 400 and not is_challenge and message.status not in (487, 491)),
                 transport=row.get_transport_display(),
                 peer=row.peer,
                 text=row.text,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -50,7 +49,7 @@ def create(request: Any) -> HttpResponse:
     """First which; then the few things that it takes to get there."""
     wanted = request.GET.get("preset", "")
     if wanted != OWN and wanted not in PRESETS:
-        return render(request, "frontend/numbers/trunk_choice.html", query.choice() | {"is_served": manage.is_served()})
+        return render(request, "frontend/numbers/trunk_choice.html", {**query.choice(), **_served()})
     form = trunk_form.of_new(PRESETS.get(wanted), request.POST if request.method == "POST" else None)
     if request.method == "POST" and (fields := form.fields()) is not None:
         try:
@@ -89,8 +88,7 @@ def _form_page(request: Any, form: TrunkForm, trunk: Trunk | None) -> HttpRespon
     context = {
         "form": form,
         "trunk": trunk,
-        "our_host": addresses.our_host(),
-        "is_served": manage.is_served(),
+        **_served(),
         "needs_password_again": is_sent and form.was_typed,
     }
     response = render(request, "frontend/numbers/trunk_form.html", context, status=422 if is_sent else 200)
@@ -172,6 +170,14 @@ def _trunk(request: Any, pk: UUID) -> Trunk:
     return found
 
 
+def _served() -> dict[str, Any]:
+    return {
+        "is_served": manage.is_served(),
+        "is_here_only": addresses.is_here_only(),
+        "our_host": addresses.our_host(),
+    }
+
+
 def _state(found: Trunk) -> dict[str, Any]:
     return {"trunk": found, "state": query.state_of(found), "stamp": query.stamp_of([found])}
 
@@ -196,9 +202,7 @@ def _page(request: Any, found: Trunk, given: dict[str, str] | None = None, probl
         "is_new": "new" in request.GET and may(request, Role.ADMIN),
         "can_assign": may(request, Role.EDITOR),
         "can_manage": may(request, Role.ADMIN),
-        "is_served": manage.is_served(),
-        "our_host": addresses.our_host(),
-        "is_sip_on": bool(settings.SIP_HOST),
+        **_served(),
         "call_from": next((each for each in rows if each.agent_id), rows[0] if rows else None),
     }
     return render(request, "frontend/numbers/trunk.html", context, status=422 if problem else 200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from ipaddress import ip_address
 
 from django.conf import settings
 
@@ -20,6 +21,18 @@ def our_host() -> str:
     host = settings.SIP_ADVERTISED or next((each for each in settings.SIP_HOST if each not in _ANYWHERE), "") or _own()
     host = f"[{host}]" if ":" in host else host
     return host if settings.SIP_PORT == USUAL_PORT else f"{host}:{settings.SIP_PORT}"
+
+
+def is_here_only() -> bool:
+    """SIP is served, and only to this machine: neither providers nor other telephones reach it, nor it them."""
+    return bool(settings.SIP_HOST) and all(_is_loopback(each) for each in settings.SIP_HOST)
+
+
+def _is_loopback(text: str) -> bool:
+    try:
+        return ip_address(text).is_loopback
+    except ValueError:
+        return False
 
 
 def address_of(agent: Agent) -> str:

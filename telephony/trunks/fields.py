@@ -92,7 +92,11 @@ class TrunkFields(Settings):
         title="Name", description="What you call it.", examples=["Office"]
     )
     preset: Annotated[str, AfterValidator(_preset)] = Field(
-        "", title="Provider", description="Which preset the fields were filled from; empty: none.", max_length=40
+        "",
+        title="Provider",
+        description="Which preset the fields were filled from; empty: none.",
+        max_length=40,
+        json_schema_extra=hint(widget="hidden"),
     )
     host: Host = Field(
         "",

@@ -133,7 +133,9 @@ _RING: dict[str, str] = {"INVITE": "asks again, with the password", "REGISTER": 
 
 def of_step(method: str, status: int = 0, *, has_password: bool = False, is_within: bool = False) -> str:
     """One message in a few words, said of its sender. ``status`` 0: a request. ``is_within``: in a call that stands, where an INVITE
-    changes the sound. Empty: there is no plain word for it."""
+    changes the sound. ``has_password``: the request has the proof of one, or the one that is answered. Empty: there is no plain word."""
+    if status in CHALLENGES and has_password:
+        return "refuses the password"
     if status == 200 and method in _YES and not (method == "INVITE" and is_within):
         return _YES[method]
     if status:

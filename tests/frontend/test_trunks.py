@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import timedelta
 from html import unescape
 from typing import Any
 
+import orjson
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -15,10 +17,12 @@ from django.utils import timezone
 from accounts import tenancy
 from agents.models import Agent
 from agents.publish import create_agent, publish
+from telephony import worker_status
 from telephony.models import PhoneNumber, SipMessage, Trunk
 from telephony.trunks import manage, routes
 from telephony.trunks.fields import TrunkFields
 from telephony.trunks.presets import PRESETS
+from telephony.worker_status import WorkerStatus
 from tests.frontend.sample import agent_of, call_of
 
 pytestmark = pytest.mark.django_db
@@ -86,7 +90,9 @@ def test_each_preset_asks_for_what_it_needs_and_what_it_fills_in_is_right(
     first, more = page.split("expert-settings", 1)
     asked = preset.asks if preset else ("host", "username", "registers", "sources")
     for name in TrunkFields.model_fields:
-        if name != "preset":
+        if name == "preset":
+            assert 'name="trunk-preset"' not in page
+        else:
             assert (f'name="trunk-{name}"' in first) == (name in ("label", *asked)), name
             assert (f'name="trunk-{name}"' in more) == (name not in ("label", *asked)), name
     typed = {
@@ -294,7 +300,10 @@ def test_a_trunks_trace_says_that_the_password_was_refused(client_of: Clients, v
     part = shown(page)
     assert "The provider refused the password for trunk “Office”. Check the user name and password." in part
     assert "<b>wrong</b>" not in page.content.decode() and "“<b>wrong</b>”" in part
-    order = [part.index(words) for words in ("says where it is<", "asks for the password", "with the password")]
+    order = [
+        part.index(words)
+        for words in ("says where it is<", "asks for the password", "with the password", "refuses the password")
+    ]
     assert order == sorted(order)
     assert "Parley to 192.0.2.7:" in part and "192.0.2.7 to Parley:" in part and "+1.00 s" in part
     assert "Copy for the provider's support" in part and "--- 20" in part and "<html" not in part
@@ -333,3 +342,24 @@ def test_a_long_trace_shows_the_newest_of_a_trunk_and_says_so(client_of: Clients
     part = shown(client_of(victor).get(f"/numbers/trunks/{office.pk}/trace/", headers=HTMX))
     assert "5 earlier messages can be read over the API" in part
     assert "sip:4.example.com" not in part and "sip:5.example.com" in part and "sip:64.example.com" in part
+
+
+@pytest.fixture
+def serving() -> Iterator[None]:
+    """A call worker that serves SIP, as it says itself that it lives."""
+    status = WorkerStatus("test-1", "here", 1, timezone.now(), calls=0, capacity=4, sip_port=5060)
+    worker_status.client().set(worker_status.PREFIX + status.id, orjson.dumps(asdict(status)), ex=15)
+    yield
+    worker_status.client().delete(worker_status.PREFIX + status.id)
+
+
+def test_where_sip_is_served_to_this_machine_alone_the_pages_say_that_nobody_else_is_reached(
+    client_of: Clients, alice: Any, office: Trunk, settings: Any, serving: None
+) -> None:
+    client, words = client_of(alice), "SIP is served to this machine alone"
+    pages = ("/numbers/", f"/numbers/trunks/{office.pk}/", "/numbers/trunks/new/", "/numbers/trunks/new/?preset=own")
+    settings.SIP_HOST = ["127.0.0.1"]
+    assert all(words in shown(client.get(page)) for page in pages)
+    settings.SIP_HOST = ["0.0.0.0"]
+    told = [shown(client.get(page)) for page in pages]
+    assert not any(words in page or "No call worker serves SIP" in page for page in told)

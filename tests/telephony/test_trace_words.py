@@ -147,6 +147,7 @@ def test_no_status_is_left_without_a_sentence() -> None:
         ("BYE", 200, {}, "has hung up"),
         ("UPDATE", 200, {}, "yes"),
         ("REGISTER", 401, {}, "asks for the password"),
+        ("REGISTER", 401, {"has_password": True}, "refuses the password"),
         ("INVITE", 302, {}, "elsewhere"),
         ("INVITE", 499, {}, "refused"),
         ("CHEER", 0, {}, ""),
