@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from telephony.models import SipMessage
-from telephony.trunks import outcome, words
-from telephony.trunks.outcome import Message, Outcome
+from telephony.trunks import explain, outcome, words
+from telephony.trunks.explain import Sentence
+from telephony.trunks.outcome import Message
 
 MOST = 60
 """Messages that a page shows; the API has all that are kept."""
@@ -34,12 +35,6 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
-    words: str
-    is_failure: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Ladder:
     steps: tuple[Step, ...]
     other: str
@@ -52,36 +47,21 @@ class Ladder:
 
 def of_call(rows: Sequence[SipMessage], trunk: str, now: datetime) -> Ladder:
     """``trunk``: its name; "": none."""
-    parsed = [_parsed(row) for row in rows]
-    found = outcome.of_call(parsed, _quiet_s(rows, now))
-    return _ladder(rows[:MOST], parsed, [found] if found else [], trunk, len(rows) - MOST)
+    return _ladder(rows[:MOST], rows, explain.of_call(rows, trunk, now))
 
 
 def of_trunk(rows: Sequence[SipMessage], trunk: str, now: datetime) -> Ladder:
     """The newest of a trunk's own business."""
-    parsed = [_parsed(row) for row in rows]
-    return _ladder(rows[-MOST:], parsed[-MOST:], outcome.of_trunk(parsed, _quiet_s(rows, now)), trunk, len(rows) - MOST)
+    return _ladder(rows[-MOST:], rows, explain.of_trunk(rows, trunk, now))
 
 
-def _parsed(row: SipMessage) -> Message:
-    return Message.of(row.direction, row.start_line, row.cseq, row.text)
-
-
-def _quiet_s(rows: Sequence[SipMessage], now: datetime) -> float:
-    return (now - rows[-1].at).total_seconds() if rows else 0.0
-
-
-def _ladder(
-    rows: Sequence[SipMessage], parsed: Sequence[Message], found: Sequence[Outcome], trunk: str, left_out: int
-) -> Ladder:
-    other = host_of(rows[-1].peer) if rows else ""
-    sentences = [Sentence(words.explained(each, trunk, other), each.is_failure) for each in found]
+def _ladder(shown: Sequence[SipMessage], rows: Sequence[SipMessage], sentences: Sequence[Sentence]) -> Ladder:
     return Ladder(
-        tuple(_steps(rows, parsed)),
-        other,
-        tuple(each for each in sentences if each.words),
-        "\n\n".join(_plain(row) for row in rows),
-        max(0, left_out),
+        tuple(_steps(shown, [explain.message_of(row) for row in shown])),
+        explain.other_side(rows),
+        tuple(sentences),
+        "\n\n".join(_plain(row) for row in shown),
+        len(rows) - len(shown),
     )
 
 
@@ -93,7 +73,7 @@ def _steps(rows: Sequence[SipMessage], parsed: Sequence[Message]) -> list[Step]:
     """The methods whose last request had the proof of a password."""
     before: datetime | None = None
     since = rows[0].at if rows else None
-    for row, message in zip(rows, parsed, strict=False):
+    for row, message in zip(rows, parsed, strict=True):
         has_paused = before is None or (row.at - before).total_seconds() >= PAUSE_S
         if has_paused:
             since = row.at
@@ -135,8 +115,3 @@ def _plain(row: SipMessage) -> str:
     at = row.at.astimezone(UTC).isoformat(timespec="milliseconds")
     way = "to" if row.direction == SipMessage.Direction.OUT else "from"
     return f"--- {at} {way} {row.peer} ({row.transport})\n{row.text or row.start_line}{' […]' if row.is_cut else ''}"
-
-
-def host_of(peer: str) -> str:
-    """Without the port: "192.0.2.7:5060" → "192.0.2.7"."""
-    return peer.rpartition(":")[0].strip("[]") or peer

@@ -41,7 +41,7 @@ HELP = {
 
 def number_or_404(request: Any, pk: UUID) -> PhoneNumber:
     rows = PhoneNumber.objects.owned_by(request.organization).select_related(
-        "account", "account__organization", "organization", "agent__published"
+        "account", "account__organization", "organization", "trunk", "agent__published"
     )
     found: PhoneNumber = get_object_or_404(rows, pk=pk)
     return found

@@ -127,7 +127,9 @@ def test(request: Any, pk: UUID) -> HttpResponse:
     works = tested is not None and not tested.trouble
     if request.htmx:
         context = {"tested": tested, "told": told, "works": works}
-        return render(request, "frontend/numbers/_trunk_tested.html", context)
+        response = render(request, "frontend/numbers/_trunk_tested.html", context)
+        response["HX-Trigger"] = "parley:tested"
+        return response
     (messages.success if works else messages.error)(request, told)
     return redirect("frontend:trunk", pk)
 

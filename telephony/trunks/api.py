@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils import timezone
 from ninja import Path, Router, Schema, Status
 from pydantic import Field
 
@@ -14,7 +15,7 @@ from accounts.problems import Problem
 from agents.partial import partial
 from telephony.models import Call, SipMessage, Trunk
 from telephony.numbers_api import CARRIER_FAILS, NumberOut, agent_of, told
-from telephony.trunks import addresses, manage
+from telephony.trunks import addresses, explain, manage
 from telephony.trunks.fields import TrunkFields
 
 router = Router(tags=["SIP trunks"])
@@ -105,6 +106,14 @@ class MessageOut(Schema):
     cseq: str = Field(description="What it asks, or answers.", examples=["1 INVITE"])
     text: str = Field(description="All of it, without passwords' proofs and keys.", examples=["SIP/2.0 200 OK\n…"])
     is_cut: bool = Field(description="True: it was longer.", examples=[False])
+
+
+class ExplanationOut(Schema):
+    words: str = Field(
+        description="What the messages come to, and what to do.",
+        examples=["The provider refused the password for trunk “Main line”. Check the user name and password."],
+    )
+    is_failure: bool = Field(description="True: something went wrong.", examples=[True])
 
 
 class SipOut(Schema):
@@ -242,6 +251,38 @@ def messages_of_a_call(
         raise Problem(404, "No such call", "There is no call of this id in your organization.")
     rows = SipMessage.objects.owned_by(request.organization).filter(call_id=call_id)  # type: ignore[attr-defined]
     return [MessageOut.model_validate(row, from_attributes=True) for row in rows]
+
+
+@router.get(
+    "/trunks/{trunk_id}/explanation",
+    response=list[ExplanationOut],
+    auth=allowed("numbers:read"),
+    summary="Explain a trunk's SIP messages",
+)
+def explanation(request: HttpRequest, trunk_id: TrunkId) -> list[ExplanationOut]:
+    """How it stands by its own messages, then the last call that was refused before it was any. Empty: nothing has gone by."""
+    trunk = trunk_of(request, trunk_id)
+    rows = SipMessage.objects.owned_by(request.organization).filter(trunk=trunk, call=None)  # type: ignore[attr-defined]
+    found = explain.of_trunk(list(rows), trunk.label, timezone.now())
+    return [ExplanationOut.model_validate(each, from_attributes=True) for each in found]
+
+
+@router.get(
+    "/calls/{call_id}/sip-explanation",
+    response=list[ExplanationOut],
+    auth=allowed("calls:read"),
+    summary="Explain a call's SIP messages",
+)
+def explanation_of_a_call(
+    request: HttpRequest, call_id: Annotated[uuid.UUID, Path(description="The call's id.")]
+) -> list[ExplanationOut]:
+    """Why it came to nothing, or how it went. Empty: the call came another way, or is on its way still."""
+    call = Call.objects.owned_by(request.organization).select_related("trunk").filter(pk=call_id).first()  # type: ignore[attr-defined]
+    if call is None:
+        raise Problem(404, "No such call", "There is no call of this id in your organization.")
+    rows = SipMessage.objects.owned_by(request.organization).filter(call=call)  # type: ignore[attr-defined]
+    found = explain.of_call(list(rows), call.trunk.label if call.trunk else "", timezone.now())
+    return [ExplanationOut.model_validate(each, from_attributes=True) for each in found]
 
 
 @router.get("/sip", response=SipOut, auth=allowed("numbers:read"), summary="How SIP calls reach this installation")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts import credentials, keys, tenancy
 from agents.models import Agent
@@ -173,6 +176,16 @@ def test_messages_are_read_by_whose_they_are(ask: Ask, organization: Any, desk: 
     assert status == 200 and [row["cseq"] for row in rows] == ["1 REGISTER"]
     status, rows = ask("GET", f"/calls/{call.pk}/sip-messages")
     assert status == 200 and [row["text"] for row in rows] == ["SIP/2.0 200 OK"]
+    assert ask("GET", f"/calls/{call.pk}/sip-explanation") == (200, [])  # nobody called in it
+    with tenancy.use(organization):
+        SipMessage.objects.filter(call=None).update(at=timezone.now() - timedelta(minutes=1))
+    assert ask("GET", f"/trunks/{made['id']}/explanation") == (200, [
+        {
+            "words": "Nobody answers at 192.0.2.7. Check the host, the port and the transport of trunk “Office”, and that no firewall is between.",
+            "is_failure": True,
+        }
+    ])  # fmt: skip
+    assert ask("GET", f"/calls/{uuid.uuid4()}/sip-explanation")[0] == 404
 
 
 def test_an_agent_tells_its_sip_address(ask: Ask, desk: Agent, organization: Any, settings: Any) -> None:
@@ -200,10 +213,6 @@ def test_a_call_says_either_which_number_or_which_trunk(ask: Ask, desk: Agent) -
 def test_the_oldest_of_a_trunks_own_messages_are_forgotten(
     ask: Ask, organization: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datetime import timedelta
-
-    from django.utils import timezone
-
     monkeypatch.setattr(routes, "MOST_OF_A_TRUNK", 3)
     _, made = ask("POST", "/trunks", {"trunk": OFFICE})
     with tenancy.use(organization):
