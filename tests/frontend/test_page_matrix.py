@@ -114,6 +114,7 @@ EXPECTED: dict[str, dict[str, tuple[int, ...]]] = {
     "twilio-next": {"post": (403,) * 5},
     "twilio-call-status": {"post": (403,) * 5},
     "twilio-forwarded": {"post": (403,) * 5},
+    "twilio-transferred": {"post": (403,) * 5},
     "twilio-message": {"post": (403,) * 5},
     "twilio-text": {"post": (403,) * 5},
     "frontend:campaigns": {"get": EVERYBODY_IN},
