@@ -71,7 +71,7 @@ def resumed(call: Call) -> Resumed | None:
         return None
     with tenancy.use(call.organization_id):
         turns = list(call.turns.all())
-        found = list(call.events.filter(kind="collected").order_by("at_ms", "id").values_list("data", flat=True))
+        found = list(call.events.filter(kind="collected").values_list("data", flat=True))
     known = {
         str(each["key"]): Collected(
             str(each["key"]), each.get("value"), str(each.get("spoken", "")), bool(each.get("is_confirmed"))

@@ -204,7 +204,7 @@ class CallEvent(Owned):
     data = models.JSONField(default=dict)
 
     class Meta:
-        ordering = ["at_ms", "id"]
+        ordering = ["at_ms", "created_at", "id"]
 
     def __str__(self) -> str:
         return f"{self.at_ms} {self.kind}"

@@ -30,7 +30,7 @@ def bearer(organization: Any) -> str:
 def pressed_in(agent: Any, call_id: str) -> tuple[list[tuple[str, str]], list[str]]:
     """(kind, digits) of the events, and what the caller said."""
     with tenancy.use(agent.organization_id):
-        events = CallEvent.objects.filter(call_id=call_id, kind__startswith="digits").order_by("at_ms", "id")
+        events = CallEvent.objects.filter(call_id=call_id, kind__startswith="digits")
         turns = Turn.objects.filter(call_id=call_id, role="caller").order_by("index")
         return [(event.kind, event.data["digits"]) for event in events], [turn.text for turn in turns]
 
