@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Path, Query, Router, Schema, Status
@@ -18,6 +17,7 @@ from agents.models import Agent
 from agents.variables import KEY, LONGEST
 from telephony import listen, outbound, press, tokens
 from telephony.audio.digits import checked
+from telephony.call_lookup import call_of, calls_of
 from telephony.end_reasons import REASONS
 from telephony.models import Call, Recording
 from telephony.numbers_api import CARRIER_FAILS, agent_of, number_of, told
@@ -230,18 +230,6 @@ class TokenOut(Schema):
     )
 
 
-def _calls(request: HttpRequest) -> QuerySet[Call]:
-    rows: QuerySet[Call] = Call.objects.owned_by(request.organization).select_related("agent", "version")  # type: ignore[attr-defined]
-    return rows
-
-
-def _call(request: HttpRequest, call_id: uuid.UUID) -> Call:
-    found = _calls(request).filter(pk=call_id).first()
-    if found is None:
-        raise Problem(404, "No such call", "There is no call of this id in your organization.")
-    return found
-
-
 @router.get("/calls", response=CallPage, auth=allowed("calls:read"), summary="List calls")
 def list_calls(
     request: HttpRequest,
@@ -254,7 +242,7 @@ def list_calls(
 ) -> CallPage:
     """Newest first; the cursor stays right while new calls come in."""
     wanted = {"agent_id": agent_id, "status": status, "created_at__gte": since, "created_at__lt": until}
-    rows = _calls(request).filter(**{name: value for name, value in wanted.items() if value is not None})
+    rows = calls_of(request).filter(**{name: value for name, value in wanted.items() if value is not None})
     items, following = page(rows, cursor, limit)
     return CallPage(items=[CallOut(**CallOut.facts(call)) for call in items], next_cursor=following)
 
@@ -321,7 +309,7 @@ def web_token(request: HttpRequest, body: TokenIn) -> Status[TokenOut]:
 @router.get("/calls/{call_id}", response=CallOut, auth=allowed("calls:read"), summary="Read a call")
 def read(request: HttpRequest, call_id: CallId) -> CallOut:
     """What became of it, what it collected, and how long the caller waited. It changes while the call runs."""
-    return CallOut(**CallOut.facts(_call(request, call_id)))
+    return CallOut(**CallOut.facts(call_of(request, call_id)))
 
 
 @router.get(
@@ -329,7 +317,7 @@ def read(request: HttpRequest, call_id: CallId) -> CallOut:
 )
 def transcript(request: HttpRequest, call_id: CallId) -> Transcript:
     """Turn by turn; grows while the call runs."""
-    call = _call(request, call_id)
+    call = call_of(request, call_id)
     turns = [
         TurnOut(
             index=turn.index,
@@ -355,7 +343,7 @@ def events(request: HttpRequest, call_id: CallId) -> list[EventOut]:
     """Interruptions, tools, reconnections, faults: in order, the first 5,000."""
     return [
         EventOut(at_ms=event.at_ms, kind=event.kind, data=event.data)
-        for event in _call(request, call_id).events.all()[:5000]
+        for event in call_of(request, call_id).events.all()[:5000]
     ]
 
 
@@ -364,7 +352,7 @@ def events(request: HttpRequest, call_id: CallId) -> list[EventOut]:
 )
 def recording(request: HttpRequest, call_id: CallId) -> RecordingOut:
     """A short-lived address of a stereo WAV: caller left, agent right."""
-    call = _call(request, call_id)
+    call = call_of(request, call_id)
     kept = Recording.objects.owned_by(call.organization_id).filter(call=call).first()
     if kept is None:
         raise Problem(404, "No recording", "This call was not recorded, or its recording was deleted.")
@@ -387,7 +375,7 @@ def recording(request: HttpRequest, call_id: CallId) -> RecordingOut:
 )
 def hang_up(request: HttpRequest, call_id: CallId) -> Status[CallOut]:
     """The agent is cut off and the line closed. Read the call again to see that it has ended."""
-    call = _call(request, call_id)
+    call = call_of(request, call_id)
     if call.status == Call.Status.ENDED:
         raise Problem(409, "The call is over", "It ended before you asked.")
     outbound.stop(call)
@@ -418,7 +406,7 @@ class DigitsIn(Schema):
 def digits(request: HttpRequest, call_id: CallId, body: DigitsIn) -> Status[CallOut]:
     """The agent's side presses them (DTMF), after what it has begun to say and before what it says next. The call's events then
     have one of the kind digits_sent."""
-    call = _call(request, call_id)
+    call = call_of(request, call_id)
     try:
         press.send_digits(call, body.digits)
     except press.NotTalking as error:
@@ -445,7 +433,7 @@ class TransferIn(Schema):
 def transfer(request: HttpRequest, call_id: CallId, body: TransferIn) -> Status[CallOut]:
     """The agent says its words for that, and then the caller is put through, as if they had asked. Read the call's events to see how it
     went: put_through, or not_put_through with why."""
-    call = _call(request, call_id)
+    call = call_of(request, call_id)
     try:
         asked.put_through(call, body.to)
     except asked.NoSuchTarget as error:

@@ -3,6 +3,7 @@
  * New rows come out of its `<template>`, in which "new" stands for the row's id. The order on the page is the order that is sent.
  */
 
+import { showDependents } from "./lib/depends";
 import { toast } from "./lib/dom";
 
 function asKey(text: string): string {
@@ -48,6 +49,7 @@ export default function mount(element: HTMLElement): void {
     holder.innerHTML = pattern.innerHTML.replaceAll("-new-", `-${id}-`).replace('data-row="new"', `data-row="${id}"`);
     const row = holder.firstElementChild as HTMLElement;
     list.append(row);
+    showDependents(list);
     row.querySelector<HTMLElement>("input:not([type=hidden]), select, textarea")?.focus();
     number();
   });

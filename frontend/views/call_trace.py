@@ -16,7 +16,8 @@ from accounts.models import Role
 from frontend.queries import ladder
 from frontend.queries.calls import calls_of
 from frontend.queries.ladder import Ladder
-from telephony.models import Call, SipMessage, Trunk
+from telephony.models import Call, Trunk
+from telephony.trunks import explain
 
 
 def has_trace(call: Call) -> bool:
@@ -28,8 +29,7 @@ def has_trace(call: Call) -> bool:
 @require(Role.VIEWER)
 def of_call(request: Any, call_id: uuid.UUID) -> HttpResponse:
     call = get_object_or_404(calls_of(request.organization).select_related("trunk"), pk=call_id)
-    rows = list(SipMessage.objects.owned_by(request.organization).filter(call=call).order_by("at", "number"))
-    found = ladder.of_call(rows, call.trunk.label if call.trunk else "", timezone.now())
+    found = ladder.of_call(explain.messages_of_call(call), call.trunk.label if call.trunk else "", timezone.now())
     return _page(request, found, call=call, back=call.agent.name, title=_("Call trace"))
 
 
@@ -37,9 +37,7 @@ def of_call(request: Any, call_id: uuid.UUID) -> HttpResponse:
 @require(Role.VIEWER)
 def of_trunk(request: Any, pk: uuid.UUID) -> HttpResponse:
     trunk = get_object_or_404(Trunk.objects.owned_by(request.organization), pk=pk)
-    mine = SipMessage.objects.owned_by(request.organization).filter(trunk=trunk, call=None)
-    rows = list(mine.order_by("at", "number"))
-    found = ladder.of_trunk(rows, trunk.label, timezone.now())
+    found = ladder.of_trunk(explain.messages_of_trunk(trunk), trunk.label, timezone.now())
     return _page(request, found, trunk=trunk, back=trunk.label, title=_("SIP messages"))
 
 

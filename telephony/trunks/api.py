@@ -13,7 +13,8 @@ from pydantic import Field
 from accounts.auth import allowed
 from accounts.problems import Problem
 from agents.partial import partial
-from telephony.models import Call, SipMessage, Trunk
+from telephony.call_lookup import call_of
+from telephony.models import Trunk
 from telephony.numbers_api import CARRIER_FAILS, NumberOut, agent_of, told
 from telephony.trunks import addresses, explain, manage
 from telephony.trunks.fields import TrunkFields
@@ -233,7 +234,7 @@ def add_number(request: HttpRequest, trunk_id: TrunkId, body: TrunkNumberIn) -> 
 )
 def messages(request: HttpRequest, trunk_id: TrunkId) -> list[MessageOut]:
     """Registrations, and calls that were refused before they were any. Oldest first."""
-    rows = SipMessage.objects.owned_by(request.organization).filter(trunk=trunk_of(request, trunk_id), call=None)  # type: ignore[attr-defined]
+    rows = explain.messages_of_trunk(trunk_of(request, trunk_id))
     return [MessageOut.model_validate(row, from_attributes=True) for row in rows]
 
 
@@ -247,9 +248,7 @@ def messages_of_a_call(
     request: HttpRequest, call_id: Annotated[uuid.UUID, Path(description="The call's id.")]
 ) -> list[MessageOut]:
     """As they went over the network, oldest first. Empty: the call came another way."""
-    if not Call.objects.owned_by(request.organization).filter(pk=call_id).exists():  # type: ignore[attr-defined]
-        raise Problem(404, "No such call", "There is no call of this id in your organization.")
-    rows = SipMessage.objects.owned_by(request.organization).filter(call_id=call_id)  # type: ignore[attr-defined]
+    rows = explain.messages_of_call(call_of(request, call_id))
     return [MessageOut.model_validate(row, from_attributes=True) for row in rows]
 
 
@@ -262,8 +261,7 @@ def messages_of_a_call(
 def explanation(request: HttpRequest, trunk_id: TrunkId) -> list[ExplanationOut]:
     """How it stands by its own messages, then the last call that was refused before it was any. Empty: nothing has gone by."""
     trunk = trunk_of(request, trunk_id)
-    rows = SipMessage.objects.owned_by(request.organization).filter(trunk=trunk, call=None)  # type: ignore[attr-defined]
-    found = explain.of_trunk(list(rows), trunk.label, timezone.now())
+    found = explain.of_trunk(explain.messages_of_trunk(trunk), trunk.label, timezone.now())
     return [ExplanationOut.model_validate(each, from_attributes=True) for each in found]
 
 
@@ -277,11 +275,8 @@ def explanation_of_a_call(
     request: HttpRequest, call_id: Annotated[uuid.UUID, Path(description="The call's id.")]
 ) -> list[ExplanationOut]:
     """Why it came to nothing, or how it went. Empty: the call came another way, or is on its way still."""
-    call = Call.objects.owned_by(request.organization).select_related("trunk").filter(pk=call_id).first()  # type: ignore[attr-defined]
-    if call is None:
-        raise Problem(404, "No such call", "There is no call of this id in your organization.")
-    rows = SipMessage.objects.owned_by(request.organization).filter(call=call)  # type: ignore[attr-defined]
-    found = explain.of_call(list(rows), call.trunk.label if call.trunk else "", timezone.now())
+    call = call_of(request, call_id)
+    found = explain.of_call(explain.messages_of_call(call), call.trunk.label if call.trunk else "", timezone.now())
     return [ExplanationOut.model_validate(each, from_attributes=True) for each in found]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from telephony.models import SipMessage
+from telephony.models import Call, SipMessage, Trunk
 from telephony.trunks import outcome, words
 from telephony.trunks.outcome import Message, Outcome
 
@@ -15,6 +15,16 @@ from telephony.trunks.outcome import Message, Outcome
 class Sentence:
     words: str
     is_failure: bool
+
+
+def messages_of_call(call: Call) -> list[SipMessage]:
+    """All that is kept, oldest first. Empty: the call came another way."""
+    return list(SipMessage.objects.owned_by(call.organization_id).filter(call=call))
+
+
+def messages_of_trunk(trunk: Trunk) -> list[SipMessage]:
+    """Its own business: registrations, and calls that were refused before they were any. Oldest first."""
+    return list(SipMessage.objects.owned_by(trunk.organization_id).filter(trunk=trunk, call=None))
 
 
 def message_of(row: SipMessage) -> Message:

@@ -63,6 +63,18 @@ def test_questions_are_added_checked_moved_removed_and_brought_back(page: Page) 
     expect(rows).to_have_count(count + 1)
 
 
+def test_a_destination_asks_only_for_what_leads_there(page: Page) -> None:
+    section(page, "does")
+    page.get_by_role("button", name="Add a destination").click()
+    row = page.get_by_role("group", name="Destination 1 of 1")
+    address, agent = row.get_by_label("Number or address"), row.get_by_label("Agent", exact=True)
+    expect(address).to_be_visible()
+    expect(agent).to_be_hidden()
+    row.get_by_label("Where to").select_option("agent")
+    expect(agent).to_be_visible()
+    expect(address).to_be_hidden()
+
+
 def test_any_setting_is_found(page: Page) -> None:
     search = page.get_by_label("Find a setting")
     search.fill("creativity")

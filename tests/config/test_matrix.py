@@ -262,7 +262,7 @@ def test_an_id_that_never_was_and_a_strangers_look_alike(client: Client, scene: 
 
 def test_the_matrix_finds_a_planted_hole(client: Client, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A view that forgets the organization: both walls down, the stranger reads the call, and the table would say so."""
-    monkeypatch.setattr("telephony.api._calls", lambda request: _everybodys())
+    monkeypatch.setattr("telephony.call_lookup.calls_of", lambda request: _everybodys())
     assert scene.request(client, "get", "/api/v1/calls/{call_id}", scene.bearers["stranger"]).status_code == 200
 
 
@@ -272,7 +272,7 @@ def test_row_level_security_stops_a_view_that_forgets_the_organization(
     """The first wall down, the second holds: the query asks for everybody's rows and gets the stranger's own."""
     from accounts.tenancy import ScopedQuerySet
 
-    monkeypatch.setattr("telephony.api._calls", lambda request: ScopedQuerySet(Call))
+    monkeypatch.setattr("telephony.call_lookup.calls_of", lambda request: ScopedQuerySet(Call))
     assert scene.request(client, "get", "/api/v1/calls/{call_id}", scene.bearers["stranger"]).status_code == 404
 
 

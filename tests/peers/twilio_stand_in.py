@@ -62,6 +62,8 @@ class PhoneCall:
     first_sound_s: float | None = None
     connected_s: float | None = None
     streams: int = 0
+    stream_began_s: float = 0.0
+    """The newest one, on the clock of ``heard``."""
     refusals: list[int] = field(default_factory=list)
     """Of the stream's handshake: HTTP statuses."""
     clears: int = 0
@@ -245,6 +247,7 @@ class Exchange:
             async with connect(
                 url, compression=None, open_timeout=5, max_size=None, user_agent_header="TwilioProxy/1.1"
             ) as socket:
+                call.stream_began_s = time.monotonic()
                 call._socket, call.streams = socket, call.streams + 1
                 call.connected_s = call.connected_s or began
                 sid = call._stream_sid

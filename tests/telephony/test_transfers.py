@@ -289,13 +289,12 @@ async def test_nobody_there_and_the_caller_is_back_with_the_agent_that_says_so(
         caller = line.ring()
         await asks_for(line, caller, "2")
         await until(lambda: caller.streams == 2)
-        began = time.monotonic()
-        await hears_something(caller, began)
+        await hears_something(caller, caller.stream_began_s)
         await falls_silent(caller)
         assert (await line.call()).status == "in_progress"
         await caller.press("2")  # and once more
         await until(lambda: caller.streams == 3)
-        await hears_something(caller, time.monotonic())
+        await hears_something(caller, caller.stream_began_s)
         await falls_silent(caller)
         caller.hang_up()
         call = await ended(line)
