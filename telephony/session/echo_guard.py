@@ -16,7 +16,7 @@ from telephony.audio.vad import SpeechStarted, SpeechStopped, VADEdge
 LONGEST_WAIT_MS = 120
 """Only on a line of which nothing is known, and only where it may well be an echo."""
 _AGAIN_MS = 40
-_CALM_MS = 1_000
+CALM_MS = 1_000
 """The agent has been heard for so long and nothing came back: the line has no echo, as far as can be said."""
 _VOICED_MS = 160
 """A voice over the echo that goes on for so long after it was taken for one."""
@@ -59,7 +59,7 @@ class EchoGuard:
         return self._judged(edge)
 
     def _judged(self, edge: SpeechStarted) -> list[VADEdge]:
-        verdict = self.echo.judge(self._now_ms - edge.at_ms, is_calm=self._calm_ms >= _CALM_MS)
+        verdict = self.echo.judge(self._now_ms - edge.at_ms, is_calm=self._calm_ms >= CALM_MS)
         if verdict is Verdict.UNSURE and self._now_ms - self._held_ms < LONGEST_WAIT_MS:
             self._is_echo = False
             return []

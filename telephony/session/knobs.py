@@ -75,6 +75,9 @@ class TurnSettings:
     longest_nod_ms: int = 1_500
     """A nod that lasted longer isn't joined with what follows: transcribers keep only so much of what is over."""
     fill_after_ms: int = 2_000
+    """Silence after the caller's last sound that wants a filler; where much of it was patience, the answer gets a moment more …"""
+    fill_by_ms: int = 2_700
+    """… but not beyond this."""
     preparing_limit_ms: int = 20_000
     """Nothing prepared takes longer: the session's own deadlines are shorter. A last resort, so that every call ends."""
 

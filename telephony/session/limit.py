@@ -1,7 +1,7 @@
 """The line that says the call is nearly over: whether this is the moment for it. Pure; time is an argument.
 
 It is said once, when nobody speaks. Right after a question the caller is about to speak: then it waits longer for the silence,
-unless half of its time has passed already. In the last third it would no longer be true, and isn't said any more.
+unless half of its time has passed already: then a breath will do. In the last third it would no longer be true, and isn't said any more.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 GAP_MS = 300
 """So long nobody has spoken."""
 GAP_AFTER_QUESTION_MS = 2_000
+GAP_IN_A_HURRY_MS = 100
 
 
 class LimitWarning:
@@ -27,8 +28,10 @@ class LimitWarning:
         if self._is_said or not self._before_ms // 3 < left_ms <= self._before_ms:
             return False
         if left_ms <= self._before_ms // 2:
-            return True
-        return now_ms - quiet_since_ms >= (GAP_AFTER_QUESTION_MS if has_asked else GAP_MS)
+            gap_ms = GAP_IN_A_HURRY_MS
+        else:
+            gap_ms = GAP_AFTER_QUESTION_MS if has_asked else GAP_MS
+        return now_ms - quiet_since_ms >= gap_ms
 
     def said(self) -> None:
         self._is_said = True

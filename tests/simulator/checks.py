@@ -11,7 +11,7 @@ from agents.mind import EndCall
 from telephony.audio.playout import words_heard
 from telephony.audio.vad import SpeechStarted, SpeechStopped, VADEdge
 from telephony.end_reasons import REASONS
-from telephony.session.echo_guard import LONGEST_WAIT_MS
+from telephony.session.echo_guard import CALM_MS, LONGEST_WAIT_MS
 from telephony.session.events import (
     BargedIn,
     Ended,
@@ -302,9 +302,12 @@ def pauses_at_once(call: Call) -> Iterator[str]:
     for at_ms, edge in call.record.hearing.edges:
         if not isinstance(edge, SpeechStarted):
             continue
-        if plan.line.echo_ms is not None:  # is it the agent? That may take a moment
-            if not _is_callers(call, edge.at_ms, at_ms) or _is_muddle(call, at_ms):
-                continue
+        if plan.line.echo_ms is not None and (
+            not _is_callers(call, edge.at_ms, at_ms) or _is_muddle(call, at_ms)
+        ):
+            continue
+        is_unknown_line = sum(call.heard.is_voiced[: at_ms // FRAME_MS]) * FRAME_MS < CALM_MS
+        if plan.line.echo_ms is not None or is_unknown_line:  # is it the agent? That may take a moment
             at_ms += LONGEST_WAIT_MS
         frame = at_ms // FRAME_MS
         heard = next((each for each in call.heard.heard if any(index == frame + 2 for index, _ in each.frames)), None)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from telephony.audio.vad import SpeechStarted, SpeechStopped
-from telephony.session.limit import GAP_AFTER_QUESTION_MS, GAP_MS, LimitWarning
+from telephony.session.limit import GAP_AFTER_QUESTION_MS, GAP_IN_A_HURRY_MS, GAP_MS, LimitWarning
 from telephony.session.signals import AgentAsked, AgentFinished, AgentStarted
 from tests.fakes import Silence, Speech, UntilAgentQuiet, UntilAgentSpeaks
 from tests.telephony.test_session import call
@@ -24,8 +24,9 @@ LINE = "A minute left."
         pytest.param(540, GAP_MS - 20, False, False, id="only just"),
         pytest.param(540, GAP_MS, True, False, id="the caller is about to answer"),
         pytest.param(545, GAP_AFTER_QUESTION_MS, True, True, id="they think about it"),
-        pytest.param(570, 0, True, True, id="half of the time is over: at the next chance"),
-        pytest.param(579.98, 0, False, True, id="the last chance"),
+        pytest.param(570, GAP_IN_A_HURRY_MS, True, True, id="half of the time is over: at the next chance"),
+        pytest.param(570, 0, True, False, id="in the same breath"),
+        pytest.param(579.98, GAP_IN_A_HURRY_MS, False, True, id="the last chance"),
         pytest.param(580, 9_000, False, False, id="no longer true"),
         pytest.param(601, 9_000, False, False, id="over"),
     ],

@@ -54,6 +54,8 @@ LATER_S = 60.0
 FIRST_PIECE_SOUNDS = 45
 """A sentence longer than this many phonemes is cut at a comma, so that sound starts early."""
 
+_PICTURES = re.compile(r"[\U0001F000-\U0001FAFF\u2600-\u27BF\uFE0F\u200D]+")
+"""Emoji and their joints: the engine would read out their names."""
 _SIGN_BEHIND_IPA = re.compile(r"\]\]([.,;:!?])")
 
 Samples = npt.NDArray[np.float32]
@@ -180,7 +182,7 @@ class Voice:
     def _pieces(voice: PiperVoice, text: str) -> list[tuple[list[int], int]]:
         pieces: list[tuple[list[int], int]] = []
         # A sign right behind [[ipa]] would be lost: as a sound of its own inside, it is kept.
-        for sentence in voice.phonemize(_SIGN_BEHIND_IPA.sub(r"\1]]", text)):
+        for sentence in voice.phonemize(_SIGN_BEHIND_IPA.sub(r"\1]]", _PICTURES.sub(" ", text))):
             known = [sound for sound in sentence if sound in voice.config.phoneme_id_map]
             clauses = _clauses(known, FIRST_PIECE_SOUNDS if not pieces else 3 * FIRST_PIECE_SOUNDS)
             for number, clause in enumerate(clauses, start=1):
