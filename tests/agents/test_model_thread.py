@@ -85,6 +85,35 @@ def test_too_many_waiting_is_said(thread: ModelThread, monkeypatch: pytest.Monke
     busy.let_go()
 
 
+@pytest.fixture
+def other() -> Iterator[ModelThread]:
+    made = ModelThread("other")
+    yield made
+    made.close()
+
+
+def test_what_can_wait_waits_for_the_callers_of_another_model(
+    thread: ModelThread, other: ModelThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_thread, "QUIET_S", 0.05)
+    busy, is_done = Busy(other), threading.Event()
+    thread.submit(is_done.set, urgency=2e9, can_wait=True)
+    run_to_end(thread)  # who can't wait goes past it
+    assert not is_done.wait(0.3)
+    busy.let_go()
+    assert is_done.wait(5)
+
+
+def test_what_can_wait_does_not_wait_for_ever(
+    thread: ModelThread, other: ModelThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_thread, "PATIENCE_S", 0.1)
+    busy, is_done = Busy(other), threading.Event()
+    thread.submit(is_done.set, urgency=1, can_wait=True)
+    assert is_done.wait(3)
+    busy.let_go()
+
+
 def test_a_closed_thread_takes_no_more(thread: ModelThread) -> None:
     thread.close()
     with pytest.raises(ProviderError, match="shut down"):

@@ -83,7 +83,9 @@ async def test_text_without_sounds_is_silence_and_no_fault(tts: PiperTTS, text: 
 async def test_a_prepared_line_is_there_at_once(tts: PiperTTS) -> None:
     line = "This line was prepared before anybody called, which is why it comes at once."
     tts.prepare([line, "", line], speed=1.0)
-    await asyncio.sleep(1.5)
+    async with asyncio.timeout(30):
+        while piper.shared(VOICE).cache.get((line, 1.0)) is None:
+            await asyncio.sleep(0.05)
     began = time.perf_counter()
     pieces = await said(tts, line)
     assert time.perf_counter() - began < 0.02

@@ -302,9 +302,7 @@ def pauses_at_once(call: Call) -> Iterator[str]:
     for at_ms, edge in call.record.hearing.edges:
         if not isinstance(edge, SpeechStarted):
             continue
-        if plan.line.echo_ms is not None and (
-            not _is_callers(call, edge.at_ms, at_ms) or _is_muddle(call, at_ms)
-        ):
+        if plan.line.echo_ms is not None and (not _is_callers(call, edge.at_ms, at_ms) or _is_muddle(call, at_ms)):
             continue
         is_unknown_line = sum(call.heard.is_voiced[: at_ms // FRAME_MS]) * FRAME_MS < CALM_MS
         if plan.line.echo_ms is not None or is_unknown_line:  # is it the agent? That may take a moment

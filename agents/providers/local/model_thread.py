@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import logging
 import threading
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
@@ -20,6 +21,38 @@ MAX_WAITING = 512
 """More than this and the machine is hopelessly behind: better to say so than to answer minutes late."""
 
 
+QUIET_S = 0.5
+"""Nobody has wanted any model for so long: what can wait is done."""
+PATIENCE_S = 5.0
+"""What can wait waits no longer than this for such a moment."""
+_LOOK_S = 0.05
+
+
+class _Callers:
+    """Whether a caller waits for any model of this process: the processors are the same for all of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running = 0
+        self._last_s = 0.0
+
+    def begin(self) -> None:
+        with self._lock:
+            self._running += 1
+
+    def end(self) -> None:
+        with self._lock:
+            self._running -= 1
+            self._last_s = time.monotonic()
+
+    def are_quiet(self) -> bool:
+        with self._lock:
+            return self._running == 0 and time.monotonic() - self._last_s >= QUIET_S
+
+
+_callers = _Callers()
+
+
 @dataclass(order=True, slots=True)
 class _Job:
     urgency: float
@@ -27,6 +60,8 @@ class _Job:
     run: Callable[[], None] = field(compare=False)
     key: Hashable | None = field(compare=False, default=None)
     is_withdrawn: bool = field(compare=False, default=False)
+    waits_until_s: float = field(compare=False, default=0.0)
+    """It can wait for a moment without callers, until then; 0: somebody waits for it."""
 
 
 class Ticket:
@@ -56,8 +91,11 @@ class ModelThread:
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, run: Callable[[], None], *, urgency: float, key: Hashable | None = None) -> Ticket:
-        """Queue a job. A waiting job of the same ``key`` is replaced: only the newest matters."""
+    def submit(
+        self, run: Callable[[], None], *, urgency: float, key: Hashable | None = None, can_wait: bool = False
+    ) -> Ticket:
+        """Queue a job. A waiting job of the same ``key`` is replaced: only the newest matters. One that ``can_wait`` gives way to
+        callers of every other model as well, for ``PATIENCE_S`` at most."""
         with self._changed:
             if self._is_closed:
                 raise ProviderError("This model has been shut down.", permanent=True)
@@ -68,6 +106,7 @@ class ModelThread:
                 raise ProviderError("This machine is too busy to keep up with its calls.")
             self._count += 1
             job = _Job(urgency, self._count, run, key)
+            job.waits_until_s = time.monotonic() + PATIENCE_S if can_wait else 0.0
             if key is not None:
                 if key in self._by_key:
                     self._by_key[key].is_withdrawn = True
@@ -112,15 +151,24 @@ class ModelThread:
                 self._drop_withdrawn()
                 if self._is_closed:
                     return None
-                if self._waiting:
+                if self._waiting and self._is_time_for(self._waiting[0]):
                     job = heapq.heappop(self._waiting)
                     self._forget_key(job)
                     return job
-                self._changed.wait()
+                self._changed.wait(_LOOK_S if self._waiting else None)
+
+    @staticmethod
+    def _is_time_for(job: _Job) -> bool:
+        return not job.waits_until_s or _callers.are_quiet() or time.monotonic() >= job.waits_until_s
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
+            if not job.waits_until_s:
+                _callers.begin()
             try:
                 job.run()
             except Exception:
                 logger.exception("A job of %s failed", self._thread.name)
+            finally:
+                if not job.waits_until_s:
+                    _callers.end()

@@ -134,8 +134,8 @@ class Voice:
         self._voice = voice
         self.status = "loaded"
 
-    def submit(self, work: _Work, *, urgency: float) -> Ticket:
-        return self._thread.submit(work.run, urgency=urgency)
+    def submit(self, work: _Work, *, urgency: float, can_wait: bool) -> Ticket:
+        return self._thread.submit(work.run, urgency=urgency, can_wait=can_wait)
 
     def close(self) -> None:
         self._thread.close()
@@ -232,7 +232,11 @@ class _Work:
 
     def begin(self) -> None:
         # A prepared line is wanted later; a spoken one by a caller who hears nothing yet.
-        self._voice.submit(self, urgency=self._began_s + (LATER_S if self._loop is None else 0.0))
+        self._submit(self._began_s)
+
+    def _submit(self, wanted_s: float) -> None:
+        is_prepared = self._loop is None
+        self._voice.submit(self, urgency=wanted_s + (LATER_S if is_prepared else 0.0), can_wait=is_prepared)
 
     def close(self) -> None:
         """Nobody listens any more: what isn't made yet won't be."""
@@ -262,9 +266,7 @@ class _Work:
             self._produced_s += len(pcm) / 2 / self._voice.rate_hz
             self._tell(pcm)
         if self._left:
-            # Wanted when the caller has heard what there is.
-            late = LATER_S if self._loop is None else 0.0
-            self._voice.submit(self, urgency=self._began_s + self._produced_s + late)
+            self._submit(self._began_s + self._produced_s)  # wanted when the caller has heard what there is
         else:
             if len(self._text) <= CACHED_TEXT_MAX:
                 self._voice.cache.put((self._text, self._speed), self._made)
