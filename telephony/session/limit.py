@@ -28,10 +28,8 @@ class LimitWarning:
         if self._is_said or not self._before_ms // 3 < left_ms <= self._before_ms:
             return False
         if left_ms <= self._before_ms // 2:
-            gap_ms = GAP_IN_A_HURRY_MS
-        else:
-            gap_ms = GAP_AFTER_QUESTION_MS if has_asked else GAP_MS
-        return now_ms - quiet_since_ms >= gap_ms
+            return now_ms - quiet_since_ms >= GAP_IN_A_HURRY_MS
+        return now_ms - quiet_since_ms >= (GAP_AFTER_QUESTION_MS if has_asked else GAP_MS)
 
     def said(self) -> None:
         self._is_said = True
