@@ -60,15 +60,22 @@ _CONTEXT = 192
 _BLOCK = _CONTEXT + FRAME
 _EDGES = np.array((3, 5, 7, 9, 11, 13, 16, 19, 22, 26, 30, 35, 41, 48, 57, 68, 82, 100, 125, 160, 240), dtype=np.intp)
 """Of the bands, in bins of 31 Hz: from 94 Hz up."""
-_WIDTHS = np.diff(np.append(_EDGES, 257))
+_BAND_OF = np.maximum(np.searchsorted(_EDGES, np.arange(_BLOCK // 2 + 1), side="right") - 1, 0)
+"""Of each bin; what is below the lowest band goes with it."""
 _DIES = np.float32(0.6)
 """What is left of the echo after a tick: 2 dB less, a room of half a second."""
 _OVER = np.float32(3.0)
 """So many times the predicted echo is taken away: it is no more than a prediction."""
 _LEAST = np.float32(0.02)
+_SAME_GAIN = 0.03
+"""Gains that differ by less need no fading from one tick to the next."""
 _NEW, _PROBATION = 25, 12
 """Ticks of echo in which a prediction is new: it follows faster, and more is taken away; and after which it is looked whether it
 was a mistake."""
+_RISE = np.linspace(0.0, 1.0, FRAME, dtype=np.float32)
+_THIRDS = np.full(3, 1 / 3, dtype=np.float32)
+_NO_POWER = np.zeros(len(_EDGES), dtype=np.float32)
+_LOWEST, _HIGHEST = np.float32(-32_768), np.float32(32_767)
 _SAME_MS = 15
 _UP, _DOWN = np.float32(0.15), np.float32(0.05)
 """How fast the prediction follows, natural logarithm of power a tick. Three to one: a quarter of the ticks have more echo."""
@@ -290,12 +297,12 @@ def _whitened(sound: Samples) -> npt.NDArray[np.complex128]:
     return np.asarray(spectrum / around**_WHITENED)
 
 
-def _powers(block: Samples) -> tuple[npt.NDArray[np.complex128], Samples]:
-    """The spectrum of a block, and its power in each band under a Hann window."""
-    spectrum = np.fft.rfft(block)
-    smooth = spectrum.copy()
-    smooth[1:-1] -= 0.5 * (spectrum[:-2] + spectrum[2:])
-    return spectrum, np.add.reduceat(smooth.real**2 + smooth.imag**2, _EDGES).astype(np.float32)
+def _powers(blocks: Samples) -> tuple[npt.NDArray[np.complex64], Samples]:
+    """The spectra of blocks, a row each, and their power in each band under a Hann window."""
+    spectra = np.fft.rfft(blocks)
+    smooth = spectra.copy()
+    smooth[:, 1:-1] -= np.float32(0.5) * (spectra[:, :-2] + spectra[:, 2:])
+    return spectra, np.add.reduceat(smooth.real**2 + smooth.imag**2, _EDGES, axis=1)
 
 
 class _Path:
@@ -312,17 +319,19 @@ class _Path:
         self._log_gain: Samples = np.full(len(_EDGES), -3.0, dtype=np.float32)
         self._agent: deque[Samples] = deque([np.zeros(len(_EDGES), dtype=np.float32)] * _KEPT, maxlen=_KEPT)
         """The powers of what was played, a tick each."""
-        self._agent_block: Samples = np.zeros(_BLOCK, dtype=np.float32)
-        self._block: Samples = np.zeros(_BLOCK, dtype=np.float32)
+        self._blocks: Samples = np.zeros((2, _BLOCK), dtype=np.float32)
+        """The last 32 ms: what was played, and the caller."""
+        self._agent_block: Samples = self._blocks[0]
+        self._block: Samples = self._blocks[1]
         self._dying: Samples = np.zeros(len(_EDGES), dtype=np.float32)
-        self._mask: Samples = np.ones(257, dtype=np.float32)
+        self._gain: Samples = np.ones(len(_EDGES), dtype=np.float32)
         self._lately: deque[tuple[float, float]] = deque(maxlen=_LATELY)
         """Energy before and after."""
         self._most: Samples = np.zeros(len(_EDGES), dtype=np.float32)
         """The loudest that was expected in each band, in the last seconds."""
         self._noise: Samples = np.full(len(_EDGES), 1e9, dtype=np.float32)
         """Of the caller's room."""
-        self._rise = np.linspace(0.0, 1.0, FRAME, dtype=np.float32)
+        self._was_silent = True
         self._moves = 0
 
     @property
@@ -351,14 +360,15 @@ class _Path:
 
     def learn(self, came: list[bytes], played: list[bytes | None]) -> None:
         """The first prediction, from the ticks in which the echo was found."""
+        nothing = bytes(2 * FRAME)
         for each in played[: len(played) - len(came)]:
-            self._hear_agent(each)
+            self._hear(nothing, each)
+        self._noise[:] = 1e9
         ratios: list[npt.NDArray[np.floating]] = []
         weights: list[npt.NDArray[np.floating]] = []
         for pcm, each in zip(came, played[len(played) - len(came) :], strict=True):
-            self._hear_agent(each)
+            _, power = self._hear(pcm, each)
             expected = self._expected()
-            _, power = self._hear_caller(pcm)
             ratios.append((power / np.maximum(expected, 1.0)).astype(np.float32))
             weights.append(expected)
         expected_power, ratio = np.array(weights), np.array(ratios)
@@ -373,11 +383,10 @@ class _Path:
         self._most = most.astype(np.float32)
 
     def take_out(self, pcm: bytes, played: bytes | None) -> bytes:
-        self._hear_agent(played)
+        spectrum, power = self._hear(pcm, played)
         expected = self._expected()
         echo = np.exp(self._log_gain) * expected
         np.maximum(expected, self._most * np.float32(0.996), out=self._most)
-        spectrum, power = self._hear_caller(pcm)
         newness = max(0.0, 1.0 - self.ticks / _NEW)
         share = 1.0 - _OVER * np.float32(1.0 + 2.0 * newness) * echo / np.maximum(power, 1.0)
         gain = np.sqrt(np.maximum(share, _LEAST**2))
@@ -390,7 +399,7 @@ class _Path:
         without = self._filtered(spectrum, gain)
         sound = self._block[_CONTEXT:]
         self._lately.append((float(np.dot(sound, sound)), float(np.dot(without, without))))
-        return np.clip(without, -32_768, 32_767).astype("<i2").tobytes()
+        return np.minimum(np.maximum(without, _LOWEST), _HIGHEST).astype("<i2").tobytes()
 
     def _follow(self, power: Samples, expected: Samples, echo: Samples, haste: np.float32) -> None:
         """Only in bands in which the agent is loud now, and the echo, if it is lower than expected, would be heard over the room."""
@@ -398,17 +407,25 @@ class _Path:
         self._log_gain += np.where(expected > 0.1 * self._most, step * haste, np.float32(0.0))
         np.clip(self._log_gain, -16.0, 1.5, out=self._log_gain)
 
-    def _hear_agent(self, played: bytes | None) -> None:
-        self._agent_block[:_CONTEXT] = self._agent_block[FRAME:]
+    def _hear(self, pcm: bytes, played: bytes | None) -> tuple[npt.NDArray[np.complex64], Samples]:
+        """One tick of both. The caller's spectrum and powers; what was played is kept for when it comes back."""
+        self._blocks[:, :_CONTEXT] = self._blocks[:, FRAME:]
+        self._block[_CONTEXT:] = np.frombuffer(pcm, dtype="<i2")
         if played is None:
             self._agent_block[_CONTEXT:] = 0.0
-            if not self._agent_block[:_CONTEXT].any():
-                self._agent.append(np.zeros(len(_EDGES), dtype=np.float32))
-                return
         else:
             samples = np.frombuffer(played, dtype="<i2").astype(np.float32)
-            self._agent_block[_CONTEXT:] = samples.reshape(-1, 3) @ np.full(3, 1 / 3, dtype=np.float32)
-        self._agent.append(_powers(self._agent_block)[1])
+            self._agent_block[_CONTEXT:] = samples.reshape(-1, 3) @ _THIRDS
+        self._was_silent, was_silent = played is None, self._was_silent
+        if played is None and was_silent:
+            spectra, powers = _powers(self._blocks[1:])
+            self._agent.append(_NO_POWER)
+        else:
+            spectra, powers = _powers(self._blocks)
+            self._agent.append(powers[0])
+        power: Samples = powers[-1]
+        self._noise = np.minimum(self._noise * np.float32(1.01), power)
+        return spectra[-1], power
 
     def _expected(self) -> Samples:
         """The powers of the agent's voice in the tick in which they would be back, with the room's reverberation."""
@@ -423,19 +440,11 @@ class _Path:
         self._dying = np.maximum(now, self._dying * _DIES)
         return self._dying
 
-    def _hear_caller(self, pcm: bytes) -> tuple[npt.NDArray[np.complex128], Samples]:
-        self._block[:_CONTEXT] = self._block[FRAME:]
-        self._block[_CONTEXT:] = np.frombuffer(pcm, dtype="<i2")
-        spectrum, power = _powers(self._block)
-        self._noise = np.minimum(self._noise * np.float32(1.01), power)
-        return spectrum, power
-
-    def _filtered(self, spectrum: npt.NDArray[np.complex128], gain: Samples) -> Samples:
+    def _filtered(self, spectrum: npt.NDArray[np.complex64], gain: Samples) -> Samples:
         """The tick under the new gains, faded over from what the old ones make of it, so that nothing clicks."""
-        mask = np.empty(257, dtype=np.float32)
-        mask[: _EDGES[0]] = gain[0]
-        mask[_EDGES[0] :] = np.repeat(gain, _WIDTHS)
-        before, self._mask = self._mask, mask
-        now = np.fft.irfft(spectrum * mask)[_CONTEXT:]
-        then = np.fft.irfft(spectrum * before)[_CONTEXT:]
-        return np.asarray(then + (now - then) * self._rise, dtype=np.float32)
+        before, self._gain = self._gain, gain
+        if np.abs(gain - before).max() < _SAME_GAIN:
+            return np.asarray(np.fft.irfft(spectrum * gain[_BAND_OF])[_CONTEXT:], dtype=np.float32)
+        masks = np.array((gain, before))[:, _BAND_OF]
+        now, then = np.fft.irfft(spectrum * masks)[:, _CONTEXT:]
+        return np.asarray(then + (now - then) * _RISE, dtype=np.float32)

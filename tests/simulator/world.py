@@ -73,6 +73,9 @@ class Word:
     kind: Sound
 
 
+_THIRDS = np.full(3, 1 / 3, dtype=np.float32)
+
+
 class Line:
     """``Transport``: the caller on it follows their script and hangs up."""
 
@@ -164,7 +167,7 @@ class Line:
         at = len(self.pulled) - delay_ms // FRAME_MS
         if at < 0 or self.pulled[at] is SILENCE or self.voice is None:
             return frame
-        sound = np.frombuffer(self.pulled[at], dtype="<i2").astype(np.float32).reshape(-1, 3).mean(axis=1)
+        sound = np.frombuffer(self.pulled[at], dtype="<i2").astype(np.float32).reshape(-1, 3) @ _THIRDS
         if (word := self.voice.word_of(self.pulled[at])) is not None:
             self.came_back[self.now_ms] = word
         mixed = np.frombuffer(frame.pcm, dtype="<i2") + sound * 10 ** (-quieter_db / 20)
