@@ -248,6 +248,28 @@ class OnFailure(Instead):
     how: How = _how("refuse")
 
 
+class Speech(Settings):
+    """Who turns the caller's voice into words, and the agent's words into a voice."""
+
+    by: Literal["parley", "twilio"] = Field(
+        "parley",
+        title="Who hears and speaks",
+        description="Parley: with the agent's own transcriber and voice. Twilio: its ConversationRelay does, and only words come here. "
+        "Then there is no recording, and Twilio charges for it by the minute. Only for numbers at Twilio.",
+        json_schema_extra=hint(
+            widget="choice",
+            labels={"parley": "Parley", "twilio": "Twilio (ConversationRelay)"},
+            term="ConversationRelay",
+        ),
+    )
+    voice: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] = Field(
+        "",
+        title="Twilio's voice",
+        description="Its name in Twilio's list. Empty: Twilio's usual one for the agent's language.",
+        json_schema_extra=hint(placeholder="en-US-Journey-O", when=("by", "twilio")),
+    )
+
+
 class Answering(Settings):
     """All that is set of a number beside the agent that answers it."""
 
@@ -255,9 +277,10 @@ class Answering(Settings):
     after_hours: Instead = Field(default_factory=Instead, title="After hours")
     on_failure: OnFailure = Field(default_factory=OnFailure, title="If the agent can't answer")
     versions: Versions = Field(default_factory=Versions, title="Versions")
+    speech: Speech = Field(default_factory=Speech, title="Hearing and speaking")
 
 
-GROUPS: tuple[str, ...] = ("schedule", "after_hours", "on_failure", "versions")
+GROUPS: tuple[str, ...] = ("schedule", "after_hours", "on_failure", "versions", "speech")
 
 
 # --- when

@@ -23,6 +23,7 @@ from telephony.end_reasons import REASONS
 from telephony.finish import Outcome, end_call
 from telephony.journal import Database, Journal
 from telephony.models import Call, CallEvent, Recording, Turn
+from telephony.session.by_text import TextLine, TextSession
 from telephony.session.events import BargedIn, Ended, Event, FieldCollected, Happened, TurnEnded
 from telephony.session.resumed import Resumed
 from telephony.session.session import Session
@@ -59,6 +60,8 @@ class Offer:
     sdp: str = ""
     stream: int = 0
     """Of a telephone call: see ``Call.streams``."""
+    is_words: bool = False
+    """The carrier hears and speaks: its transport is a ``telephony.session.by_text.TextLine``."""
 
 
 class Refused(Exception):
@@ -81,7 +84,7 @@ class LiveCall:
         self._database = database
         self._journal = journal
         self._transport = transport(self._line_reported)
-        self._session: Session | None = None
+        self._session: Session | TextSession | None = None
         self._recorder: recordings.Recorder | None = None
         self._picture = live_feed.Picture()
         self._feed: list[live_feed.Message] = []
@@ -141,12 +144,18 @@ class LiveCall:
         """How much of the agent's sound was sent so far; ``None``: it is not talking yet, or over."""
         if self._session is None or self._session.end_reason:
             return None
-        return self._pulled_before_ms + self._session.playout.pulls * 20
+        sent_ms = self._session.sent_ms
+        return None if sent_ms is None else self._pulled_before_ms + sent_ms
 
     @property
     def is_held(self) -> bool:
         """Whether it is still this worker's: it goes on, or is being ended as it should."""
         return self._held_until is None or asyncio.get_running_loop().time() < self._held_until
+
+    @property
+    def _has_sound(self) -> bool:
+        """Here: otherwise it is the carrier's, and can't be recorded."""
+        return not self._offer.is_words
 
     def _note_end(self) -> None:
         """From the moment it is over, and again for as long as the database refuses its end."""
@@ -231,7 +240,9 @@ class LiveCall:
 
     def _new_session(
         self, line: KeptLine, agent: live.LiveAgent, transfers: LiveTransfers, resumed: Resumed | None
-    ) -> Session:
+    ) -> Session | TextSession:
+        if isinstance(self._transport, TextLine):
+            return TextSession(line=self._transport, agent=agent, listener=self, resumed=resumed, transfers=transfers)
         return Session(
             transport=line,
             agent=agent,
@@ -242,7 +253,7 @@ class LiveCall:
             transfers=transfers,
         )
 
-    async def _until_settled(self, session: Session, line: KeptLine, transfers: LiveTransfers) -> str:
+    async def _until_settled(self, session: Session | TextSession, line: KeptLine, transfers: LiveTransfers) -> str:
         """One agent after the other, until one of them has not handed the call over."""
         while True:
             reason = await self._until_over(session)
@@ -253,7 +264,7 @@ class LiveCall:
                 await line.release()
                 return "internal_error" if reason == HANDED_OVER else reason
             self._held_until = None
-            self._pulled_before_ms += session.playout.pulls * 20
+            self._pulled_before_ms += session.sent_ms or 0
             resumed = Resumed(
                 session.clock.now_ms,
                 session.next_turn,
@@ -278,10 +289,12 @@ class LiveCall:
     async def _enter(self, call: Call, agent_spec: spec.AgentSpec) -> None:
         """It is answered. A database that is away just then costs the recording, not the call."""
         call.answered_at = timezone.now()
+        if agent_spec.privacy.record and not self._has_sound:
+            self._add_event("not_recorded", {})
         try:
             async with asyncio.timeout(ENTER_SECONDS):
                 await self._database.run(answer.connected, call)
-                if agent_spec.privacy.record:
+                if agent_spec.privacy.record and self._has_sound:
                     await self._record(call, agent_spec)
         except Exception as error:
             logger.error("That call %s was answered could not be entered: %r", self.id, error)
@@ -291,14 +304,14 @@ class LiveCall:
         self._at_ms = resumed.at_ms
         self._collected |= {each.key: each.value for each in resumed.known if each.key in self._collected}
         self._add_event("resumed", {"stream": self._offer.stream})
-        if agent_spec.privacy.record:
+        if agent_spec.privacy.record and self._has_sound:
             try:
                 async with asyncio.timeout(ENTER_SECONDS):
                     await self._record_on(call, resumed.at_ms)
             except Exception as error:
                 logger.error("The recording of call %s does not go on: %r", self.id, error)
 
-    async def _until_over(self, session: Session) -> str:
+    async def _until_over(self, session: Session | TextSession) -> str:
         """Its reason to end. A part of it that doesn't let go is left behind: the call is over for all others."""
         running = asyncio.create_task(session.run(), name=f"session of call {self.id}")
         try:

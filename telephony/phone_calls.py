@@ -26,7 +26,7 @@ from accounts import tenancy
 from agents import spec
 from agents.models import Agent
 from telephony import carrier_answers, reception, worker_status
-from telephony.answering import Refuse, Talk
+from telephony.answering import Answering, Refuse, Talk
 from telephony.finish import command, end_call
 from telephony.models import Call, CarrierAccount, PhoneNumber, Trunk
 from telephony.phone_numbers import public_url
@@ -60,6 +60,8 @@ class Stream:
     """Which stream of the call it is: ``Call.streams``."""
     carrier_call_id: str
     carrier_account_sid: str
+    is_words: bool = False
+    """Twilio hears and speaks: words come, and no sound."""
 
 
 def ring(account: CarrierAccount, form: Mapping[str, str]) -> str:
@@ -144,24 +146,61 @@ def create_incoming(
 def to_a_worker(call: Call) -> str:
     """TwiML that joins the call's sound to a call worker, whichever takes it."""
     with tenancy.use(call.organization_id), transaction.atomic():
-        row = Call.objects.select_for_update(of=("self",)).select_related("carrier_account").get(pk=call.pk)
+        row = (
+            Call.objects.select_for_update(of=("self",))
+            .select_related("carrier_account", "phone_number")
+            .get(pk=call.pk)
+        )
         if row.status == Call.Status.ENDED or row.streams >= MOST_STREAMS or row.carrier_account is None:
             return GOODBYE
         row.streams += 1
         row.status, row.worker, row.lease_until = Call.Status.QUEUED, "", timezone.now() + WAITS
         row.save(update_fields=["streams", "status", "worker", "lease_until"])
         account = row.carrier_account
+        speech = Answering() if row.phone_number is None else reception.settings_of(row.phone_number)
+    by_twilio = speech.speech.by == "twilio"
     token = secrets.token_urlsafe(24)
     stream = {
         "call": str(row.pk), "organization": str(row.organization_id), "number": row.streams,
-        "carrier_call_id": row.carrier_call_id, "carrier_account_sid": account.sid,
+        "carrier_call_id": row.carrier_call_id, "carrier_account_sid": account.sid, "is_words": by_twilio,
     }  # fmt: skip
     worker_status.client().set(_token_key(token), orjson.dumps(stream), ex=TOKEN_SECONDS)
+    if by_twilio:
+        return twiml.document(
+            twiml.connect_relay(
+                f"{settings.PHONE_MEDIA_URL}/twilio-words/{token}",
+                public_url("twilio-next", account.pk, row.pk),
+                **relay_terms(row, speech.speech.voice),
+            )
+        )
     return twiml.document(
         twiml.connect_stream(
             f"{settings.PHONE_MEDIA_URL}/twilio/{token}", public_url("twilio-next", account.pk, row.pk)
         )
     )
+
+
+_SENSITIVITY = {"patient": "low", "low": "low", "medium": "medium", "high": "high", "snappy": "high"}
+
+
+def relay_terms(call: Call, voice: str) -> dict[str, str]:
+    """What the agent's knobs are called where Twilio hears and speaks: attributes of ``<ConversationRelay>``."""
+    try:
+        agent = spec.load(call.spec)
+    except ValidationError:  # the worker says so
+        return {}
+    listens = agent.listens
+    return {
+        "language": agent.sounds.language,
+        "voice": voice,
+        "hints": ", ".join(listens.keywords)[:900],
+        "interruptible": "any" if listens.barge_in else "none",
+        "interruptSensitivity": _SENSITIVITY.get(listens.barge_in_sensitivity.value, "medium"),
+        "reportInputDuringAgentSpeech": "any",
+        "dtmfDetection": "true" if listens.keypad else "false",
+        "partialPrompts": "true",
+        "events": "speaker-events tokens-played",
+    }
 
 
 async def use_up(valkey: redis.asyncio.Redis, token: str) -> Stream | None:
@@ -174,7 +213,7 @@ async def use_up(valkey: redis.asyncio.Redis, token: str) -> Stream | None:
     body: dict[str, Any] = orjson.loads(text)
     return Stream(
         uuid.UUID(body["call"]), uuid.UUID(body["organization"]), int(body["number"]), body["carrier_call_id"],
-        body["carrier_account_sid"],
+        body["carrier_account_sid"], body.get("is_words") is True,
     )  # fmt: skip
 
 

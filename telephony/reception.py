@@ -66,6 +66,8 @@ def change(number: PhoneNumber, changes: dict[str, Any]) -> Answering:
         changed = Answering.model_validate(merge(row.answering, changes))
         for what in (changed.after_hours, changed.on_failure):
             _check(what, number.organization)
+        if changed.speech.by == "twilio" and row.account_id is None:
+            raise CannotDo("Twilio hears and speaks only where the number is at Twilio. This one is on a SIP trunk.")
         row.answering = number.answering = changed.model_dump(mode="json", exclude_defaults=True)
         row.save(update_fields=["answering"])
     return changed

@@ -24,8 +24,11 @@ from websockets.http11 import Request, Response
 from telephony import phone_calls
 from telephony.call_transport import MakeTransport
 from telephony.live_call import Offer
+from telephony.transports.relay import RelayTransport, setup_of
 from telephony.transports.twilio import NoStart, TwilioTransport, start_of
 from telephony.wire import media_streams as wire
+from telephony.wire.media_streams import Started
+from telephony.wire.relay import MAX_MESSAGE_BYTES, Setup
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +68,7 @@ class TwilioListener:
                 process_request=self._check,
                 origins=None,
                 compression=None,
-                max_size=wire.MAX_MESSAGE_BYTES,
+                max_size=MAX_MESSAGE_BYTES,
                 max_queue=64,
                 open_timeout=START_SECONDS,
                 close_timeout=2,
@@ -100,7 +103,7 @@ class TwilioListener:
         if request.path.rstrip("/").endswith("/healthz"):
             return connection.respond(http.HTTPStatus.OK, "ok\n")
         kind, _, token = request.path.strip("/").rpartition("/")
-        if not kind.endswith("twilio") or "Origin" in request.headers:
+        if not kind.endswith(("twilio", "twilio-words")) or "Origin" in request.headers:
             return connection.respond(http.HTTPStatus.NOT_FOUND, "There is nothing here.\n")
         if self._open >= self._most or not self._has_room():
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "No room for another call.\n")
@@ -109,6 +112,8 @@ class TwilioListener:
         except redis.RedisError:
             logger.warning("A stream's token can't be looked up: Valkey can't be reached")
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "Try again.\n")
+        if stream is not None and stream.is_words is not kind.endswith("twilio-words"):
+            stream = None
         if stream is None:
             logger.warning("A stream with no token, an old one or one that was used is refused")
             return connection.respond(http.HTTPStatus.FORBIDDEN, "This token is not valid any more.\n")
@@ -119,16 +124,25 @@ class TwilioListener:
         stream: phone_calls.Stream = connection.stream  # type: ignore[attr-defined]
         self._open += 1
         try:
-            async with asyncio.timeout(START_SECONDS):
-                started = await start_of(connection)
-            if (started.call_sid, started.account_sid) != (stream.carrier_call_id, stream.carrier_account_sid):
-                raise NoStart("it brings another call than its token is for")
-            leaving = partial(phone_calls.decide_next, self._valkey, stream.call)
-            await self._take(
-                Offer(stream.call, stream.organization, stream=stream.number),
-                partial(TwilioTransport, connection, started.stream_sid, leaving),
-            )
+            await self._take(*await self._begin(connection, stream))
         except (NoStart, wire.BadMessage, ConnectionClosed, TimeoutError) as error:
             logger.warning("The stream of call %s is no use: %s", stream.call, error or "nothing came")
         finally:
             self._open -= 1
+
+    async def _begin(self, connection: ServerConnection, stream: phone_calls.Stream) -> tuple[Offer, MakeTransport]:
+        """Its first messages, which say whose it is."""
+        leaving = partial(phone_calls.decide_next, self._valkey, stream.call)
+        offer = Offer(stream.call, stream.organization, stream=stream.number, is_words=stream.is_words)
+        make: MakeTransport
+        started: Started | Setup
+        async with asyncio.timeout(START_SECONDS):
+            if stream.is_words:
+                started = await setup_of(connection)
+                make = partial(RelayTransport, connection, leaving)
+            else:
+                started = await start_of(connection)
+                make = partial(TwilioTransport, connection, started.stream_sid, leaving)
+        if started.call_sid != stream.carrier_call_id or started.account_sid not in ("", stream.carrier_account_sid):
+            raise NoStart("it brings another call than its token is for")
+        return offer, make

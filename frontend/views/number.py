@@ -36,6 +36,7 @@ HELP = {
         "It is not published, no call worker has room, or the one that held the call was lost and no other has room."
     ),
     "versions": _("Try a new version of the agent with some of the callers."),
+    "speech": _("Who turns the caller's voice into words, and the agent's words into a voice."),
 }
 
 

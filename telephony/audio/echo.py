@@ -299,10 +299,10 @@ def _whitened(sound: Samples) -> npt.NDArray[np.complex128]:
 
 def _powers(blocks: Samples) -> tuple[npt.NDArray[np.complex64], Samples]:
     """The spectra of blocks, a row each, and their power in each band under a Hann window."""
-    spectra = np.fft.rfft(blocks)
+    spectra = np.asarray(np.fft.rfft(blocks), dtype=np.complex64)
     smooth = spectra.copy()
     smooth[:, 1:-1] -= np.float32(0.5) * (spectra[:, :-2] + spectra[:, 2:])
-    return spectra, np.add.reduceat(smooth.real**2 + smooth.imag**2, _EDGES, axis=1)
+    return spectra, np.asarray(np.add.reduceat(smooth.real**2 + smooth.imag**2, _EDGES, axis=1), dtype=np.float32)
 
 
 class _Path:

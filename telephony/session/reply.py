@@ -149,6 +149,15 @@ class Speaker:
         reply.is_complete = True
         self._playout.finish(reply.generation, is_broken=reply.failed is not None)
 
+    async def think(self, reply: Reply) -> None:
+        """Only its words, into ``reply.queue``, for whoever has them spoken elsewhere; ``None`` comes behind the last."""
+        try:
+            await self._think(reply)
+        except _Broken as broken:
+            reply.failed, reply.failure = broken.stage, str(broken)
+            await reply.queue.put(None)
+        reply.is_complete = True
+
     async def fill(self, reply: Reply, texts: Iterable[str]) -> None:
         """Say these before it, one after each stretch of silence, for as long as it has no sound of its own, whoever is slow."""
         for text in texts:

@@ -192,6 +192,11 @@ class Session:
             self._tell(signals.TransferAsked(target))
 
     @property
+    def sent_ms(self) -> int | None:
+        """How much of the agent's sound, silence as well, was sent so far."""
+        return self.playout.pulls * FRAME_MS
+
+    @property
     def next_turn(self) -> int:
         """The number that the next turn of the call has, once this session is over."""
         return self._log.next_turn

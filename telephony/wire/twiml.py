@@ -24,6 +24,15 @@ def connect_stream(url: str, action: str, parameters: Mapping[str, str] | None =
     return _element("Connect", _element("Stream", inside, url=url), action=action, method="POST")
 
 
+def connect_relay(url: str, action: str, **attributes: str) -> str:
+    """Have Twilio hear and speak, and send words over this WebSocket (ConversationRelay). ``action`` as above.
+
+    https://www.twilio.com/docs/voice/twiml/connect/conversationrelay has the attributes; empty ones are left out.
+    """
+    given = {name: value for name, value in attributes.items() if value}
+    return _element("Connect", _empty("ConversationRelay", url=url, **given), action=action, method="POST")
+
+
 def say(text: str, language: str = "") -> str:
     return _element("Say", _text(text), **({"language": language} if language else {}))
 

@@ -107,6 +107,13 @@ def test_our_twiml_is_what_twilios_library_writes() -> None:
     connect = Connect(action="https://a.example/next?a=1&b=2", method="POST")
     connect.stream(url="wss://a.example/media/twilio/t").parameter(name="who", value='"<&')
     theirs.append(connect)
+    relayed = Connect(action="https://a.example/next", method="POST")
+    relayed.conversation_relay(
+        url="wss://a.example/t", language="en-US", interruptible="any", dtmf_detection="true", partial_prompts="true",
+        report_input_during_agent_speech="any", interrupt_sensitivity="high", hints="a, b", voice="v",
+        events="speaker-events tokens-played",
+    )  # fmt: skip
+    theirs.append(relayed)
     dial = Dial(caller_id="+14155550142", timeout="30", answer_on_bridge=True)
     dial.number("+14155550177")
     theirs.append(dial)
@@ -115,6 +122,20 @@ def test_our_twiml_is_what_twilios_library_writes() -> None:
     theirs.reject(reason="busy")
     ours = twiml.document(
         twiml.connect_stream("wss://a.example/media/twilio/t", "https://a.example/next?a=1&b=2", {"who": '"<&'}),
+        twiml.connect_relay(
+            "wss://a.example/t",
+            "https://a.example/next",
+            language="en-US",
+            interruptible="any",
+            dtmfDetection="true",
+            partialPrompts="true",
+            reportInputDuringAgentSpeech="any",
+            interruptSensitivity="high",
+            hints="a, b",
+            voice="v",
+            events="speaker-events tokens-played",
+            speechModel="",
+        ),
         twiml.dial("+14155550177", caller_id="+14155550142"),
         twiml.say("a < b & c", "de-DE"),
         twiml.hang_up(),

@@ -29,6 +29,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from telephony.audio import g711
+from tests.peers.relay_stand_in import Relay
 
 SID, TOKEN = "AC" + "5" * 32, "the token of the account"
 QUIET = b"\xff" * 160
@@ -77,6 +78,8 @@ class PhoneCall:
     dial_attributes: list[dict[str, str]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     """What the exchange itself said to the person."""
+    relay: Relay | None = None
+    """The newest session of ConversationRelay."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     _socket: Any = None
     _stream_sid: str = ""
@@ -185,7 +188,8 @@ class Exchange:
             match verb.tag:
                 case "Connect":
                     call.status = "in-progress"
-                    event = await self._stream(account, call, verb[0].attrib["url"])
+                    bring = self._words if verb[0].tag == "ConversationRelay" else self._stream
+                    event = await bring(account, call, verb[0].attrib)
                     if call._hangs_up.is_set():
                         return None
                     if (instead := call._instead) is not None:
@@ -239,7 +243,35 @@ class Exchange:
 
     # ---- its sound
 
-    async def _stream(self, account: Account, call: PhoneCall, url: str) -> str:
+    async def _words(self, account: Account, call: PhoneCall, terms: dict[str, str]) -> str:
+        call.stream_urls.append(terms["url"])
+        relay = call.relay = Relay(dict(terms))
+        try:
+            async with connect(terms["url"], compression=None, open_timeout=5) as socket:
+                relay.socket, call._socket, call.streams = socket, socket, call.streams + 1
+                await socket.send(json.dumps({
+                    "type": "setup", "sessionId": new_sid("VX"), "accountSid": account.sid, "parentCallSid": "", "callSid": call.sid,
+                    "from": call.from_, "to": call.to, "forwardedFrom": "", "callType": "PSTN", "callerName": "",
+                    "direction": call.direction, "callStatus": "IN-PROGRESS", "customParameters": {},
+                }))  # fmt: skip
+                relay.connected.set()
+                going = [asyncio.create_task(work) for work in (relay.listen(), relay.speak(), call._hangs_up.wait())]
+                try:
+                    await asyncio.wait([going[0], going[2]], return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for task in going:
+                        task.cancel()
+                    await asyncio.wait(going)
+                if going[0].done() and not going[0].cancelled():
+                    going[0].result()
+        except InvalidStatus as error:
+            call.refusals.append(error.response.status_code)
+        except (ConnectionClosed, OSError):
+            pass
+        return "session-ended"
+
+    async def _stream(self, account: Account, call: PhoneCall, terms: dict[str, str]) -> str:
+        url = terms["url"]
         call.stream_urls.append(url)
         call._stream_sid = new_sid("MZ")
         began = time.monotonic()
