@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agents import keypad
+from agents import keypad, summary
 from agents.collect import understand
 from agents.conversation import Conversation
 from agents.llm import LLM, Finished, Message, Text, Tool, ToolCall
@@ -120,6 +120,24 @@ class LLMMind:
                 values[each.key] = each.value
                 (confirmed.add if each.is_confirmed else confirmed.discard)(each.key)
         self._kept = _Draft(values, confirmed)
+
+    async def summary(self, conversation: Conversation) -> str:
+        """``agents.summary.Summarises``."""
+        language = f"Speak the language of the code {self._spec.sounds.language}."
+        messages = [
+            Message("system", f"{summary.RULES}\n{language}"),
+            Message("user", summary.told(conversation)),
+        ]
+        unthought, said = _WithoutThinking(), ""
+        answer = self._llm.stream(messages, [])
+        try:
+            async for event in answer:
+                if isinstance(event, Text):
+                    said += unthought.push(event.delta)
+        finally:
+            if isinstance(answer, AsyncGenerator):
+                await answer.aclose()
+        return summary.plain(said + unthought.flush())
 
     async def close(self) -> None:
         await self._llm.close()

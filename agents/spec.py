@@ -29,7 +29,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from agents.caller_sound import CallerSound
 from agents.keypad import KeypadTiming
 from agents.settings import Line, Settings, hint
-from agents.transfers import MOST, TransferTarget
+from agents.transfers import MOST, HoldMusic, TransferTarget
 from agents.turn_taking import Sensitivity, TurnTaking
 
 SPEC_VERSION = 1
@@ -340,6 +340,14 @@ class Does(Settings):
         description="Whom the caller can ask for in the middle of a call. Nobody there, or busy: the agent says so and goes on. Your limits "
         "(Limits and spend) hold for these calls, too.",
         json_schema_extra=hint(widget="transfers", term="transfer"),
+    )
+    hold_music: HoldMusic = Field(
+        HoldMusic.CALM,
+        title="Callers on hold hear",
+        description="While the agent speaks to the other side first (warm). The music is made here and belongs to nobody.",
+        json_schema_extra=hint(
+            labels={"calm": "Calm music", "bright": "Bright music", "quiet": "Silence"}, term="hold music"
+        ),
     )
 
     text_after: str = Field(

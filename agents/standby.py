@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar, runtime_c
 from agents.conversation import Conversation
 from agents.mind import Collected, Mind, ReplyPart, Utterance, Value
 from agents.providers.breaker import Breaker
-from agents.speech import STT, TTS
+from agents.speech import STT, TTS, ProviderError
+from agents.summary import Summarises
 
 if TYPE_CHECKING:
     from agents.live import LiveAgent
@@ -261,6 +262,13 @@ class Minds:
         self._known |= {each.key: each for each in known}
         if isinstance(self._current, Adopts):
             self._current.adopt(known, conversation)
+
+    async def summary(self, conversation: Conversation) -> str:
+        """``agents.summary.Summarises``, by the first of them that can and answers now."""
+        for member in self.chain.candidates():
+            if isinstance(member.thing, Summarises):
+                return await member.thing.summary(conversation)
+        raise ProviderError("None of its models can sum up a call.")
 
     async def close(self) -> None:
         errors = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -20,6 +21,19 @@ class Way(StrEnum):
     NUMBER = "number"
     SIP = "sip"
     AGENT = "agent"
+
+
+class How(StrEnum):
+    COLD = "cold"
+    """The caller is sent there, and the agent leaves."""
+    WARM = "warm"
+    """The agent speaks to the other side first, while the caller is on hold."""
+
+
+class HoldMusic(StrEnum):
+    CALM = "calm"
+    BRIGHT = "bright"
+    QUIET = "quiet"
 
 
 class TransferTarget(Settings):
@@ -43,7 +57,7 @@ class TransferTarget(Settings):
         Way.NUMBER,
         title="Where to",
         description="A telephone number, a SIP address, or another agent of yours, which goes on in the same call. Calls from a web "
-        "page can be put through to agents only.",
+        "page can be put through to agents, and warm (see How) to telephones.",
         json_schema_extra=hint(
             labels={"number": "A telephone number", "sip": "A SIP address", "agent": "Another agent"}
         ),
@@ -69,6 +83,55 @@ class TransferTarget(Settings):
         description="Said to the end before anything happens. The caller may still say no.",
         json_schema_extra=hint(widget="say"),
     )
+    how: How = Field(
+        How.COLD,
+        title="How",
+        description="Cold: the caller is sent there, and the agent leaves. Warm: the caller is on hold while the agent calls the other side "
+        "and asks whether they take the call; if not, the agent is back and says so. Warm always dials over a SIP trunk of yours, also for "
+        "callers from Twilio or a web page. Without a trunk the agent says that it can't; it never sends the caller cold instead.",
+        json_schema_extra=hint(labels={"cold": "Cold", "warm": "Warm"}, when=("to", "number", "sip"), term="warm transfer"),
+    )
+    briefing_words: str = Field(
+        "Hello, I have a caller on the line for you.",
+        max_length=500,
+        title="Words for the other side",
+        description="Said when they pick up. {{name}} stands for what was collected under that name, or is known of the caller.",
+        json_schema_extra=hint(widget="say", when=("how", "warm")),
+    )
+    briefing: Literal["words", "summary"] = Field(
+        "words",
+        title="What they hear",
+        description="Only those words, or a short summary of the call after them: what was collected and what the caller asked for. A "
+        "language model writes the summary if it does so in time.",
+        json_schema_extra=hint(
+            labels={"words": "Only these words", "summary": "Then a summary of the call"}, when=("how", "warm")
+        ),
+    )
+    asks_first: bool = Field(
+        True,
+        title="They may decline",
+        description="On: they are asked to press 1 or say yes, 2 or no. Off: they are connected as soon as they have heard the words.",
+        json_schema_extra=hint(when=("how", "warm")),
+    )
+    introduction: str = Field(
+        "",
+        max_length=300,
+        title="Words to both",
+        description="Said to both when they are connected, before the agent leaves. Empty: it leaves without a word.",
+        json_schema_extra=hint(widget="say", when=("how", "warm"), placeholder="You are connected now."),
+    )
+    ring_s: int = Field(
+        25,
+        ge=5,
+        le=60,
+        title="Ring for",
+        description="Seconds until nobody is there.",
+        json_schema_extra=hint(unit="s", when=("how", "warm")),
+    )
+
+    @property
+    def is_warm(self) -> bool:
+        return self.how is How.WARM and self.to is not Way.AGENT
 
     @model_validator(mode="before")
     @classmethod

@@ -14,6 +14,7 @@ from accounts.auth import allowed
 from accounts.paging import Cursor, NextCursor, PageSize, page
 from accounts.problems import Problem
 from agents.models import Agent
+from agents.transfers import How
 from agents.variables import KEY, LONGEST
 from telephony import listen, outbound, press, tokens
 from telephony.audio.digits import checked
@@ -421,6 +422,12 @@ class TransferIn(Schema):
         max_length=60,
         examples=["Reception"],
     )
+    how: How | None = Field(
+        None,
+        description="*warm*: the agent speaks to them first, while the caller is on hold; *cold*: the caller is sent there. Left out: as the "
+        "agent's settings say.",
+        examples=["warm"],
+    )
 
 
 @router.post(
@@ -428,14 +435,17 @@ class TransferIn(Schema):
     response={202: CallOut},
     auth=allowed("calls:write"),
     summary="Put the caller through",
-    openapi_extra={"responses": {409: {"description": "The call is over, not answered yet, or put through already."}}},
+    openapi_extra={"responses": {409: {"description": "The call is over, not answered yet, put through already, or warm and no SIP trunk is there for it."}}},
 )
 def transfer(request: HttpRequest, call_id: CallId, body: TransferIn) -> Status[CallOut]:
     """The agent says its words for that, and then the caller is put through, as if they had asked. Read the call's events to see how it
-    went: put_through, or not_put_through with why."""
+    went: put_through, or not_put_through with why. A warm transfer needs a SIP trunk, whatever line the caller is on; where there is none
+    the answer is 409, and nobody is sent there cold instead."""
     call = call_of(request, call_id)
     try:
-        asked.put_through(call, body.to)
+        asked.put_through(call, body.to, body.how)
+    except asked.CannotSo as error:
+        raise Problem(422, "Not in this way", str(error)) from error
     except asked.NoSuchTarget as error:
         raise Problem(422, "Nobody is called so", str(error)) from error
     except asked.CannotTransfer as error:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from agents import keys, live, spec
 from agents.mind import Collected
 from agents.speech import ProviderError
+from agents.transfers import How
 from agents.variables import fill
 from telephony import answer, ending, live_feed, recordings, warmup
 from telephony.audio.playout import PLAYOUT_RATE_HZ
@@ -30,6 +31,7 @@ from telephony.session.session import Session
 from telephony.session.transferring import HANDED_OVER, NotReached
 from telephony.transfers.kept_line import KeptLine
 from telephony.transfers.live import LiveTransfers
+from telephony.transfers.second_line import CallsSecond
 from telephony.wire.offer import BadOffer
 
 logger = logging.getLogger(__name__)
@@ -76,13 +78,22 @@ class LiveCall:
     """``run`` is the whole life of it and never raises but for being cancelled. It is its session's listener, too."""
 
     def __init__(
-        self, offer: Offer, worker: str, transport: MakeTransport, database: Database, journal: Journal
+        self,
+        offer: Offer,
+        worker: str,
+        transport: MakeTransport,
+        database: Database,
+        journal: Journal,
+        second: CallsSecond | None = None,
     ) -> None:
+        """``second``: who can call somebody while the caller waits."""
         self.id = offer.call_id
         self._offer = offer
         self._worker = worker
         self._database = database
         self._journal = journal
+        self._second = second
+        self._transfers: LiveTransfers | None = None
         self._transport = transport(self._line_reported)
         self._session: Session | TextSession | None = None
         self._recorder: recordings.Recorder | None = None
@@ -117,8 +128,8 @@ class LiveCall:
         self._reason = self._reason or (reason if reason in REASONS else "member_hung_up")
         if self._session is None or reason == "caller_hung_up":
             self._transport.hang_up()
-        elif reason == "worker_lost":
-            self._session.hang_up(reason)
+        elif reason == "worker_lost" or (self._transfers is not None and self._transfers.is_talking):
+            self._session.hang_up(self._reason)
         elif not self._is_leaving:
             self._is_leaving = True
             self._session.say_goodbye(self._reason)
@@ -134,9 +145,11 @@ class LiveCall:
         if self._session is not None:
             self._session.press_out(digits)
 
-    def transfer(self, target: str) -> None:
-        """Somebody outside asks for it: the agent says its words for this one, and puts the caller through."""
-        if self._session is not None:
+    def transfer(self, target: str, how: str = "") -> None:
+        """Somebody outside asks for it: the agent says its words for this one, and puts the caller through. ``how``: "": as the
+        agent's settings say."""
+        if self._session is not None and self._transfers is not None:
+            self._transfers.ask(target, How(how) if how else None)
             self._session.put_through(target)
 
     @property
@@ -203,7 +216,8 @@ class LiveCall:
             logger.warning("The caller of call %s could not be told why it ends: %s", self.id, error)
 
     async def _talk(self, call: Call, reply: Reply) -> str:
-        agent_spec = fill(spec.load(call.spec), call.variables)
+        plain = spec.load(call.spec)
+        agent_spec = fill(plain, call.variables)
         self._collected = {field.key: None for field in agent_spec.does.collect}
         making = asyncio.create_task(self._make(call, agent_spec))
         try:
@@ -228,22 +242,25 @@ class LiveCall:
                 await self._enter_again(call, agent_spec, resumed)
             if self._reason is not None:
                 return self._reason
-            transfers = LiveTransfers(
-                call, agent_spec, self._transport, self._database, self._journal, self._make_successor, self._add_event
-            )
+            transfers = self._transfers = LiveTransfers(
+                call, agent_spec, self._transport, self._database, self._journal, self._make_successor, self._add_event,
+                plain=plain, known=lambda: tuple(self._known.values()), second=self._second,
+            )  # fmt: skip
             line = KeptLine(self._transport)
             self._session = self._new_session(line, agent, transfers, resumed)
         finally:
             if self._session is None:
                 await self._unmake(making)
-        return self._why(await self._until_settled(self._session, line, transfers))
+        reason = self._why(await self._until_settled(self._session, line, transfers))
+        # Whoever hung up first when two people had talked: the agent had put them through.
+        return "transferred" if reason == "caller_hung_up" and transfers.has_talked else reason
 
     def _new_session(
         self, line: KeptLine, agent: live.LiveAgent, transfers: LiveTransfers, resumed: Resumed | None
     ) -> Session | TextSession:
         if isinstance(self._transport, TextLine):
             return TextSession(line=self._transport, agent=agent, listener=self, resumed=resumed, transfers=transfers)
-        return Session(
+        session = Session(
             transport=line,
             agent=agent,
             vad=warmup.new_vad() if resumed is None else warmup.new_vad(resumed.at_ms),
@@ -252,6 +269,8 @@ class LiveCall:
             resumed=resumed,
             transfers=transfers,
         )
+        transfers.serve(session, line)
+        return session
 
     async def _until_settled(self, session: Session | TextSession, line: KeptLine, transfers: LiveTransfers) -> str:
         """One agent after the other, until one of them has not handed the call over."""

@@ -289,7 +289,7 @@ class CallWorker:
         await asyncio.wait({self._talk(offer, transport, reply)})
 
     def _talk(self, offer: Offer, transport: MakeTransport, reply: Reply) -> asyncio.Task[None]:
-        call = LiveCall(offer, self.id, transport, self._database, self._journal)
+        call = LiveCall(offer, self.id, transport, self._database, self._journal, self.house.call_second)
         task = asyncio.create_task(call.run(reply), name=f"call {offer.call_id}")
         self._running[offer.call_id] = Running(call, task)
         if not self.has_room:
@@ -342,7 +342,7 @@ class CallWorker:
             case "send_digits" if running is not None:
                 running.call.send_digits(str(message["digits"]))
             case "transfer" if running is not None:
-                running.call.transfer(str(message["target"]))
+                running.call.transfer(str(message["target"]), str(message.get("how", "")))
             case "candidates" if running is not None:
                 for item in message["candidates"]:
                     await running.call.add_candidate(item["candidate"], item["mid"], item["index"])

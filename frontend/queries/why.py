@@ -234,6 +234,34 @@ def _not_put_through(data: Facts) -> str:
     return f"Not put through to {data.get('to', '')}{by}: {data.get('why', '')}"
 
 
+_STEPS: dict[str, Callable[[Facts], str]] = {
+    "held": lambda data: (
+        "The caller is on hold" + (", in silence" if data.get("music") == "quiet" else f", with {data.get('music')} music")
+    ),
+    "ringing": lambda data: f"Calling {data.get('to', '')} ({data.get('by', '')})",
+    "picked_up": lambda data: f"{data.get('to', '')} picked up",
+    "told": lambda data: f"The agent said to {data.get('to', '')}: “{data.get('text', '')}”",
+    "answered": lambda data: f"{data.get('to', '')} said: “{data.get('text', '')}”",
+    "accepted": lambda data: (
+        f"{data.get('to', '')} takes the call" if data.get("asked") else f"{data.get('to', '')} has heard the words"
+    ),
+    "introduced": lambda data: f"Said to both: “{data.get('text', '')}”",
+    "trouble": lambda data: f"Trouble while speaking to {data.get('to', '')}: {data.get('text', '')}",
+    "over": lambda data: f"They talked for {data.get('seconds', 0)} s, until {_LEFT.get(str(data.get('who')), 'one hung up')}",
+}
+"""Of a warm transfer."""
+_LEFT = {
+    "caller": "the caller hung up",
+    "target": "the other side hung up",
+    "limit": "the longest time for it was reached",
+}
+
+
+def _transfer_step(data: Facts) -> str:
+    words = _STEPS.get(str(data.get("step")))
+    return words(data) if words is not None else str(data.get("step", ""))
+
+
 EVENTS: dict[str, Callable[[Facts], str]] = {
     "collected": _collected,
     "barge_in": _barge_in,
@@ -261,6 +289,7 @@ EVENTS: dict[str, Callable[[Facts], str]] = {
     "recording_failed": _text("The recording failed"),
     "instead": _instead,
     "transfer": lambda data: f"The caller is being put through to {data.get('to', '')}",
+    "transfer_step": _transfer_step,
     "put_through": _put_through,
     "not_put_through": _not_put_through,
     "text_sent": lambda data: f"Sent to {data.get('to', '')}: “{data.get('text', '')}”",

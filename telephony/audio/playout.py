@@ -127,6 +127,9 @@ class Playout:
         """The same without the background."""
         self.background: Samples | None = None
         """A loop mixed under everything, see ``ambience``."""
+        self.instead: Callable[[], bytes] | None = None
+        """Whom the caller hears in place of the room: hold music, or somebody they were put through to. 20 ms at ``PLAYOUT_RATE_HZ``
+        each time; empty: it is over. The agent's words are mixed with it."""
         self._background_at = 0
         self.digits = DigitTones()
         """What the agent presses: after what it has begun to say, before what it will say."""
@@ -298,7 +301,12 @@ class Playout:
             self._recent.append(reply.played)
             self._check_finished(reply)
         self.voice = pcm
-        if self.background is not None and len(self.background):
+        more = self.instead() if self.instead is not None else b""
+        if more:
+            pcm = mixed(pcm, more)
+        else:
+            self.instead = None
+        if not more and self.background is not None and len(self.background):
             pcm = self._mix(pcm, self.background)
         self.last = pcm
         if self._on_pull is not None:
@@ -348,11 +356,7 @@ class Playout:
         noise = background[begin : begin + FRAME_SAMPLES]
         if len(noise) < FRAME_SAMPLES:
             noise = np.resize(np.concatenate((noise, background)), FRAME_SAMPLES)
-        if pcm is SILENCE:
-            return noise.tobytes()
-        mixed = np.frombuffer(pcm, dtype="<i2").astype(np.int32) + noise
-        clipped: Samples = np.clip(mixed, -32768, 32767).astype(np.int16)
-        return clipped.tobytes()
+        return mixed(pcm, noise.tobytes())
 
     def _fading_tail(self, reply: _Reply | None) -> bytes:
         """What would have come next, faded out: a voice that stops between two samples clicks."""
@@ -373,6 +377,15 @@ class Playout:
 
     def _delay_pulls(self) -> int:
         return min(-(-max(0, self.delay_ms) // 20), 127)
+
+
+def mixed(one: bytes, other: bytes) -> bytes:
+    """Both at once, of the same length."""
+    if one is SILENCE or other is SILENCE:
+        return other if one is SILENCE else one
+    both = np.frombuffer(one, dtype="<i2").astype(np.int32) + np.frombuffer(other, dtype="<i2")
+    clipped: Samples = np.clip(both, -32768, 32767).astype(np.int16)
+    return clipped.tobytes()
 
 
 def _scaled_head(pcm: bytes) -> bytes:

@@ -21,7 +21,7 @@ HANDED_OVER = "handed_over"
 LONGEST_MS = 125_000
 """On the call's clock, for somebody else to pick up. Whoever puts through has limits of their own, which are shorter."""
 
-Why = Literal["busy", "no_answer", "not_reached", "not_allowed", "not_from_here"]
+Why = Literal["busy", "no_answer", "not_reached", "not_allowed", "not_from_here", "declined"]
 """What callers are told apart. What people of the team read is longer."""
 
 
@@ -34,6 +34,9 @@ class NotReached(Exception):
 
 
 class PutsThrough(Protocol):
+    def longest_ms(self, target: str) -> int:
+        """``put_through`` to this one has returned by then, on the call's clock."""
+
     async def put_through(self, target: str) -> str:
         """To the one of this name. Returns why the session ends: ``HANDED_OVER``, or a key of ``telephony.end_reasons.REASONS``.
         Raises :class:`NotReached`."""
@@ -41,6 +44,9 @@ class PutsThrough(Protocol):
 
 class Nobody:
     """Of a call in which nobody can."""
+
+    def longest_ms(self, target: str) -> int:
+        return LONGEST_MS
 
     async def put_through(self, target: str) -> str:
         raise NotReached("not_from_here", "Calls of this kind can't be put through.")
@@ -72,7 +78,7 @@ class Transferring:
     async def _put_through(self, target: str) -> None:
         why: Why
         try:
-            async with self._clock.timeout(LONGEST_MS):
+            async with self._clock.timeout(self._by.longest_ms(target)):
                 self.leaves_for = await self._by.put_through(target)
             return
         except NotReached as error:
@@ -93,6 +99,7 @@ class TransferLines:
     not_reached: str
     not_allowed: str
     not_from_here: str
+    declined: str
 
     def of(self, why: Why, name: str) -> str:
         lines: dict[Why, str] = {
@@ -101,6 +108,7 @@ class TransferLines:
             "not_reached": self.not_reached,
             "not_allowed": self.not_allowed,
             "not_from_here": self.not_from_here,
+            "declined": self.declined,
         }
         return lines[why].replace("{name}", name)
 
@@ -112,6 +120,7 @@ _LINES: dict[str, TransferLines] = {
         "I'm sorry, I couldn't reach {name}. Is there anything I can do for you?",
         "I'm sorry, I can't put you through to {name} right now. Is there anything I can do for you?",
         "I'm sorry, I can't put you through to {name} from this call. Please call by telephone for that.",
+        "I'm sorry, {name} can't take your call right now. Is there anything I can do for you?",
     ),
     "de": TransferLines(
         "Es tut mir leid, dort ist besetzt: {name}. Kann ich etwas für Sie tun?",
@@ -119,6 +128,7 @@ _LINES: dict[str, TransferLines] = {
         "Es tut mir leid, ich habe {name} nicht erreicht. Kann ich etwas für Sie tun?",
         "Es tut mir leid, ich kann Sie gerade nicht verbinden: {name}. Kann ich etwas für Sie tun?",
         "Es tut mir leid, aus diesem Gespräch kann ich Sie nicht verbinden: {name}. Bitte rufen Sie dafür per Telefon an.",
+        "Es tut mir leid, {name} kann gerade nicht mit Ihnen sprechen. Kann ich etwas für Sie tun?",
     ),
     "es": TransferLines(
         "Lo siento, la línea está ocupada: {name}. ¿Puedo hacer algo por usted?",
@@ -126,6 +136,7 @@ _LINES: dict[str, TransferLines] = {
         "Lo siento, no he podido comunicarle: {name}. ¿Puedo hacer algo por usted?",
         "Lo siento, ahora mismo no puedo pasarle: {name}. ¿Puedo hacer algo por usted?",
         "Lo siento, desde esta llamada no puedo pasarle: {name}. Para eso, llame por teléfono.",
+        "Lo siento, ahora no pueden atender su llamada: {name}. ¿Puedo hacer algo por usted?",
     ),
     "fr": TransferLines(
         "Je suis désolé, la ligne est occupée : {name}. Puis-je faire quelque chose pour vous ?",
@@ -133,6 +144,7 @@ _LINES: dict[str, TransferLines] = {
         "Je suis désolé, je n'ai pas pu joindre votre correspondant : {name}. Puis-je faire quelque chose pour vous ?",
         "Je suis désolé, je ne peux pas vous transférer pour le moment : {name}. Puis-je faire quelque chose pour vous ?",
         "Je suis désolé, je ne peux pas vous transférer depuis cet appel : {name}. Merci d'appeler par téléphone.",
+        "Je suis désolé, votre appel ne peut pas être pris pour le moment : {name}. Puis-je faire quelque chose pour vous ?",
     ),
     "it": TransferLines(
         "Mi dispiace, la linea è occupata: {name}. Posso fare qualcosa per lei?",
@@ -140,6 +152,7 @@ _LINES: dict[str, TransferLines] = {
         "Mi dispiace, non sono riuscito a metterla in contatto: {name}. Posso fare qualcosa per lei?",
         "Mi dispiace, al momento non posso passarle l'interno: {name}. Posso fare qualcosa per lei?",
         "Mi dispiace, da questa chiamata non posso passarle nessuno: {name}. Per questo chiami per telefono.",
+        "Mi dispiace, in questo momento non possono rispondere: {name}. Posso fare qualcosa per lei?",
     ),
     "nl": TransferLines(
         "Het spijt me, de lijn is bezet: {name}. Kan ik iets voor u doen?",
@@ -147,6 +160,7 @@ _LINES: dict[str, TransferLines] = {
         "Het spijt me, ik kon geen verbinding krijgen: {name}. Kan ik iets voor u doen?",
         "Het spijt me, ik kan u nu niet doorverbinden: {name}. Kan ik iets voor u doen?",
         "Het spijt me, vanuit dit gesprek kan ik u niet doorverbinden: {name}. Belt u daarvoor per telefoon.",
+        "Het spijt me, uw gesprek kan nu niet worden aangenomen: {name}. Kan ik iets voor u doen?",
     ),
     "pt": TransferLines(
         "Desculpe, a linha está ocupada: {name}. Posso ajudar em alguma coisa?",
@@ -154,6 +168,7 @@ _LINES: dict[str, TransferLines] = {
         "Desculpe, não consegui contato: {name}. Posso ajudar em alguma coisa?",
         "Desculpe, não posso transferir agora: {name}. Posso ajudar em alguma coisa?",
         "Desculpe, não posso transferir a partir desta chamada: {name}. Para isso, ligue por telefone.",
+        "Desculpe, agora não podem atender a sua chamada: {name}. Posso ajudar em alguma coisa?",
     ),
 }
 

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import redis
+
+from agents.transfers import How, Way
+from telephony import worker_status
 from telephony.finish import command
 from telephony.models import Call
+from telephony.session.transferring import NotReached
+from telephony.transfers.second_line import NO_SIP, second_line
 
 
 class CannotTransfer(Exception):
@@ -14,10 +23,15 @@ class NoSuchTarget(CannotTransfer):
     """Nobody is called so."""
 
 
-def put_through(call: Call, target: str) -> str:
-    """Have the agent say its words and put the caller through to the one of this name; its name as the agent has it. The call's events tell
-    how it went. Raises :class:`CannotTransfer`."""
-    names = [str(each["name"]) for each in (call.spec.get("does") or {}).get("transfers") or []]
+class CannotSo(CannotTransfer):
+    """There is such a target, and it can't be reached in this way."""
+
+
+def put_through(call: Call, target: str, how: How | None = None) -> str:
+    """Have the agent say its words and put the caller through to the one of this name; its name as the agent has it. ``how``: in this way
+    whatever its settings say. The call's events tell how it went. Raises :class:`CannotTransfer`."""
+    rows = {str(each["name"]): each for each in (call.spec.get("does") or {}).get("transfers") or []}
+    names = list(rows)
     found = next((name for name in names if name.casefold() == target.strip().casefold()), None)
     if found is None:
         whom = (
@@ -32,5 +46,28 @@ def put_through(call: Call, target: str) -> str:
         raise CannotTransfer("The caller is with somebody else, or on the way there.")
     if call.status != Call.Status.IN_PROGRESS or not call.worker:
         raise CannotTransfer("The call has not been answered yet. Try again when it has.")
-    command(call, "transfer", target=found)
+    _check_way(call, found, rows[found], how)
+    command(call, "transfer", target=found, how=how.value if how is not None else "")
     return found
+
+
+def _check_way(call: Call, name: str, row: Mapping[str, Any], how: How | None) -> None:
+    """What can be known beforehand: never a cold transfer where a warm one was asked for."""
+    is_agent = row.get("to") == Way.AGENT
+    if is_agent and how is not None:
+        raise CannotSo(f"“{name}” is an agent, which goes on in the same call: there is neither warm nor cold.")
+    if is_agent or (how or row.get("how", How.COLD)) != How.WARM:
+        return
+    try:
+        second_line(call, 0)
+    except NotReached as error:
+        raise CannotTransfer(error.words) from error
+    if not _serves_sip(call.worker):
+        raise CannotTransfer(NO_SIP)
+
+
+def _serves_sip(worker: str) -> bool:
+    try:
+        return any(each.id == worker and each.sip_port for each in worker_status.workers())
+    except redis.RedisError:
+        return True  # nobody knows; the worker does

@@ -1,4 +1,5 @@
-"""A caller's line that outlives the session on it: another agent's session goes on where the first one ended."""
+"""A caller's line that outlives the session on it: another agent's session goes on where the first one ended, or somebody else talks
+with the caller while it stands by."""
 
 from __future__ import annotations
 
@@ -17,6 +18,12 @@ class KeptLine:
     it only. Whoever has the line closes it, after ``release``."""
 
     def __init__(self, line: CallTransport) -> None:
+        self.playout: Playout | None = None
+        """What the line sends: that of the session on it, or of whoever attached last."""
+        self.hears: Callable[[AudioFrame], None] | None = None
+        """Somebody who is told each frame as well, before the session is."""
+        self.presses: Callable[[DigitEvent], None] | None = None
+        """And each digit."""
         self._line = line
         self._frames: AsyncIterator[AudioFrame] | None = None
 
@@ -25,10 +32,16 @@ class KeptLine:
         return self._line.outbound_delay_ms
 
     def listen_for_digits(self, tell: Callable[[DigitEvent], None]) -> None:
+        def told(event: DigitEvent) -> None:
+            if self.presses is not None:
+                self.presses(event)
+            tell(event)
+
         if isinstance(self._line, HasKeypad):
-            self._line.listen_for_digits(tell)
+            self._line.listen_for_digits(told)
 
     def attach(self, playout: Playout) -> None:
+        self.playout = playout
         self._line.attach(playout)
 
     async def frames(self) -> AsyncIterator[AudioFrame]:
@@ -36,6 +49,8 @@ class KeptLine:
         if self._frames is None:
             self._frames = self._line.frames()
         async for frame in self._frames:
+            if self.hears is not None:
+                self.hears(frame)
             yield frame
 
     async def close(self) -> None: ...

@@ -1,7 +1,8 @@
 """Putting through, in a live call: decides by whom a target is reached on this line, and has it done.
 
 another agent            ``handing_over``: the call's session ends, and the next one begins on the same line
-a number, a SIP address  by Twilio (``by_carrier``), by the SIP telephone itself (REFER), from a web page not at all
+a number, a SIP address  cold: by Twilio (``by_carrier``), by the SIP telephone itself (REFER), from a web page not at all
+                         warm: over a trunk, on whatever line the caller is (``warm_call``)
 """
 
 from __future__ import annotations
@@ -10,22 +11,29 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from agents.conversation import Conversation
 from agents.live import LiveAgent
+from agents.mind import Collected
 from agents.spec import AgentSpec
-from agents.transfers import TransferTarget, Way
-from agents.variables import fill
+from agents.summary import Summarises
+from agents.transfers import How, TransferTarget, Way
+from agents.variables import fill, say
 from telephony.call_transport import CallTransport, CanRefer, LedByCarrier
 from telephony.dialing import gate
 from telephony.journal import Database, Journal
 from telephony.models import Call
-from telephony.session.transferring import HANDED_OVER, NotReached
-from telephony.transfers import by_carrier, by_sip, handing_over
+from telephony.session.session import Session
+from telephony.session.transferring import HANDED_OVER, LONGEST_MS, NotReached
+from telephony.transfers import by_carrier, by_sip, handing_over, warm, warm_words
 from telephony.transfers.handing_over import Successor
+from telephony.transfers.kept_line import KeptLine
+from telephony.transfers.second_line import NO_SIP, CallsSecond, second_line
+from telephony.transfers.warm_call import Plan, WarmCall
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +41,9 @@ SETTLE_SECONDS = 5.0
 MAKE_SECONDS = 20.0
 TELL_SECONDS = 7.0
 """For the carrier to take an order, where nobody waits for it any more: less than a session that ends is waited for."""
-WEB = "A call from a web page can't be put through to a telephone, only to another agent."
+SUMMARY_SECONDS = 6.0
+"""For a model to sum the call up, while it rings. Then it is done without."""
+WEB = "A call from a web page can't be sent on to a telephone cold, only warm (over a SIP trunk), or to another agent."
 
 MakeAgent = Callable[[Call, AgentSpec], Awaitable[LiveAgent]]
 
@@ -44,6 +54,8 @@ class Next:
 
     agent: LiveAgent
     successor: Successor
+    plain: AgentSpec
+    """Its spec with the ``{{names}}`` not filled in."""
 
 
 class LiveTransfers:
@@ -58,7 +70,12 @@ class LiveTransfers:
         journal: Journal,
         make: MakeAgent,
         tell: Callable[[str, dict[str, Any]], None],
+        *,
+        plain: AgentSpec | None = None,
+        known: Callable[[], Sequence[Collected]] = tuple,
+        second: CallsSecond | None = None,
     ) -> None:
+        """``plain``: the spec with its ``{{names}}`` not filled in yet. ``second``: who can call somebody while the caller waits."""
         self.next: Next | None = None
         """Who goes on, from when ``put_through`` has returned ``HANDED_OVER``; taken with ``take_next``."""
         self.spec = spec
@@ -66,14 +83,45 @@ class LiveTransfers:
         self._call, self._line = call, line
         self._database, self._journal = database, journal
         self._make, self._tell = make, tell
+        self._plain, self._known, self._second = plain or spec, known, second
+        self._session: Session | None = None
+        self._kept: KeptLine | None = None
+        self._asked: dict[str, How] = {}
+        self._warm: WarmCall | None = None
+        self.has_talked = False
+        """The caller and somebody that the agent called for them have talked."""
+
+    def serve(self, session: Session, line: KeptLine) -> None:
+        """The session that has the call now, and its line."""
+        self._session, self._kept = session, line
+
+    def ask(self, target: str, how: How | None) -> None:
+        """The next time it is put through to this one, in this way; ``None``: as its settings say."""
+        self._asked.pop(target, None)
+        if how is not None:
+            self._asked[target] = how
+
+    @property
+    def is_talking(self) -> bool:
+        """The caller is talking to somebody else, through here."""
+        return self._warm is not None and self._warm.is_connected
+
+    def longest_ms(self, target: str) -> int:
+        wanted = self._wanted(target)
+        return LONGEST_MS + _terms(wanted).longest_ms if wanted is not None else LONGEST_MS
+
+    def _wanted(self, target: str) -> TransferTarget | None:
+        return next((each for each in self.spec.does.transfers if each.name == target), None)
 
     async def put_through(self, target: str) -> str:
-        wanted = next((each for each in self.spec.does.transfers if each.name == target), None)
+        wanted, asked = self._wanted(target), self._asked.pop(target, None)
         if wanted is None:
             raise NotReached("not_reached", "Nobody of this name is among whom the agent may put callers through to.")
         if wanted.to is Way.AGENT:
             return await self._hand_over(wanted)
-        if isinstance(self._line, LedByCarrier):
+        if (asked or wanted.how) is How.WARM:
+            await self._warmly(wanted)
+        elif isinstance(self._line, LedByCarrier):
             await self._by_carrier(wanted, self._line)
         elif isinstance(self._line, CanRefer):
             await self._by_sip(wanted, self._line)
@@ -84,20 +132,21 @@ class LiveTransfers:
     def take_next(self) -> Next | None:
         found, self.next = self.next, None
         if found is not None:
-            self.spec = found.successor.spec
+            self.spec, self._plain = found.successor.spec, found.plain
         return found
 
     async def _hand_over(self, wanted: TransferTarget) -> str:
         found = await self._database.run(handing_over.successor, self._call, wanted.agent, self.spec)
-        found = Successor(found.agent, found.name, found.version, fill(found.spec, self._call.variables))
+        plain = found.spec
+        found = Successor(found.agent, found.name, found.version, fill(plain, self._call.variables))
         try:
             async with asyncio.timeout(MAKE_SECONDS):
                 agent = await self._make(self._call, found.spec)
         except TimeoutError:
             raise NotReached("not_reached", f"{found.name} was not ready in time.") from None
         with contextlib.suppress(Exception):  # only of use should this worker be lost
-            await self._database.run(handing_over.keep, self._call, found.spec)
-        self.next = Next(agent, found)
+            await self._database.run(handing_over.keep, self._call, plain)
+        self.next = Next(agent, found, plain)
         self._tell(
             "put_through", {"to": wanted.name, "agent": str(found.agent), "by": found.name, "version": found.version}
         )
@@ -130,3 +179,70 @@ class LiveTransfers:
                 await self._database.run(partial(gate.release, permit.organization, permit.key, seconds=0))
             raise
         self._tell("put_through", {"to": wanted.name, "by": permit.number})
+
+    async def _warmly(self, wanted: TransferTarget) -> None:
+        """Returns when they have talked. Raises ``NotReached``: then the caller is as before."""
+        session, kept, calls_second = self._session, self._kept, self._second
+        if session is None or kept is None or calls_second is None:
+            raise NotReached("not_allowed", NO_SIP)
+        second = await self._database.run(second_line, self._call, float(wanted.ring_s))
+        permit = await self._database.run(
+            partial(by_sip.permitted, self._call, wanted, key=f"transfer-{uuid.uuid4().hex}")
+        )
+
+        def tell(kind: str, data: dict[str, Any]) -> None:
+            by = {"by": permit.number} if kind == "put_through" or data.get("step") == "ringing" else {}
+            self._tell(kind, {"to": wanted.name, **by, **data})
+
+        plan = Plan(_terms(wanted), self.spec.does.hold_music, wanted.asks_first, wanted.introduction)
+        warm_call = self._warm = WarmCall(
+            kept,
+            session.agent,
+            plan,
+            words=partial(self._words_for, wanted, session),
+            dial=lambda: calls_second(permit, second),
+            tell=tell,
+        )
+        try:
+            await warm_call.run()
+        finally:
+            self._warm = None
+            outcome = warm_call.outcome or warm.Outcome()
+            if outcome.was_reached:
+                self.has_talked = True
+                tell("transfer_step", {"step": "over", "seconds": round(outcome.talked_ms / 1000), "who": outcome.by})
+            with contextlib.suppress(Exception):
+                await self._database.run(
+                    partial(gate.release, permit.organization, permit.key, seconds=outcome.talked_ms / 1000)
+                )
+        if outcome.why is not None:
+            raise NotReached(outcome.why, outcome.words)
+
+    async def _words_for(self, wanted: TransferTarget, session: Session) -> str:
+        """What the other side hears first."""
+        known = [each for each in self._known() if each.value not in (None, "")]
+        values = {**self._call.variables, **{each.key: each.spoken or str(each.value) for each in known}}
+        plain = next((each for each in self._plain.does.transfers if each.name == wanted.name), wanted)
+        words = say(plain.briefing_words, values)
+        if wanted.briefing == "summary":
+            words = f"{words} {await self._summary(known, session.agent, session.conversation)}".strip()
+        return words
+
+    async def _summary(self, known: Sequence[Collected], agent: LiveAgent, conversation: Conversation) -> str:
+        if isinstance(agent.mind, Summarises):
+            try:
+                async with asyncio.timeout(SUMMARY_SECONDS):
+                    if text := await agent.mind.summary(conversation):
+                        return text
+            except Exception as error:  # whatever a vendor raises: there is another way
+                logger.info("A call is summed up without its model: %s: %s", type(error).__name__, error)
+        return warm_words.summary(known, conversation, agent.spec.sounds.language)
+
+
+def _terms(wanted: TransferTarget) -> warm.Terms:
+    return warm.Terms(
+        ring_ms=wanted.ring_s * 1000,
+        talk_ms=by_sip.LONGEST_MINUTES * 60_000,
+        tells=wanted.asks_first or wanted.briefing == "summary" or bool(wanted.briefing_words.strip()),
+        introduces=bool(wanted.introduction.strip()),
+    )

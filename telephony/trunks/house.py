@@ -17,18 +17,20 @@ from typing import Any, Literal
 import redis.asyncio
 from django.utils import timezone
 
-from telephony.call_transport import MakeTransport
+from telephony.call_transport import CallTransport, MakeTransport
 from telephony.dialing.gate import Permit, permit_of
 from telephony.finish import end_call
 from telephony.journal import Database, Journal
 from telephony.live_call import Offer, Reply
 from telephony.models import SipMessage
+from telephony.session.transferring import NotReached
 from telephony.sip import commands, events
 from telephony.sip.commands import Command
 from telephony.sip.events import Event
 from telephony.sip.gate import Gate, Network, Trunk
 from telephony.sip.peer import Peer
 from telephony.sip.stack import Limits
+from telephony.transfers.second_line import SecondLine
 from telephony.transports.phone_line import IncomingLine, Line, MakeMedia, OutgoingLine
 from telephony.transports.phone_media import PhoneMedia, Policy
 from telephony.transports.rtp_session import Counts
@@ -51,6 +53,11 @@ DIRECT = "direct"
 """The gate's name for those who may call an agent by its address."""
 PROXY = "proxy"
 """And for the operator's own proxy, which is believed when it says whom it speaks for."""
+NO_ADDRESS = "The trunk has no address to call."
+NOT_SERVED = (
+    "This call's worker serves no SIP telephones just now, and a warm transfer calls the other side by SIP: it is off (docs/phones.md), "
+    "another worker of the machine has the port, or it is being stopped."
+)
 _REFUSALS = {"busy": 486, "bad_offer": 488}
 
 Talk = Callable[[Offer, MakeTransport, Reply], asyncio.Task[None]]
@@ -345,35 +352,66 @@ class PhoneHouse:
         if endpoint is None or upkeep is None or not self._has_room() or self._is_draining:
             await end("busy")
             return
-        sheet, peer = upkeep.sheet(trunk), upkeep.peer(trunk)
-        if sheet is None or peer is None:
-            await end("carrier_refused", upkeep.trouble(trunk) or "The trunk has no address to call.")
+        if upkeep.sheet(trunk) is None or upkeep.peer(trunk) is None:
+            await end("carrier_refused", upkeep.trouble(trunk) or NO_ADDRESS)
             return
         sip_call = f"out-{call}"
-        owner = Owner(organization, trunk, call)
-
-        def invite(offer: bytes) -> None:
-            endpoint.do(commands.Dial(sip_call, str(trunk), permit.number, order.caller, offer, display=order.display))
-            placed = endpoint.agent.calls.get(sip_call)
-            if placed is not None:
-                live.dialog = placed.dialog_id
-                self._trace.belongs(placed.dialog_id, owner)
-                self._write_later(partial(routes.placed, call, organization, placed.dialog_id))
-
         try:
-            line = OutgoingLine(
-                sip_call, self._do, self._media(peer.host, sheet), peer.host, invite, order.ring_seconds
+            live = self._outgoing(
+                sip_call,
+                permit,
+                order,
+                lambda dialog: self._write_later(partial(routes.placed, call, organization, dialog)),
             )
         except NoPortLeft as error:
             await end("busy", str(error))
             return
-        live = self._lives[sip_call] = _Live(line, "", owner)
 
         async def reply(body: dict[str, Any]) -> None:
             """Nobody waits for one: the row tells."""
 
-        task = self._talk(Offer(call, organization), line.reporting, reply)
+        task = self._talk(Offer(call, organization), live.line.reporting, reply)
         task.add_done_callback(lambda done: self._lives.pop(sip_call, None) if not live.dialog else None)
+
+    def _outgoing(self, sip_call: str, permit: Permit, order: Order, placed: Callable[[str], None]) -> _Live:
+        """A line whose ``connected`` sends the INVITE; ``placed`` is told its Call-ID then. Raises ``NoPortLeft``."""
+        endpoint, upkeep = self._endpoint, self._upkeep
+        assert endpoint is not None and upkeep is not None, "SIP is served here"
+        sheet, peer = upkeep.sheet(order.trunk), upkeep.peer(order.trunk)
+        assert sheet is not None and peer is not None, "the trunk has an address"
+        owner = Owner(order.organization, order.trunk, order.call)
+
+        def invite(offer: bytes) -> None:
+            try:
+                endpoint.do(
+                    commands.Dial(sip_call, str(order.trunk), permit.number, order.caller, offer, display=order.display)
+                )
+            except ValueError:  # nothing was sent, and nothing will be told of it
+                self._lives.pop(sip_call, None)
+                raise
+            made = endpoint.agent.calls.get(sip_call)
+            if made is not None:
+                live.dialog = made.dialog_id
+                self._trace.belongs(made.dialog_id, owner)
+                placed(made.dialog_id)
+
+        line = OutgoingLine(sip_call, self._do, self._media(peer.host, sheet), peer.host, invite, order.ring_seconds)
+        live = self._lives[sip_call] = _Live(line, "", owner)
+        return live
+
+    async def call_second(self, permit: Permit, second: SecondLine) -> CallTransport:
+        """``telephony.transfers.second_line.CallsSecond``: its messages are the call's, its sound and its end are the caller's."""
+        upkeep = self._upkeep
+        if upkeep is None or not self.takes_calls:
+            raise NotReached("not_allowed", NOT_SERVED)
+        if upkeep.sheet(second.trunk) is None or upkeep.peer(second.trunk) is None:
+            raise NotReached("not_reached", upkeep.trouble(second.trunk) or NO_ADDRESS)
+        sip_call = f"second-{uuid.uuid4().hex}"
+        order = Order(second.call, second.organization, second.trunk, second.caller, "", second.ring_seconds)
+        try:
+            return self._outgoing(sip_call, permit, order, lambda dialog: None).line
+        except NoPortLeft as error:
+            raise NotReached("not_reached", str(error)) from error
 
     def _write_later(self, work: Callable[[], None]) -> None:
         async def write() -> None:

@@ -11,7 +11,7 @@ from agents.spec import AgentSpec
 from telephony.session.events import Ended, Happened, TurnEnded
 from telephony.session.resumed import Resumed
 from telephony.session.session import Session
-from telephony.session.transferring import HANDED_OVER, Nobody, NotReached, Why
+from telephony.session.transferring import HANDED_OVER, LONGEST_MS, Nobody, NotReached, Why
 from tests.fakes import (
     Agent,
     Answer,
@@ -39,6 +39,9 @@ class Switchboard:
     def __init__(self, time: VirtualTime, how: str | tuple[Why, str], after_ms: int = 3_000) -> None:
         self._time, self._how, self._after_ms = time, how, after_ms
         self.asked: list[tuple[str, int]] = []
+
+    def longest_ms(self, target: str) -> int:
+        return LONGEST_MS
 
     async def put_through(self, target: str) -> str:
         self.asked.append((target, self._time.now_ms))

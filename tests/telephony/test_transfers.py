@@ -19,6 +19,7 @@ from agents.spec import AgentSpec, load
 from telephony import live_call
 from telephony.models import Call, DialReservation
 from telephony.transfers import handing_over
+from telephony.transfers.live import WEB
 from tests.peers.twilio_stand_in import PhoneCall
 from tests.telephony import stand_ins
 from tests.telephony.lines import Caller
@@ -171,7 +172,7 @@ async def test_from_a_web_page_an_agent_is_reached_and_a_number_is_not(
     assert told[-1] == "Billing, hello."
     assert (
         "not_put_through",
-        {"to": "Desk", "why": "A call from a web page can't be put through to a telephone, only to another agent."},
+        {"to": "Desk", "why": WEB},
     ) in events
 
 

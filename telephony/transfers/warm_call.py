@@ -1,0 +1,295 @@
+"""A warm transfer carried out: the machine's wishes (``warm``) on two real lines.
+
+    the caller's line (``KeptLine``)  ─ frames ─▶ this clock, Pipe ─▶ the other side
+    the other side's (``KeptLine``)   ─ frames ─▶ Pipe ─▶ the caller, beside the session's own (silent) voice
+
+The caller's session goes on meanwhile and lets only time pass: its recording has the music, and then the other side's voice, where the
+agent's was. What the agent and the other side say to each other is not recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agents.speech import AudioFrame
+from agents.transfers import HoldMusic
+from telephony import ending
+from telephony.audio import hold_music
+from telephony.audio.playout import Playout
+from telephony.call_transport import CallTransport
+from telephony.session.clock import CallClock
+from telephony.session.readiness import saying
+from telephony.session.reply import Deadlines, Reply, Speaker
+from telephony.session.streams import closing
+from telephony.session.transferring import NotReached, Why
+from telephony.transfers import warm
+from telephony.transfers.bridge import Clip, Mix, Pipe
+from telephony.transfers.consultation import Consultation
+from telephony.transfers.kept_line import KeptLine
+from telephony.wire.dtmf import DigitEvent, Pressed
+
+if TYPE_CHECKING:
+    from agents.live import LiveAgent
+
+logger = logging.getLogger(__name__)
+
+WORDS_MS = 8_000
+"""On the caller's clock, for the words for the other side to be there once they have picked up. They are prepared while it rings."""
+CLOSE_SECONDS = 3.0
+SCRATCH_MS = 60_000
+_WHYS: dict[str, Why] = {"line_busy": "busy", "no_answer": "no_answer", "declined": "declined"}
+"""Why a line was never up → what callers are told."""
+
+Dialling = Callable[[], Awaitable[CallTransport]]
+"""Makes the second line; nothing rings before its ``connected``. Raises ``NotReached``."""
+TellStep = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to happen, as the target's settings have it."""
+
+    terms: warm.Terms
+    music: HoldMusic
+    asks_first: bool
+    introduction: str = ""
+
+
+class WarmCall:
+    """One. ``run`` it once; cancelled, it hangs up the other side's line before it goes."""
+
+    def __init__(
+        self,
+        caller: KeptLine,
+        agent: LiveAgent,
+        plan: Plan,
+        words: Callable[[], Awaitable[str]],
+        dial: Dialling,
+        tell: TellStep,
+    ) -> None:
+        """``words``: what the other side is told first; asked for as soon as it rings."""
+        self._caller, self._agent, self._plan, self._words, self._dial, self._tell = caller, agent, plan, words, dial, tell
+        self._machine = warm.WarmTransfer(plan.terms)
+        self._clock = CallClock()
+        self._events: asyncio.Queue[warm.Event] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._music: hold_music.Player | None = None
+        self._for_caller, self._for_target = Mix(), Mix()
+        self._from_caller, self._from_target = Pipe(), Pipe()
+        self._line: CallTransport | None = None
+        self._target: KeptLine | None = None
+        self._target_playout: Playout | None = None
+        self._saying: asyncio.Task[str] | None = None
+        self._introducing: asyncio.Task[bytes] | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """The two hear each other."""
+        return self._machine.is_connected
+
+    async def run(self) -> warm.Outcome:
+        """Until it is over, however it went."""
+        self._caller.hears, self._caller.presses = self._hear_caller, self._caller_presses
+        try:
+            self._receive(warm.Began())
+            while self._machine.outcome is None:
+                self._receive(await self._events.get())
+            return self._machine.outcome
+        finally:
+            self._receive(warm.CallerLeft())  # passed over where it is over already
+            await self._put_away()
+
+    @property
+    def outcome(self) -> warm.Outcome | None:
+        return self._machine.outcome
+
+    # ---- what happens
+
+    def _hear_caller(self, frame: AudioFrame) -> None:
+        self._clock.tick(self._clock.now_ms + frame.duration_ms)
+        if self._machine.is_connected:
+            self._from_caller.push(frame)
+        if self._clock.now_ms % 100 == 0:
+            self._events.put_nowait(warm.Ticked())
+
+    def _caller_presses(self, event: DigitEvent) -> None:
+        if self._machine.is_connected and isinstance(event, Pressed) and self._target_playout is not None:
+            self._target_playout.digits.press(event.digit)
+
+    def _target_presses(self, event: DigitEvent) -> None:
+        if self._machine.is_connected and isinstance(event, Pressed) and self._caller.playout is not None:
+            self._caller.playout.digits.press(event.digit)
+
+    def _receive(self, event: warm.Event) -> None:
+        for action in self._machine.receive(event, self._clock.now_ms):
+            self._carry_out(action)
+
+    def _carry_out(self, action: warm.Action) -> None:
+        match action:
+            case warm.Hold():
+                self._step("held", music=self._plan.music.value)
+                self._spawn(self._play_music())
+            case warm.Dial():
+                self._spawn(self._ring())
+            case warm.Tell():
+                self._spawn(self._consult())
+            case warm.Connect(introduces):
+                self._connect(introduces=introduces)
+            case warm.HangUp():
+                self._hang_up()
+
+    def _step(self, step: str, **data: Any) -> None:
+        self._tell("transfer_step", {"step": step, **data})
+
+    # ---- one phase after the other
+
+    async def _play_music(self) -> None:
+        music = await asyncio.to_thread(hold_music.loop, self._plan.music.value)
+        if music is not None and self._machine.outcome is None and not self._machine.is_connected:
+            self._music = hold_music.Player(music)
+            self._for_caller.add(self._music.pull)
+            self._heard_by_caller()
+
+    async def _ring(self) -> None:
+        self._saying = self._spawn(self._words_in_time())
+        if self._plan.introduction.strip():
+            self._introducing = self._spawn(spoken(self._agent, self._clock, self._plan.introduction))
+        try:
+            line = self._line = await self._dial()
+            self._step("ringing")
+            is_up = await line.connected()
+        except NotReached as error:
+            self._events.put_nowait(warm.Failed(error.why, error.words))
+            return
+        except Exception as error:
+            logger.exception("The other side of a transfer could not be called.")
+            self._events.put_nowait(warm.Failed("not_reached", f"{type(error).__name__}: {error}"))
+            return
+        if not is_up:
+            self._events.put_nowait(_why_never_up(line))
+            return
+        self._target = KeptLine(line)
+        self._target.presses = self._target_presses
+        self._step("picked_up")
+        self._events.put_nowait(warm.PickedUp())
+
+    async def _words_in_time(self) -> str:
+        try:
+            return await self._words()
+        except Exception:
+            logger.exception("The words for the other side of a transfer could not be made.")
+            return ""
+
+    async def _consult(self) -> None:
+        assert self._target is not None and self._saying is not None, "they have picked up"
+        words = ""
+        with contextlib.suppress(TimeoutError):
+            async with self._clock.timeout(WORDS_MS):
+                words = await asyncio.shield(self._saying)
+        consultation = Consultation(
+            self._target, self._agent, words, asks=self._plan.asks_first, tell=lambda step, text: self._step(step, text=text)
+        )
+        try:
+            result: warm.Event = await consultation.run()
+        except Exception as error:
+            logger.exception("The other side of a transfer could not be spoken to.")
+            result = warm.Failed("not_reached", f"{type(error).__name__}: {error}")
+        if isinstance(result, warm.Accepted):
+            self._step("accepted", asked=self._plan.asks_first)
+        self._events.put_nowait(result)
+
+    def _connect(self, *, introduces: bool) -> None:
+        assert self._target is not None, "they have picked up"
+        self._end_music()
+        playout = self._target_playout = Playout(delay_ms=self._target.outbound_delay_ms)
+        self._for_target.add(self._from_caller.pull)
+        self._for_caller.add(self._from_target.pull)
+        playout.instead = self._for_target.pull
+        self._heard_by_caller()
+        self._target.listen_for_digits(lambda event: None)
+        self._target.attach(playout)
+        self._tell("put_through", {})
+        self._spawn(self._listen_to_target(self._target))
+        if introduces:
+            self._spawn(self._introduce())
+
+    async def _listen_to_target(self, target: KeptLine) -> None:
+        async with closing(target.frames()) as frames:
+            async for frame in frames:
+                self._from_target.push(frame)
+        self._events.put_nowait(warm.TargetLeft())
+
+    async def _introduce(self) -> None:
+        pcm = b""
+        if self._introducing is not None:
+            with contextlib.suppress(TimeoutError):
+                async with self._clock.timeout(WORDS_MS):
+                    pcm = await asyncio.shield(self._introducing)
+        if not pcm:
+            self._events.put_nowait(warm.Introduced())
+            return
+        self._for_target.add(Clip(pcm).pull)
+        self._for_caller.add(Clip(pcm, lambda: self._events.put_nowait(warm.Introduced())).pull)
+        self._step("introduced", text=self._plan.introduction)
+
+    # ---- the end of it
+
+    def _heard_by_caller(self) -> None:
+        if self._caller.playout is not None:
+            self._caller.playout.instead = self._for_caller.pull
+
+    def _end_music(self) -> None:
+        if self._music is not None:
+            self._music.stop()
+
+    def _hang_up(self) -> None:
+        self._end_music()
+        self._from_caller.close()
+        self._from_target.close()
+        if self._line is not None:
+            self._line.hang_up()
+
+    async def _put_away(self) -> None:
+        self._caller.hears = self._caller.presses = None
+        if self._line is not None:  # first of all: it may ring, and nobody waits for it any more
+            closing_line = asyncio.ensure_future(self._line.close())
+            await asyncio.wait({closing_line}, timeout=CLOSE_SECONDS)
+        await ending.end(self._tasks, CLOSE_SECONDS)
+        if self._target is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._target.release()
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _why_never_up(line: CallTransport) -> warm.Failed:
+    reason = line.end_reason or "not_reachable"
+    detail = str(getattr(line, "end_detail", "")) or _WORDS.get(reason, "")
+    return warm.Failed(_WHYS.get(reason, "not_reached"), detail or "The other side could not be reached.")
+
+
+_WORDS = {"line_busy": "The line was busy.", "no_answer": warm.NOBODY, "declined": "Who was called declined."}
+
+
+async def spoken(agent: LiveAgent, clock: CallClock, text: str) -> bytes:
+    """The words in the agent's voice, or in that of whoever speaks for it, at the playout's rate; empty where nobody can."""
+    playout = Playout()
+    reply = Reply(1, saying(text), is_committed=True)
+    playout.begin(1)
+    deadlines = Deadlines(held_ahead_ms=SCRATCH_MS, ahead_ms=SCRATCH_MS)
+    await Speaker(agent, playout, clock, deadlines).run(reply)
+    if reply.failed is not None:
+        return b""
+    frames = -(-playout.ahead_ms(1) // 20)
+    playout.release(1)
+    return b"".join(playout.pull() for _ in range(frames))
