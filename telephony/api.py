@@ -435,7 +435,13 @@ class TransferIn(Schema):
     response={202: CallOut},
     auth=allowed("calls:write"),
     summary="Put the caller through",
-    openapi_extra={"responses": {409: {"description": "The call is over, not answered yet, put through already, or warm and no SIP trunk is there for it."}}},
+    openapi_extra={
+        "responses": {
+            409: {
+                "description": "The call is over, not answered yet, put through already, or warm and no SIP trunk is there for it."
+            }
+        }
+    },
 )
 def transfer(request: HttpRequest, call_id: CallId, body: TransferIn) -> Status[CallOut]:
     """The agent says its words for that, and then the caller is put through, as if they had asked. Read the call's events to see how it

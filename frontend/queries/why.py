@@ -234,9 +234,15 @@ def _not_put_through(data: Facts) -> str:
     return f"Not put through to {data.get('to', '')}{by}: {data.get('why', '')}"
 
 
+_LEFT = {
+    "caller": "the caller hung up",
+    "target": "the other side hung up",
+    "limit": "the longest time for it was reached",
+}
 _STEPS: dict[str, Callable[[Facts], str]] = {
     "held": lambda data: (
-        "The caller is on hold" + (", in silence" if data.get("music") == "quiet" else f", with {data.get('music')} music")
+        "The caller is on hold"
+        + (", in silence" if data.get("music") == "quiet" else f", with {data.get('music')} music")
     ),
     "ringing": lambda data: f"Calling {data.get('to', '')} ({data.get('by', '')})",
     "picked_up": lambda data: f"{data.get('to', '')} picked up",
@@ -247,14 +253,11 @@ _STEPS: dict[str, Callable[[Facts], str]] = {
     ),
     "introduced": lambda data: f"Said to both: “{data.get('text', '')}”",
     "trouble": lambda data: f"Trouble while speaking to {data.get('to', '')}: {data.get('text', '')}",
-    "over": lambda data: f"They talked for {data.get('seconds', 0)} s, until {_LEFT.get(str(data.get('who')), 'one hung up')}",
+    "over": lambda data: (
+        f"They talked for {data.get('seconds', 0)} s, until {_LEFT.get(str(data.get('who')), 'one hung up')}"
+    ),
 }
 """Of a warm transfer."""
-_LEFT = {
-    "caller": "the caller hung up",
-    "target": "the other side hung up",
-    "limit": "the longest time for it was reached",
-}
 
 
 def _transfer_step(data: Facts) -> str:

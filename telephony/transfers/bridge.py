@@ -1,7 +1,7 @@
 """Two people on two lines hear each other: what one says, 20 ms at a time and each line at its own pace, in front of the other.
 
-    a caller's frame ─▶ Pipe ─▶ Mix ─▶ ``Playout.instead`` of the other line
-    hold music, a line to both ─▶ ┘
+a caller's frame ─▶ Pipe ─▶ Mix ─▶ ``Playout.instead`` of the other line
+hold music, a line to both ─▶ ┘
 """
 
 from __future__ import annotations
@@ -86,5 +86,3 @@ class Mix:
                 continue
             pcm = mixed(pcm, more) if pcm else more
         return pcm
-
-

@@ -145,7 +145,9 @@ class Consultation:
 def spec_for_asking(spec: AgentSpec) -> AgentSpec:
     """The same voice and ear, for a short conversation of which nothing is recorded."""
     lines = warm_lines(spec.sounds.language)
-    says = spec.says.model_copy(update={"goodbye": lines.sorry, "first_speaker": FirstSpeaker.AGENT, "ending_phrases": ()})
+    says = spec.says.model_copy(
+        update={"goodbye": lines.sorry, "first_speaker": FirstSpeaker.AGENT, "ending_phrases": ()}
+    )
     limits = spec.limits.model_copy(
         update={
             "max_duration_s": LONGEST_S,

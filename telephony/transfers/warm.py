@@ -198,7 +198,7 @@ class WarmTransfer:
                     return self._connect(at_ms)
                 self._enter(Phase.TELLING, at_ms)
                 return [Tell()]
-            case (Phase.DIALLING | Phase.TELLING), Failed(why, words):
+            case ((Phase.DIALLING | Phase.TELLING), Failed(why, words)):
                 return self._back(why, words)
             case Phase.DIALLING, TargetLeft():
                 return self._back("no_answer", NOBODY)

@@ -21,7 +21,7 @@ from agents.transfers import HoldMusic
 from telephony import ending
 from telephony.audio import hold_music
 from telephony.audio.playout import Playout
-from telephony.call_transport import CallTransport
+from telephony.call_transport import CallTransport, SaysMore
 from telephony.session.clock import CallClock
 from telephony.session.readiness import saying
 from telephony.session.reply import Deadlines, Reply, Speaker
@@ -31,6 +31,7 @@ from telephony.transfers import warm
 from telephony.transfers.bridge import Clip, Mix, Pipe
 from telephony.transfers.consultation import Consultation
 from telephony.transfers.kept_line import KeptLine
+from telephony.transports.inbound import FRAME_MS
 from telephony.wire.dtmf import DigitEvent, Pressed
 
 if TYPE_CHECKING:
@@ -73,7 +74,14 @@ class WarmCall:
         tell: TellStep,
     ) -> None:
         """``words``: what the other side is told first; asked for as soon as it rings."""
-        self._caller, self._agent, self._plan, self._words, self._dial, self._tell = caller, agent, plan, words, dial, tell
+        self._caller, self._agent, self._plan, self._words, self._dial, self._tell = (
+            caller,
+            agent,
+            plan,
+            words,
+            dial,
+            tell,
+        )
         self._machine = warm.WarmTransfer(plan.terms)
         self._clock = CallClock()
         self._events: asyncio.Queue[warm.Event] = asyncio.Queue()
@@ -111,7 +119,7 @@ class WarmCall:
     # ---- what happens
 
     def _hear_caller(self, frame: AudioFrame) -> None:
-        self._clock.tick(self._clock.now_ms + frame.duration_ms)
+        self._clock.tick(self._clock.now_ms + FRAME_MS)
         if self._machine.is_connected:
             self._from_caller.push(frame)
         if self._clock.now_ms % 100 == 0:
@@ -192,7 +200,11 @@ class WarmCall:
             async with self._clock.timeout(WORDS_MS):
                 words = await asyncio.shield(self._saying)
         consultation = Consultation(
-            self._target, self._agent, words, asks=self._plan.asks_first, tell=lambda step, text: self._step(step, text=text)
+            self._target,
+            self._agent,
+            words,
+            asks=self._plan.asks_first,
+            tell=lambda step, text: self._step(step, text=text),
         )
         try:
             result: warm.Event = await consultation.run()
@@ -274,8 +286,10 @@ class WarmCall:
 
 def _why_never_up(line: CallTransport) -> warm.Failed:
     reason = line.end_reason or "not_reachable"
-    detail = str(getattr(line, "end_detail", "")) or _WORDS.get(reason, "")
-    return warm.Failed(_WHYS.get(reason, "not_reached"), detail or "The other side could not be reached.")
+    words, detail = _WORDS.get(reason, ""), line.end_detail if isinstance(line, SaysMore) else ""
+    if words and detail:
+        words = f"{words} ({detail})"
+    return warm.Failed(_WHYS.get(reason, "not_reached"), words or detail or "The other side could not be reached.")
 
 
 _WORDS = {"line_busy": "The line was busy.", "no_answer": warm.NOBODY, "declined": "Who was called declined."}

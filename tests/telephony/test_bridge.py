@@ -91,7 +91,10 @@ def test_music_is_softer_than_a_voice_has_no_seam_and_is_in_a_telephones_band(ki
     power = np.abs(np.fft.rfft(music)) ** 2
     hz = np.fft.rfftfreq(len(music), 1 / PLAYOUT_RATE_HZ)
     assert power[(hz > 200) & (hz < 3_400)].sum() > 0.6 * power.sum()
-    seconds = [rms(music[at : at + PLAYOUT_RATE_HZ].tobytes()) for at in range(0, len(music) - PLAYOUT_RATE_HZ, PLAYOUT_RATE_HZ)]
+    seconds = [
+        rms(music[at : at + PLAYOUT_RATE_HZ].tobytes())
+        for at in range(0, len(music) - PLAYOUT_RATE_HZ, PLAYOUT_RATE_HZ)
+    ]
     assert min(seconds) > 300, "nobody thinks the line is dead"
 
 

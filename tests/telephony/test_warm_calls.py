@@ -12,10 +12,10 @@ from asgiref.sync import sync_to_async
 from django.test import AsyncClient
 
 from accounts import tenancy
-from telephony import recordings
+from telephony import recordings, worker_status
 from telephony.audio import wav
 from telephony.dialing import policies
-from telephony.models import Call, Recording, SipMessage
+from telephony.models import Call, CallEvent, Recording, SipMessage, Turn
 from telephony.sip import commands, events
 from telephony.trunks import manage
 from telephony.trunks.fields import TrunkFields
@@ -71,7 +71,7 @@ async def talking(worker: Any, agent: Any, alice: Any, *targets: dict[str, Any],
 
 async def said(agent: Any, turns: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while await read(agent.organization_id, lambda: Call.objects.get().turns.count()) < turns:
+        while await read(agent.organization_id, Turn.objects.count) < turns:
             await asyncio.sleep(0.05)
 
 
@@ -87,7 +87,7 @@ async def step(agent: Any, name: str, times: int = 1) -> dict[str, Any]:
 
 async def steps(agent: Any) -> list[dict[str, Any]]:
     def all_steps() -> list[dict[str, Any]]:
-        return [event.data for event in Call.objects.get().events.filter(kind="transfer_step")]
+        return [event.data for event in CallEvent.objects.filter(kind="transfer_step")]
 
     return await read(agent.organization_id, all_steps)  # type: ignore[no-any-return]
 
@@ -151,7 +151,9 @@ async def test_who_presses_one_is_connected_and_they_hear_each_other(
     over = next(data for kind, data in told if data.get("step") == "over")
     assert over["who"] == "target" and over["seconds"] >= 1
     assert await reservations(call) == [(DESK, "transfer", True)]
-    trace = await read(call.organization_id, lambda: SipMessage.objects.filter(call=call, start_line__startswith="INVITE"))
+    trace = await read(
+        call.organization_id, lambda: SipMessage.objects.filter(call=call, start_line__startswith="INVITE")
+    )
     invites = await read(call.organization_id, lambda: sorted(row.direction for row in trace))
     assert invites == ["in", "out"], "both legs can be read on the call's page"
     await recorded_is_both(call)
@@ -269,9 +271,7 @@ async def test_they_are_told_what_the_call_is_about_and_both_hear_that_they_are_
     assert "answered" not in [each["step"] for each in data] and call.end_reason == "transferred"
 
 
-async def test_a_caller_from_a_web_page_is_put_through_warm(
-    worker: Any, agent: Any, alice: Any, minds: Minds
-) -> None:
+async def test_a_caller_from_a_web_page_is_put_through_warm(worker: Any, agent: Any, alice: Any, minds: Minds) -> None:
     caller = Caller()
     async with SipPhone() as desk:
         await sync_to_async(draft)(agent, alice)
@@ -320,11 +320,19 @@ async def ask(call: Call, bearer: str, body: dict[str, str]) -> tuple[int, str]:
     return response.status_code, str(response.json().get("detail", ""))
 
 
+async def serves_sip() -> None:
+    """The worker has told everybody that it has the port."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not any(each.sip_port for each in await sync_to_async(worker_status.workers)()):
+            await asyncio.sleep(0.1)
+
+
 async def test_a_program_says_how(worker: Any, agent: Any, alice: Any, minds: Minds, bearer: str) -> None:
     cold = {**WARM, "how": "cold"}
     billing = {"name": "Billing", "to": "agent", "agent": str(agent.pk)}
     async with talking(worker, agent, alice, cold, billing) as (caller, desk, _):
         call = await the_call(agent)
+        await serves_sip()
         status, words = await ask(call, bearer, {"to": "Billing", "how": "warm"})
         assert status == 422 and "there is neither warm nor cold" in words
         assert (await ask(call, bearer, {"to": "Desk", "how": "tepid"}))[0] == 422

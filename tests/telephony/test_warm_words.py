@@ -6,10 +6,10 @@ import pytest
 
 from agents.conversation import Conversation
 from agents.mind import Collected, EndCall, ReplyPart, Say, Utterance
+from agents.spec import AgentSpec
 from agents.summary import LONGEST, plain
 from telephony.transfers.consultation import MOST_UNCLEAR, Asking, spec_for_asking
 from telephony.transfers.warm_words import _LINES, Answer, answer_of, summary, warm_lines
-from agents.spec import AgentSpec
 
 WORDS = "Hello, I have a caller for you."
 
@@ -80,7 +80,9 @@ async def test_answers_that_are_none_are_asked_again_and_then_it_is_a_no() -> No
     mind, conversation = asked()
     for turn in range(MOST_UNCLEAR):
         for revision in (2 * turn, 2 * turn + 1):  # the first guess is withdrawn: it counts once
-            answer = await parts(mind, Utterance("The weather is fine today, isn't it my dear friend?", revision), conversation)
+            answer = await parts(
+                mind, Utterance("The weather is fine today, isn't it my dear friend?", revision), conversation
+            )
         mind.commit(2 * turn + 1)
     assert answer[-1] == EndCall("unclear")
 
