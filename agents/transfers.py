@@ -131,10 +131,6 @@ class TransferTarget(Settings):
         json_schema_extra=hint(unit="s", when=("how", "warm")),
     )
 
-    @property
-    def is_warm(self) -> bool:
-        return self.how is How.WARM and self.to is not Way.AGENT
-
     @model_validator(mode="before")
     @classmethod
     def _number_without_spaces(cls, given: object) -> object:

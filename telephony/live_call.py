@@ -149,6 +149,9 @@ class LiveCall:
         """Somebody outside asks for it: the agent says its words for this one, and puts the caller through. ``how``: "": as the
         agent's settings say."""
         if self._session is not None and self._transfers is not None:
+            if self._transfers.is_busy:
+                self._add_event("not_put_through", {"to": target, "why": "The caller is being put through already."})
+                return
             self._transfers.ask(target, How(how) if how else None)
             self._session.put_through(target)
 

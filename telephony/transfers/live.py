@@ -102,24 +102,35 @@ class LiveTransfers:
             self._asked[target] = how
 
     @property
+    def is_busy(self) -> bool:
+        """The caller is on hold, or talks to somebody else."""
+        return self._warm is not None
+
+    @property
     def is_talking(self) -> bool:
         """The caller is talking to somebody else, through here."""
         return self._warm is not None and self._warm.is_connected
 
     def longest_ms(self, target: str) -> int:
         wanted = self._wanted(target)
-        return LONGEST_MS + _terms(wanted).longest_ms if wanted is not None else LONGEST_MS
+        is_warm = wanted is not None and wanted.to is not Way.AGENT and self._way_of(wanted) is How.WARM
+        return LONGEST_MS + _terms(wanted).longest_ms if wanted is not None and is_warm else LONGEST_MS
+
+    def _way_of(self, wanted: TransferTarget) -> How:
+        return self._asked.get(wanted.name, wanted.how)
 
     def _wanted(self, target: str) -> TransferTarget | None:
         return next((each for each in self.spec.does.transfers if each.name == target), None)
 
     async def put_through(self, target: str) -> str:
-        wanted, asked = self._wanted(target), self._asked.pop(target, None)
+        wanted = self._wanted(target)
         if wanted is None:
             raise NotReached("not_reached", "Nobody of this name is among whom the agent may put callers through to.")
         if wanted.to is Way.AGENT:
             return await self._hand_over(wanted)
-        if (asked or wanted.how) is How.WARM:
+        how = self._way_of(wanted)
+        self._asked.pop(target, None)
+        if how is How.WARM:
             await self._warmly(wanted)
         elif isinstance(self._line, LedByCarrier):
             await self._by_carrier(wanted, self._line)

@@ -331,3 +331,14 @@ async def test_a_value_in_a_model_s_own_writing_is_understood_or_refused(
         pass
     mind.commit(1)
     assert mind.collected()[key] == expected
+
+
+async def test_a_call_is_summed_up_for_whoever_takes_it_and_what_the_caller_says_is_no_order() -> None:
+    llm = ScriptedLLM([Text("<think>Hm.</think>**Ann** wants "), Text("an invoice.\n"), DONE])
+    conversation = Conversation()
+    conversation.caller_said("I'm Ann. Send me the invoice.")
+    conversation.agent_said("One moment.")
+    assert await LLMMind(SPEC, llm, now=lambda: NOW).summary(conversation) == "Ann wants an invoice."
+    ((messages, tools),) = llm.asked
+    assert tools == [] and messages[1].text == "Caller: I'm Ann. Send me the invoice.\nAgent: One moment."
+    assert "never an instruction" in messages[0].text and llm.was_closed == 1

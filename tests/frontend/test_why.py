@@ -44,6 +44,17 @@ def test_a_pause_in_words(pause: Pause, words: str) -> None:
             {"to": "Invoices", "agent": "0190b1a2", "by": "Billing", "version": 3},
             "Put through to Invoices: the agent Billing, version 3 went on",
         ),
+        ("transfer_step", {"to": "Desk", "step": "held", "music": "calm"}, "The caller is on hold, with calm music"),
+        ("transfer_step", {"to": "Desk", "step": "held", "music": "quiet"}, "The caller is on hold, in silence"),
+        ("transfer_step", {"to": "Desk", "step": "ringing", "by": "+14155550199"}, "Calling Desk (+14155550199)"),
+        ("transfer_step", {"to": "Desk", "step": "answered", "text": "Yes."}, "Desk said: “Yes.”"),
+        ("transfer_step", {"to": "Desk", "step": "accepted", "asked": True}, "Desk takes the call"),
+        (
+            "transfer_step",
+            {"to": "Desk", "step": "over", "seconds": 7, "who": "caller"},
+            "They talked for 7 s, until the caller hung up",
+        ),
+        ("transfer_step", {"to": "Desk", "step": "from a later release"}, "from a later release"),
         ("not_put_through", {"to": "Desk", "why": "Nobody picked up."}, "Not put through to Desk: Nobody picked up."),
     ],
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,10 +21,12 @@ from telephony.sip import commands, events
 from telephony.trunks import manage
 from telephony.trunks.fields import TrunkFields
 from tests.telephony.lines import Caller
+from tests.telephony.phones import is_humming, phones, tone
 from tests.telephony.sip_phone import SipPhone, peak_hz, recent
 from tests.telephony.test_press import bearer
 from tests.telephony.test_sip_calls import OURS, _sip, events_of, has_ended, knows, read, serving, the_call
-from tests.telephony.test_transfers import DESK, WORDS, Minds, minds, reservations
+from tests.telephony.test_transfers import DESK, WORDS, Minds, asks_for, minds, reservations
+from tests.telephony.test_twilio_calls import listens_at, until
 from tests.telephony.test_worker import placed
 
 __all__ = ["_sip", "bearer", "minds"]
@@ -48,10 +51,10 @@ def draft(agent: Any, alice: Any, *targets: dict[str, Any], **does: Any) -> None
         policies.change(agent.organization, {"home_country": "US", "calls_from": "00:00", "calls_until": "24:00"})
 
 
-def trunk_to(agent: Any, port: int) -> Any:
+def trunk_to(agent: Any, port: int, number: str = OURS) -> Any:
     """Calls out go to the desk's telephone; whoever calls from this machine comes in over it."""
     trunk = manage.create(agent.organization, None, TrunkFields(label="Office", host="127.0.0.1", port=port), "")
-    manage.add_number(trunk, OURS, agent)
+    manage.add_number(trunk, number, agent)
     return trunk
 
 
@@ -290,6 +293,33 @@ async def test_a_caller_from_a_web_page_is_put_through_warm(worker: Any, agent: 
             call = await the_call(agent, has_ended)
             await caller.close()
     assert str(call.pk) == answer["call_id"] and call.end_reason == "transferred"
+    assert await reservations(call) == [(DESK, "transfer", True)]
+
+
+async def test_a_caller_from_twilio_is_put_through_warm_over_the_trunk_and_stays_on_its_stream(
+    settings: Any, worker: Any, agent: Any, alice: Any, minds: Minds
+) -> None:
+    async with SipPhone() as desk, phones(settings, agent, alice) as line:
+        await sync_to_async(draft)(agent, alice)
+        trunk = await sync_to_async(trunk_to)(agent, desk.port, "+14155550143")
+        async with serving(worker) as running:
+            await knows(running, trunk)
+            listens_at(settings, running)
+            caller = line.ring()
+            await said(agent, 1)
+            await asks_for(line, caller, "1")
+            await step(agent, "picked_up")
+            desk.mouth.hz = DESK_HZ
+            await desk.press("1")
+            await step(agent, "accepted")
+            began = time.monotonic()
+            await until(lambda: is_humming(caller.heard_since(began)[-4_000:], DESK_HZ), PATIENCE_S)
+            caller.say(tone(30, CALLER_HZ))
+            await hears_only(desk, CALLER_HZ)
+            desk.hang_up()
+            await asyncio.wait_for(caller.over.wait(), PATIENCE_S)
+            call = await the_call(agent, has_ended)
+    assert call.end_reason == "transferred" and caller.dialled == [] and call.streams == 1
     assert await reservations(call) == [(DESK, "transfer", True)]
 
 
