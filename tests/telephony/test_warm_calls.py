@@ -184,6 +184,8 @@ async def test_who_presses_two_is_not_connected_and_the_agent_says_so(
         await asyncio.wait_for(desk.over.wait(), PATIENCE_S)
         await said(agent, 4)
         await caller.until(lambda: peak_hz(recent(caller)) is None, PATIENCE_S)  # neither music nor words
+        call = await the_call(agent)
+        assert await reservations(call) == [(DESK, "transfer", True)], "the place is free while the call goes on"
         caller.hang_up()
         call = await the_call(agent, has_ended)
     assert (await turns_of(call))[-1] == (
