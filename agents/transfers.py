@@ -105,9 +105,7 @@ class TransferTarget(Settings):
         title="What they hear",
         description="Only those words, or a short summary of the call after them: what was collected and what the caller asked for. A "
         "language model writes the summary if it does so in time.",
-        json_schema_extra=hint(
-            labels={"words": "Only these words", "summary": "Then a summary of the call"}, when=("how", "warm")
-        ),
+        json_schema_extra=hint(labels={"words": "These words", "summary": "And a summary"}, when=("how", "warm")),
     )
     asks_first: bool = Field(
         True,

@@ -75,6 +75,36 @@ def test_a_destination_asks_only_for_what_leads_there(page: Page) -> None:
     expect(address).to_be_hidden()
 
 
+def test_a_warm_destination_asks_what_the_other_side_hears_and_keeps_it(page: Page) -> None:
+    section(page, "does")
+    page.get_by_role("button", name="Add a destination").click()
+    row = page.get_by_role("group", name="Destination 1 of 1")
+    words = row.get_by_label("Words for the other side")
+    expect(words).to_be_hidden()
+    row.get_by_label("Name", exact=True).fill("Desk")
+    row.get_by_label("Number or address").fill("+14155550142")
+    row.get_by_label("How", exact=True).select_option("warm")
+    expect(words).to_be_visible()
+    expect(row.get_by_text("Without a trunk the agent says that it can't")).to_be_visible()
+    words.fill("{{name}} for you.")
+    row.get_by_label("What they hear").select_option("summary")
+    row.get_by_label("Ring for").fill("15")
+    row.get_by_text("They may decline").click()
+    page.get_by_label("Bright music").check()
+    expect(page.locator("#state-does-hold_music")).to_contain_text("Changed. Default: Calm music")
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(1_200)
+    page.reload()
+    section(page, "does")
+    expect(words).to_have_value("{{name}} for you.")
+    expect(row.get_by_label("Ring for")).to_have_value("15")
+    expect(row.get_by_label("They may decline")).not_to_be_checked()
+    expect(page.get_by_label("Bright music")).to_be_checked()
+    found = Findings("warm destination")
+    inspect(page, found)
+    assert found.problems == []
+
+
 def test_any_setting_is_found(page: Page) -> None:
     search = page.get_by_label("Find a setting")
     search.fill("creativity")
