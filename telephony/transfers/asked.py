@@ -7,12 +7,14 @@ from typing import Any
 
 import redis
 
+from accounts import tenancy
 from agents.transfers import How, Way
 from telephony import worker_status
 from telephony.finish import command
 from telephony.models import Call
+from telephony.reception import settings_of
 from telephony.session.transferring import NotReached
-from telephony.transfers.second_line import NO_SIP, second_line
+from telephony.transfers.second_line import NO_SIP, ONLY_WORDS, second_line
 
 
 class CannotTransfer(Exception):
@@ -58,12 +60,21 @@ def _check_way(call: Call, name: str, row: Mapping[str, Any], how: How | None) -
         raise CannotSo(f"“{name}” is an agent, which goes on in the same call: there is neither warm nor cold.")
     if is_agent or (how or row.get("how", How.COLD)) != How.WARM:
         return
+    if _is_words(call):
+        raise CannotTransfer(ONLY_WORDS)
     try:
         second_line(call, 0)
     except NotReached as error:
         raise CannotTransfer(error.words) from error
     if not _serves_sip(call.worker):
         raise CannotTransfer(NO_SIP)
+
+
+def _is_words(call: Call) -> bool:
+    """The carrier hears and speaks in it."""
+    with tenancy.use(call.organization_id):
+        number = call.phone_number
+        return number is not None and number.account_id is not None and settings_of(number).speech.by == "twilio"
 
 
 def _serves_sip(worker: str) -> bool:

@@ -32,7 +32,7 @@ from telephony.session.transferring import HANDED_OVER, LONGEST_MS, NotReached
 from telephony.transfers import by_carrier, by_sip, handing_over, warm, warm_words
 from telephony.transfers.handing_over import Successor
 from telephony.transfers.kept_line import KeptLine
-from telephony.transfers.second_line import NO_SIP, CallsSecond, second_line
+from telephony.transfers.second_line import NO_SIP, ONLY_WORDS, CallsSecond, second_line
 from telephony.transfers.warm_call import Plan, WarmCall
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class LiveTransfers:
         """The caller and somebody that the agent called for them have talked."""
 
     def serve(self, session: Session, line: KeptLine) -> None:
-        """The session that has the call now, and its line."""
+        """The session that has the call now, and its line. Not told of a call of words only: there is nothing to join."""
         self._session, self._kept = session, line
 
     def ask(self, target: str, how: How | None) -> None:
@@ -194,7 +194,9 @@ class LiveTransfers:
     async def _warmly(self, wanted: TransferTarget) -> None:
         """Returns when they have talked. Raises ``NotReached``: then the caller is as before."""
         session, kept, calls_second = self._session, self._kept, self._second
-        if session is None or kept is None or calls_second is None:
+        if session is None or kept is None:
+            raise NotReached("not_allowed", ONLY_WORDS)
+        if calls_second is None:
             raise NotReached("not_allowed", NO_SIP)
         second = await self._database.run(second_line, self._call, float(wanted.ring_s))
         permit = await self._database.run(

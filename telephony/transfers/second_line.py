@@ -21,6 +21,10 @@ NO_SIP = (
     "The call worker that has this call serves no SIP telephones, and a warm transfer calls the other side by SIP. Switch SIP on "
     "(docs/phones.md), or choose cold."
 )
+ONLY_WORDS = (
+    "Twilio hears and speaks in this call (ConversationRelay), so there is no sound here that could be joined with another line: no warm "
+    "transfer. Choose cold, or have the number's calls heard here."
+)
 NO_CALLER = "Say as whom the trunk “{trunk}” calls: give it a caller's number."
 _GOOD = (Trunk.State.REGISTERED, Trunk.State.REACHABLE)
 

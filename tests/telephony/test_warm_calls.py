@@ -18,12 +18,14 @@ from telephony.audio import wav
 from telephony.dialing import policies
 from telephony.models import Call, CallEvent, Recording, SipMessage, Turn
 from telephony.sip import commands, events
+from telephony.transfers.second_line import ONLY_WORDS
 from telephony.trunks import manage
 from telephony.trunks.fields import TrunkFields
 from tests.telephony.lines import Caller
 from tests.telephony.phones import is_humming, phones, tone
 from tests.telephony.sip_phone import SipPhone, peak_hz, recent
 from tests.telephony.test_press import bearer
+from tests.telephony.test_relay_calls import called
 from tests.telephony.test_sip_calls import OURS, _sip, events_of, has_ended, knows, read, serving, the_call
 from tests.telephony.test_transfers import DESK, WORDS, Minds, asks_for, minds, reservations
 from tests.telephony.test_twilio_calls import listens_at, until
@@ -323,6 +325,26 @@ async def test_a_caller_from_twilio_is_put_through_warm_over_the_trunk_and_stays
             call = await the_call(agent, has_ended)
     assert call.end_reason == "transferred" and caller.dialled == [] and call.streams == 1
     assert await reservations(call) == [(DESK, "transfer", True)]
+
+
+async def test_where_twilio_hears_and_speaks_there_is_nothing_to_join_and_it_is_said(
+    settings: Any, worker: Any, agent: Any, alice: Any, minds: Minds, bearer: str
+) -> None:
+    async with SipPhone() as desk, phones(settings, agent, alice) as line:
+        await sync_to_async(draft)(agent, alice)
+        trunk = await sync_to_async(trunk_to)(agent, desk.port, "+14155550143")
+        async with serving(worker) as running:
+            await knows(running, trunk)
+            caller, _ = await called(settings, running, line)
+            await said(agent, 1)
+            status, words = await ask(await the_call(agent), bearer, {"to": "Desk"})
+            assert (status, words) == (409, ONLY_WORDS)
+            next(iter(running._running.values())).call.transfer("Desk")
+            await said(agent, 3)
+            caller.hang_up()
+            call = await the_call(agent, has_ended)
+    assert ("not_put_through", {"to": "Desk", "why": ONLY_WORDS}) in await events_of(call)
+    assert desk.events == [] and caller.dialled == [] and await reservations(call) == []
 
 
 async def test_the_limits_and_a_missing_trunk_are_said_and_nobody_is_sent_cold(
