@@ -56,7 +56,7 @@ class MenuKey(Settings):
         "",
         max_length=1_000,
         title="Words or question",
-        description="What is said; for a question, as a caller would ask it: “When are you open?” For the end: the last words, if they are others than usual.",
+        description="What is said. A question as a caller would ask it: “When are you open?” For the end: other last words than usual.",
         json_schema_extra=hint(
             widget="say", when=("does", "say", "ask", "end"), placeholder="We are open Monday to Friday from 8 to 5."
         ),

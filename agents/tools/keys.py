@@ -91,7 +91,7 @@ def tools(fields: Sequence[str], *, asks: bool, presses: bool) -> list[Tool]:
         )
         found.append(Tool(
             "collect_digits",
-            "Ask the caller to press a number on the keypad, and wait for it. Say nothing yourself: the prompt is said. You are told what was pressed.",
+            "Ask the caller to press a number on the keypad, and wait for it. Say nothing yourself: the prompt is said. You are told what came.",
             {
                 "type": "object",
                 "properties": {
@@ -102,7 +102,7 @@ def tools(fields: Sequence[str], *, asks: bool, presses: bool) -> list[Tool]:
                     "between_ms": {"type": "integer", "minimum": 500, "maximum": 10_000, "description": "wait for the next key; 2500"},
                     "ends_with": {"type": "string", "enum": ["#", "*", ""], "description": "the key that ends it; #"},
                     "tries": {"type": "integer", "minimum": 1, "maximum": 5, "description": "how often it is asked for; 2"},
-                    "secret": {"type": "boolean", "description": "true for a PIN or a card number: it is not shown or kept, and you are told only how many keys"},
+                    "secret": {"type": "boolean", "description": "true for a PIN or a card number: not shown or kept, you are told only how many keys"},
                     **key,
                 },
                 "required": ["prompt"],
