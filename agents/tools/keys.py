@@ -102,7 +102,7 @@ def tools(fields: Sequence[str], *, asks: bool, presses: bool) -> list[Tool]:
                     "between_ms": {"type": "integer", "minimum": 500, "maximum": 10_000, "description": "wait for the next key; 2500"},
                     "ends_with": {"type": "string", "enum": ["#", "*", ""], "description": "the key that ends it; #"},
                     "tries": {"type": "integer", "minimum": 1, "maximum": 5, "description": "how often it is asked for; 2"},
-                    "secret": {"type": "boolean", "description": "true for a PIN or a card number: not shown or kept, you are told only how many keys"},
+                    "secret": {"type": "boolean", "description": "true for a PIN or a card number: not shown or kept; you are told how many"},
                     **key,
                 },
                 "required": ["prompt"],

@@ -498,7 +498,9 @@ class Session:
             asked_for = self._asked_for.kind(text)
             if asked_for is not None or index == 0:
                 self._ear.expect(asked_for)
-            digits, keys = reply.digits.get(text, 0), reply.keys.get(text)
+            digits = reply.digits.get(text, 0)
+            # Who knows the menu presses before its words have begun.
+            keys = reply.keys.get(text) or next(iter(reply.keys.values()), None)
             self._tell(signals.AgentAsked(asked_for, text.rstrip().endswith("?"), text, digits, keys))
         if reply.hang_up:
             self._tell(signals.AgentEnding())

@@ -521,9 +521,10 @@ class TurnTaker:
         self._begin_utterance(self.now_ms)
         self.caller = Caller.PAUSED
         self._onset_ms = self._stopped_ms = self._stop_known_ms = self._covered_ms = self.now_ms
+        waited_ms = self._keypad.silence_ms
         self._keypad.stop_waiting()
         self._speculate("", self.now_ms)
-        self._end_turn(self.now_ms, self.now_ms, Pause(0, 0, "digits"))
+        self._end_turn(self.now_ms, self.now_ms, Pause(waited_ms, waited_ms, "no_keys"))
 
     def _hit_limit(self) -> bool:
         over_ms = self.now_ms - self.settings.max_duration_ms

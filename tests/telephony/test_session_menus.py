@@ -63,6 +63,13 @@ async def test_one_key_is_answered_at_once_also_while_the_menu_is_said() -> None
     assert answer.latency is not None and answer.latency.endpointing_ms <= 40
 
 
+async def test_who_knows_the_menu_presses_before_it_has_begun() -> None:
+    heard = await with_menu([UntilAgentSpeaks(300), Presses("1"), UntilAgentQuiet(), Silence(500)])
+    assert [text for role, text in turns(heard) if role == "agent"][-1] == "We are open from 8 to 5."
+    answer = heard.of(TurnEnded)[-1]
+    assert answer.latency is not None and answer.latency.endpointing_ms <= 40
+
+
 async def test_the_menu_is_said_again_after_silence_and_then_something_else_without_a_turn_of_the_callers() -> None:
     heard = await with_menu([*GREETED, Silence(6_200), UntilAgentQuiet(), Silence(6_200), UntilAgentQuiet()])
     assert turns(heard) == [("agent", MENU), ("agent", ANNOUNCED), ("agent", TALK)]
