@@ -40,6 +40,11 @@ def shown(words: str, digits: str) -> str:
     return f"{words} {pressed}" if words[-1] in ".!?…," else f"{words}. {pressed}"
 
 
+def masked(digits: str) -> str:
+    """As many marks: how secret digits are shown and kept."""
+    return "•" * len(digits)
+
+
 def spoken(text: str, digits: str) -> str:
     """The words of such a turn: ``shown`` undone."""
     return text.removesuffix(shown("", digits)).rstrip().removesuffix(".") if digits else text

@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
+from agents import menus
+from agents.menu_mind import WithMenu
 from agents.mind import Mind
 from agents.pronunciation import Speaker
 from agents.providers import openai, registry
@@ -138,7 +140,7 @@ def _fallbacks(spec: AgentSpec) -> list[tuple[Kind, tuple[str, ...], str]]:
 
 def problems(spec: AgentSpec) -> list[Problem]:
     """What would keep this spec from talking. Quick: looks at files and installed packages only."""
-    found = _faults(spec)
+    found = [*_faults(spec), *(Problem(path, words) for path, words in menus.problems(spec.does))]
     first = {kind: key for kind, key, _ in _named(spec)}
     for kind, keys, path in _fallbacks(spec):
         for index, key in enumerate(keys):
@@ -237,7 +239,8 @@ async def _ear(provider: Provider, spec: AgentSpec, around: Surroundings) -> STT
 
 
 async def _mind(provider: Provider, spec: AgentSpec, around: Surroundings) -> Mind:
-    return await _able(provider.make_mind)(spec, around)
+    mind: Mind = await _able(provider.make_mind)(spec, around)
+    return WithMenu(mind, spec) if spec.does.has_menu else mind
 
 
 def _able(maker: Callable[[AgentSpec, Surroundings], Awaitable[T]] | None) -> Callable[..., Awaitable[T]]:
@@ -331,6 +334,7 @@ def static_lines(spec: AgentSpec) -> list[str]:
     lines = [
         spec.privacy.consent_line,
         spec.says.first_message,
+        spec.does.menu_words,
         spec.says.goodbye,
         *spec.limits.reminders,
         spec.limits.warning_line,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from agents.conversation import Conversation
+from agents.keypad import masked
 
 Value = str | int | float | bool | None
 
@@ -25,6 +26,34 @@ class Utterance:
     ended_ms: int = 0
     digits: str = ""
     """Those they pressed on the keypad."""
+    is_secret: bool = False
+    """The digits are for whoever asked for them alone: ``text`` has them masked."""
+
+    @property
+    def is_silence(self) -> bool:
+        """Nothing was said or pressed for as long as ``Keys.silence_ms``."""
+        return not (self.text or self.digits)
+
+    @property
+    def shown_digits(self) -> str:
+        """As they are kept."""
+        return masked(self.digits) if self.is_secret else self.digits
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What is to be pressed after a phrase."""
+
+    most: int = 0
+    """So many are a whole answer; 0: nobody knows."""
+    ends_with: str = ""
+    """The key that ends it; "": none does."""
+    between_ms: int = 0
+    """How long the next key is waited for; 0: as the agent does otherwise."""
+    silence_ms: int = 0
+    """So long without a key and without a word is an answer, too: an utterance of nothing. 0: it isn't."""
+    is_secret: bool = False
+    """Nobody sees or keeps them but whoever asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +63,8 @@ class Say:
     text: str
     digits: int = 0
     """So many pressed on the keypad are a whole answer to it (1 for "yes or no?"); 0: nobody knows."""
+    keys: Keys | None = None
+    """Where it asks for keys, how they are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +94,13 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class PressKeys:
+    """Press these on the line's keypad once everything said so far has been heard. "," waits two seconds, "w" half a second."""
+
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
 class Thought:
     """Why it answered so, for the call page: a matched fact with its score, a field that was asked, a model's usage."""
 
@@ -70,7 +108,7 @@ class Thought:
     data: Mapping[str, Value] = field(default_factory=dict)
 
 
-ReplyPart = Say | Collected | EndCall | Transfer | Thought
+ReplyPart = Say | Collected | EndCall | Transfer | PressKeys | Thought
 
 
 class Mind(Protocol):

@@ -18,15 +18,18 @@ from agents import keypad, summary
 from agents.collect import understand
 from agents.conversation import Conversation
 from agents.llm import LLM, Finished, Message, Text, Tool, ToolCall
-from agents.mind import Collected, EndCall, ReplyPart, Say, Thought, Transfer, Utterance, Value
+from agents.mind import Collected, EndCall, PressKeys, ReplyPart, Say, Thought, Transfer, Utterance, Value
 from agents.phrases import PhraseSplitter
 from agents.spec import AgentSpec, CollectField, FieldType
 from agents.speech import ProviderError
+from agents.tools import keys
+from agents.tools.keys import Again, Collecting
 
 MAX_STEPS = 4
 """Questions to the model in one turn: each round of tools is one."""
 MAX_HISTORY_CHARS = 24_000
 MAX_REVISIONS = 16
+_PRESSES_TOLD = 10
 
 RULES = """\
 You are talking on the phone. Your words are read aloud by a voice, and the caller's words come from a transcriber that may mishear.
@@ -45,6 +48,13 @@ class _Draft:
 
     values: dict[str, Value]
     confirmed: set[str] = field(default_factory=set)
+    asking: Collecting | None = None
+    """The number that the caller was asked to press."""
+    pressed: tuple[str, ...] = ()
+    """Keys that were pressed on the line, in order."""
+
+    def copy(self) -> _Draft:
+        return _Draft(dict(self.values), set(self.confirmed), self.asking, self.pressed)
 
 
 class LLMMind:
@@ -65,12 +75,23 @@ class LLMMind:
         return [Say(first)] if first else []
 
     async def reply(self, utterance: Utterance, conversation: Conversation) -> AsyncIterator[ReplyPart]:
-        draft = _Draft(dict(self._kept.values), set(self._kept.confirmed))
+        draft = self._kept.copy()
         self._drafts[utterance.revision] = draft
         while len(self._drafts) > MAX_REVISIONS:
             del self._drafts[min(self._drafts)]
-        messages = [Message("system", self._instructions(draft)), *_history(conversation, utterance)]
         turn = _Turn()
+        told = keypad.bracketed(utterance.text, utterance.shown_digits)
+        asking, draft.asking = draft.asking, None
+        if asking is not None:
+            heard = asking.heard(utterance)
+            if isinstance(heard, Again):
+                draft.asking = heard.asking
+                yield heard.asking.ask(self._spec.sounds.language, was_short=heard.was_short)
+                return
+            told = heard.told
+            if heard.digits and asking.key:
+                yield self._keep_keys(asking, heard.digits, draft)
+        messages = [Message("system", self._instructions(draft)), *_history(conversation, utterance, told)]
         for step in range(MAX_STEPS):
             calls: list[ToolCall] = []
             tools = self._tools() if step < MAX_STEPS - 1 else []
@@ -85,6 +106,8 @@ class LLMMind:
             if (
                 turn.wants_to_end
                 or turn.transfer
+                or draft.asking is not None
+                or turn.presses
                 or (turn.has_spoken and not any(result.startswith("Not saved") for result in results))
             ):
                 break  # it has said what it wanted to: asking once more would only make it repeat itself
@@ -96,9 +119,14 @@ class LLMMind:
         if turn.transfer and not turn.has_spoken:
             yield Say(self._targets[turn.transfer].words)
             turn.has_spoken = True
-        if not turn.has_spoken:
+        if draft.asking is not None:
+            yield draft.asking.ask()
+            turn.has_spoken = True
+        if not (turn.has_spoken or turn.presses):
             raise ProviderError(f"The model “{self._llm.name}” answered with nothing.")
         yield turn.thought(self._llm.name)
+        if turn.presses:
+            yield PressKeys(turn.presses)
         if turn.transfer:
             yield Transfer(turn.transfer)
         elif turn.wants_to_end:
@@ -119,7 +147,7 @@ class LLMMind:
             if each.key in self._fields:
                 values[each.key] = each.value
                 (confirmed.add if each.is_confirmed else confirmed.discard)(each.key)
-        self._kept = _Draft(values, confirmed)
+        self._kept = _Draft(values, confirmed, pressed=self._kept.pressed)
 
     async def summary(self, conversation: Conversation) -> str:
         """``agents.summary.Summarises``."""
@@ -202,7 +230,27 @@ class LLMMind:
                     "required": ["to"],
                 },
             ))  # fmt: skip
-        return tools
+        does = self._spec.does
+        return [*tools, *keys.tools(list(self._fields), asks=does.asks_for_keys, presses=does.presses_keys)]
+
+    def _by_keys(self, name: str, given: dict[str, object], draft: _Draft, turn: _Turn) -> str:
+        try:
+            if name == "collect_digits":
+                draft.asking = keys.collecting(given, list(self._fields))
+                return "The caller is asked."
+            digits = keys.pressed(given)
+        except ValueError as error:
+            return f"Not saved: {error}."
+        turn.presses += digits
+        draft.pressed = (*draft.pressed, digits)[-_PRESSES_TOLD:]
+        return "They are pressed."
+
+    def _keep_keys(self, asking: Collecting, digits: str, draft: _Draft) -> Collected:
+        found = None if asking.is_secret else self._understood(self._fields[asking.key], digits)
+        value, words = found or (keys.saved(asking, digits), keys.saved(asking, digits))
+        draft.values[asking.key] = value
+        draft.confirmed.add(asking.key)
+        return Collected(asking.key, value, words, True)
 
     def _do(self, call: ToolCall, draft: _Draft, turn: _Turn) -> str:
         """Carry out a tool on this revision's draft; what the model is told of it."""
@@ -222,6 +270,9 @@ class LLMMind:
                 return f"Not saved: the caller can be put through to {', '.join(self._targets)} only."
             turn.transfer = named
             return "The caller is put through."
+        does = self._spec.does
+        if (call.name == "collect_digits" and does.asks_for_keys) or (call.name == "press_keys" and does.presses_keys):
+            return self._by_keys(call.name, given, draft, turn)
         if call.name != "save_details":
             return f"Not saved: there is no tool called {call.name}."
         asked = self._fields.get(str(given.get("key", "")))
@@ -268,6 +319,8 @@ class LLMMind:
                 "Call save_details for each as soon as you know it:\n" + "\n".join(lines)
                 + f"\nWhen all of it is known, say: {self._spec.does.done_message}"
             )  # fmt: skip
+        if draft.pressed:
+            parts.append(f"Keys you have pressed on the line so far: {' then '.join(draft.pressed)}.")
         endings = ", ".join(f"“{phrase}”" for phrase in self._spec.says.ending_phrases)
         parts.append(
             f"When the caller is done (for example says {endings or '“goodbye”'}), say “{self._spec.says.goodbye}” and call end_call."
@@ -284,6 +337,8 @@ class _Turn:
     wants_to_end: bool = False
     transfer: str = ""
     """The name of whom the caller shall be put through to."""
+    presses: str = ""
+    """Keys to press when all was heard."""
     was_cut_off: bool = False
     step_text: str = ""
     found: list[Collected] = field(default_factory=list)
@@ -340,8 +395,8 @@ class _WithoutThinking:
         return "" if self._is_thinking else rest
 
 
-def _history(conversation: Conversation, utterance: Utterance) -> list[Message]:
-    """As it was heard: where the caller barged in, the agent's words end with a dash."""
+def _history(conversation: Conversation, utterance: Utterance, told: str) -> list[Message]:
+    """As it was heard: where the caller barged in, the agent's words end with a dash. ``told``: the caller's turn now."""
     turns = list(conversation.turns)
     if turns and turns[-1].role == "caller" and turns[-1].text == utterance.text:
         turns.pop()
@@ -358,7 +413,7 @@ def _history(conversation: Conversation, utterance: Utterance) -> list[Message]:
         if size > MAX_HISTORY_CHARS:
             messages = messages[index + 1 :]
             break
-    return [*messages, Message("user", keypad.bracketed(utterance.text, utterance.digits))]
+    return [*messages, Message("user", told)]
 
 
 _KINDS = {

@@ -4,7 +4,7 @@ The form, the REST schema, the stored draft and the live call all read these cla
 ``description`` its help, the limits are its limits, and ``json_schema_extra`` may carry hints for the form:
 
 ``widget``       textarea · slider · voice · model · transcriber · credential · fields · pronunciations · lines · language · steps · rules ·
-                 transfers ·
+                 transfers · menu ·
                  voices, models, transcribers: several in order · clock · country · days, countries: several · agent · zone ·
                  openings, shares: of a number
 ``expert``       true: shown under *Expert settings* only
@@ -28,6 +28,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from agents.caller_sound import CallerSound
 from agents.keypad import KeypadTiming
+from agents.menus import KeypadMenu
 from agents.settings import Line, Settings, hint
 from agents.transfers import MOST, HoldMusic, TransferTarget
 from agents.turn_taking import Sensitivity, TurnTaking
@@ -303,8 +304,8 @@ class CollectField(Settings):
         return self
 
 
-class Does(Settings):
-    """What the agent gets done."""
+class Tasks(Settings):
+    """Part of ``Does``."""
 
     collect: tuple[CollectField, ...] = Field(
         (),
@@ -390,6 +391,10 @@ class Does(Settings):
                 raise ValueError(f"Two are called “{target.name}”. Give each a name of its own.")
             seen.add(target.name.casefold())
         return targets
+
+
+class Does(KeypadMenu, Tasks):
+    """What the agent gets done."""
 
 
 class Listens(TurnTaking, KeypadTiming, CallerSound):

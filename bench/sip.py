@@ -27,7 +27,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
 HOLD_MS = 100
 
 
-async def serve(port: int) -> None:
+async def serve(host: str, port: int) -> None:
     """Answers every call, until it is killed."""
     from telephony.sip import commands, events
     from telephony.sip.events import Event
@@ -37,7 +37,7 @@ async def serve(port: int) -> None:
     from telephony.transports.sip import Listening, SipEndpoint
 
     loop = asyncio.get_running_loop()
-    ports = Ports("127.0.0.1", 20_000, 59_999, clock=loop.time, rest_s=1)
+    ports = Ports(host, 20_000, 59_999, clock=loop.time, rest_s=1)
     ticker = Ticker(loop)
     live: dict[str, PhoneMedia] = {}
     closing: set[asyncio.Task[None]] = set()
@@ -45,7 +45,7 @@ async def serve(port: int) -> None:
     def told(event: Event) -> None:
         match event:
             case events.CallReceived(call, offer=offer, source=source):
-                media = live[call] = PhoneMedia(ports, ticker, Policy(advertised="127.0.0.1"))
+                media = live[call] = PhoneMedia(ports, ticker, Policy(advertised=host))
                 endpoint.do(commands.Ring(call))
                 endpoint.do(commands.Answer(call, media.answer(offer, signalling=source).encode()))
             case events.Ended(call):
@@ -54,7 +54,7 @@ async def serve(port: int) -> None:
                 task.add_done_callback(closing.discard)
 
     gate = Gate([Trunk("sipp", (ip_network("127.0.0.0/8"),))], Pass(100_000, 100_000))
-    endpoint = SipEndpoint(Listening(("127.0.0.1",), port), gate, told)
+    endpoint = SipEndpoint(Listening((host,), port), gate, told)
     await endpoint.start()
     print("ready", flush=True)
     await asyncio.Event().wait()
@@ -89,13 +89,14 @@ def main() -> None:
     parser.add_argument("--rates", default="50,100,200,300,400,500,600,700", help="calls a second, one after the other")
     parser.add_argument("--calls", type=int, default=500, help="of the first rate; of others ten seconds' worth")
     parser.add_argument("--port", type=int, default=25_060)
+    parser.add_argument("--host", default="127.0.0.1", help=argparse.SUPPRESS)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
         import uvloop
 
-        uvloop.run(serve(given.port))
+        uvloop.run(serve(given.host, given.port))
         return
     if shutil.which("sipp") is None:
         sys.exit("sipp is needed: apt-get install sip-tester")

@@ -17,7 +17,7 @@ ORDERED = {"models": "model", "voices": "voice", "transcribers": "transcriber"}
 """Kinds that are several choices in order, and what is chosen."""
 MANY = ("days", "countries")
 """Kinds that are several answers in no order."""
-ROWS = ("pronunciations", "fields", "rules", "openings", "shares", "transfers")
+ROWS = ("pronunciations", "fields", "rules", "openings", "shares", "transfers", "menu")
 """Kinds that are lists of settings, a row each."""
 FEW = 4
 """Up to so many choices are shown side by side, more in a list."""

@@ -99,12 +99,29 @@ def _model(facts: Facts) -> Why:
     return Why(f"Asked the language model {facts.get('model', '')}.", pairs(facts, "model"))
 
 
+def _menu(facts: Facts) -> Why:
+    key, does = facts.get("key"), str(facts.get("does"))
+    if not key:
+        return Why("Nobody chose from the keypad menu.")
+    what = {
+        "say": "says these words",
+        "ask": "is this question, answered for the caller",
+        "transfer": "puts the caller through",
+        "repeat": "says the menu again",
+        "end": "ends the call",
+        "wrong": "is none of its keys",
+    }.get(does, does)
+    return Why(f"The keypad menu: {key} {what}.")
+
+
 def _pause(facts: Facts) -> Why:
     ms, percent = facts.get("ms"), facts.get("pace_percent")
     if facts.get("because") == "digits":
         return Why(
             f"Waited for {ms} ms for another key." if ms else "Answered at once: the keys were the whole answer."
         )
+    if facts.get("because") == "no_keys":
+        return Why(f"No key was pressed and nothing was said for {ms} ms.")
     because = {
         "complete": "the sentence was complete",
         "open": "the sentence was not complete",
@@ -198,6 +215,7 @@ def _echoes(data: Facts) -> str:
 
 
 THOUGHTS: dict[str, Callable[[Facts], Why]] = {
+    "menu": _menu,
     "fact": _fact,
     "intent": _intent,
     "understood": _understood,

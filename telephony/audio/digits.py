@@ -12,8 +12,10 @@ import numpy as np
 
 RATE_HZ = 48_000
 FRAME_MS = 20
-TONE_MS, GAP_MS, PAUSE_MS = 120, 80, 2_000
-"""A comma is a pause, as in a browser's ``insertDTMF`` and in telephone numbers."""
+TONE_MS, GAP_MS = 120, 80
+PAUSES_MS = {",": 2_000, "W": 500}
+"""A comma is a pause, as in a browser's ``insertDTMF`` and in telephone numbers; "w" a short one, as carriers have it."""
+NO_PAUSES = str.maketrans("", "", "".join(PAUSES_MS))
 MAX_DIGITS = 64
 _ROWS_HZ, _COLUMNS_HZ = (697, 770, 852, 941), (1_209, 1_336, 1_477, 1_633)
 _PAD = "123A456B789C*0#D"
@@ -26,9 +28,9 @@ _SILENCE = bytes(RATE_HZ * FRAME_MS // 1000 * 2)
 def checked(digits: str) -> str:
     """The digits as they will be pressed, without spaces and dashes. Raises ``ValueError`` in plain words where some are none."""
     cleaned = re.sub(r"[\s-]+", "", digits).upper()
-    if not cleaned.strip(","):
-        raise ValueError("Name the keys to press: digits, * and #. A comma waits two seconds.")
-    if wrong := sorted(set(cleaned) - set(f"{_PAD},")):
+    if not cleaned.translate(NO_PAUSES):
+        raise ValueError("Name the keys to press: digits, * and #. A comma waits two seconds, a w half a second.")
+    if wrong := sorted(set(cleaned) - set(f"{_PAD},W")):
         raise ValueError(f"There is no key {' or '.join(f'“{each}”' for each in wrong)}: use 0 to 9, *, # and A to D.")
     if len(cleaned) > MAX_DIGITS:
         raise ValueError(f"Press {MAX_DIGITS} keys at most at a time.")
@@ -52,7 +54,7 @@ class DigitTones:
         """After those that wait. ``digits``: see ``checked``."""
         frames: list[tuple[str, bytes]] = []
         for digit in digits:
-            frames += [("", _SILENCE)] * (PAUSE_MS // FRAME_MS) if digit == "," else _press(digit)
+            frames += [("", _SILENCE)] * (PAUSES_MS[digit] // FRAME_MS) if digit in PAUSES_MS else _press(digit)
         self._frames[:0] = reversed(frames)
 
     def pull(self) -> bytes:

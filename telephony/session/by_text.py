@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from agents import keypad
 from agents.mind import Utterance
 from agents.pronunciation import Speaker as Reader
 from agents.spec import FirstSpeaker
-from telephony.audio.digits import checked
+from telephony.audio.digits import NO_PAUSES, checked
 from telephony.audio.playout import Playout
 from telephony.session import readiness
 from telephony.session.clock import CallClock
@@ -32,6 +32,7 @@ from telephony.session.events import (
     State,
     StateChanged,
 )
+from telephony.session.floor import ASIDES
 from telephony.session.keypad import Keypad
 from telephony.session.knobs import TurnSettings
 from telephony.session.limit import LimitWarning
@@ -199,7 +200,7 @@ class TextSession:
 
     def press(self, digits: str) -> None:
         """The caller pressed these. Raises ``ValueError`` in plain words."""
-        for digit in checked(digits).replace(",", ""):
+        for digit in checked(digits).translate(NO_PAUSES):
             self._on_digit(digit)
 
     def press_out(self, digits: str) -> None:
@@ -293,7 +294,8 @@ class TextSession:
             self._log.caller_began(self._caller_began_ms if self._caller_began_ms is not None else self.clock.now_ms)
 
     def _on_digit(self, digit: str) -> None:
-        if not self._settings.takes_digits or self._end_reason or self._tasks is None:
+        is_taken = self._settings.takes_digits or self._keypad.wanted is not None
+        if not is_taken or self._end_reason or self._tasks is None:
             return
         now_ms = self.clock.now_ms
         self._quiet_since_ms = self._alone_since_ms = now_ms
@@ -302,7 +304,7 @@ class TextSession:
         if self._caller_began_ms is None:
             self._caller_began_ms = now_ms
         self._begin_caller()
-        self._log.caller_presses(now_ms, self._keypad.digits)
+        self._log.caller_presses(now_ms, self._keypad.shown)
         if self._may_interrupt:
             self._cut("")
 
@@ -333,17 +335,20 @@ class TextSession:
     def _reply_to(self, words: str, digits: str) -> None:
         """The caller has finished."""
         now_ms = self.clock.now_ms
-        text = keypad.shown(words, digits)
+        utterance = Utterance("", self._revision + 1, now_ms, digits, bool(digits) and self._keypad.is_secret)
+        utterance = replace(utterance, text=keypad.shown(words, utterance.shown_digits))
         self._begin_caller()
         self._cut("")  # whatever was being said: they have spoken
-        self._log.caller_ended(now_ms, text, now_ms)
+        if utterance.is_silence:
+            self._log.caller_dropped(now_ms)
+        else:
+            self._log.caller_ended(now_ms, utterance.text, now_ms)
         self._caller_began_ms, self._is_caller_told = None, False
         self._keypad.clear()
         if digits:
-            self._happened("digits", digits=digits)
+            self._happened("digits", digits=utterance.shown_digits)
         self._revision += 1
         self._reminded = 0
-        utterance = Utterance(text, self._revision, now_ms, digits)
         self._start(lambda: self.agent.mind.reply(utterance, self.conversation), utterance=utterance)
 
     def _start(self, parts: Parts, *, line: Line | None = None, utterance: Utterance | None = None) -> _Saying:
@@ -375,6 +380,7 @@ class TextSession:
             self._has_asked = text.rstrip().endswith("?")
             if count := reply.digits.get(text, 0):
                 self._keypad.expects = count
+            self._keypad.wanted = reply.keys.get(text) or self._keypad.wanted
             await self._line.say(self._reader.speak(text) + " ", is_last=False)
         if saying.sent:
             await self._line.say("", is_last=True)
@@ -387,6 +393,8 @@ class TextSession:
         """The caller is about to hear its first word."""
         now_ms = self.clock.now_ms
         self._log.agent_began(now_ms)
+        if saying.reply.line not in ASIDES:
+            self._keypad.wanted = None
         if saying.reply.utterance is not None:
             saying.latency = Latency(model_ms=max(0, now_ms - saying.asked_ms))
 
@@ -395,13 +403,17 @@ class TextSession:
         reply = saying.reply
         if reply.utterance is not None and not reply.is_committed:
             reply.is_committed = True
-            self.conversation.caller_said(reply.utterance.text, reply.utterance.digits)
+            self._caller_said(reply.utterance)
             if reply.failed is None:
                 self.agent.mind.commit(reply.utterance.revision)
         if reply.is_committed and reply.failed is None:
             for each in reply.waiting:
                 self._say_so(FieldCollected(self.clock.now_ms, each.key, each.value, each.spoken, each.is_confirmed))
             reply.waiting.clear()
+
+    def _caller_said(self, utterance: Utterance) -> None:
+        if not utterance.is_silence:
+            self.conversation.caller_said(utterance.text, utterance.shown_digits)
 
     def _cut(self, heard: str) -> None:
         """The agent stops here."""
@@ -421,7 +433,7 @@ class TextSession:
             task.cancel()
         utterance = saying.reply.utterance
         if utterance is not None and not saying.reply.is_committed:  # said, and never answered
-            self.conversation.caller_said(utterance.text, utterance.digits)
+            self._caller_said(utterance)
         self._end_turn_of(saying, heard, was_cut=True)
 
     def _end_turn_of(self, saying: _Saying, heard: str, *, was_cut: bool) -> None:
@@ -447,6 +459,8 @@ class TextSession:
         self._saying = None
         self._end_turn_of(saying, saying.text, was_cut=False)
         reply = saying.reply
+        if reply.presses:
+            self.press_out(reply.presses)
         if reply.failed is not None:
             self._failures += 1
             if self._failures < 2:
@@ -532,6 +546,10 @@ class TextSession:
         settings = self._settings
         if now_ms - self._alone_since_ms >= settings.hang_up_after_silence_ms:
             self._say(Line.GOODBYE, hang_up="silence")
+        elif self._keypad.silence_ms:
+            if now_ms - self._quiet_since_ms >= self._keypad.silence_ms:  # no key, and no word
+                self._keypad.stop_waiting()
+                self._reply_to("", "")
         elif self._warning.is_due(now_ms, self._quiet_since_ms, has_asked=self._has_asked):
             self._warning.said()
             self._say(Line.WARNING, self._warning.text)

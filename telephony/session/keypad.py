@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from agents.keypad import masked
+from agents.mind import Keys
+
 MOST_DIGITS = 32
 """Of one turn; what is pressed beyond is left out."""
 LONGEST_PRESS_MS = 10_000
@@ -16,6 +21,8 @@ class Keypad:
         self.digits = ""
         self.expects = 0
         """So many are a whole answer to what the agent has asked; 0: nobody knows."""
+        self.wanted: Keys | None = None
+        """How they are taken, where the agent asked for keys."""
         self._timeout_ms = timeout_ms
         self._ends_with = ends_with
         self._is_down = False
@@ -38,6 +45,25 @@ class Keypad:
     def clear(self) -> None:
         self.digits, self._is_down = "", False
 
+    def stop_waiting(self) -> None:
+        """Silence was an answer once."""
+        if self.wanted is not None:
+            self.wanted = replace(self.wanted, silence_ms=0)
+
+    @property
+    def is_secret(self) -> bool:
+        return self.wanted is not None and self.wanted.is_secret
+
+    @property
+    def shown(self) -> str:
+        """As they are kept."""
+        return masked(self.digits) if self.is_secret else self.digits
+
+    @property
+    def silence_ms(self) -> int:
+        """So long without anything is an answer; 0: it isn't."""
+        return self.wanted.silence_ms if self.wanted is not None else 0
+
     @property
     def last_ms(self) -> int:
         """When the last of them went down."""
@@ -46,7 +72,8 @@ class Keypad:
     @property
     def over_ms(self) -> int:
         """When they are an answer, if nothing more comes."""
-        is_ended = bool(self._ends_with) and self.digits.endswith(self._ends_with)
-        if is_ended or 0 < self.expects <= len(self.digits):
+        wanted = self.wanted or Keys(self.expects, self._ends_with)
+        is_ended = bool(wanted.ends_with) and self.digits.endswith(wanted.ends_with)
+        if is_ended or 0 < wanted.most <= len(self.digits):
             return self._pressed_ms
-        return self._last_ms + max(self._timeout_ms, LONGEST_PRESS_MS if self._is_down else 0)
+        return self._last_ms + max(wanted.between_ms or self._timeout_ms, LONGEST_PRESS_MS if self._is_down else 0)

@@ -17,7 +17,8 @@ class Pause:
     """For a caller of whom nothing is known."""
     because: str
     """How the sentence ends, "complete", "unsure" or "open"; or "rule"; or "interrupted": the agent backs off. How it was said,
-    where that made it another: "finished", "unfinished"; and where the transcriber did: "told", "told_open"."""
+    where that made it another: "finished", "unfinished"; and where the transcriber did: "told", "told_open". Of a keypad:
+    "digits", and "no_keys" where none came."""
     pace_percent: int = 100
     voice_percent: int | None = None
     """How finished the voice sounded, where that was known in time."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.mind import Collected, EndCall, Mind, ReplyPart, Say, Thought, Transfer, Utterance
+from agents.mind import Collected, EndCall, Keys, Mind, PressKeys, ReplyPart, Say, Thought, Transfer, Utterance
 from agents.speech import ProviderError
 from agents.standby import Minds, Round, Tell, Voice, brains_of, voices_of
 from telephony.audio.playout import PLAYOUT_RATE_HZ, Playout
@@ -78,6 +78,8 @@ class Reply:
     """What the mind said so far."""
     digits: dict[str, int] = field(default_factory=dict)
     """Of which so many are a whole answer (``Say.digits``)."""
+    keys: dict[str, Keys] = field(default_factory=dict)
+    """Of which ask for keys, and how they are taken."""
     phrases: list[str] = field(default_factory=list)
     """What was given to the voice, as the playout counts it: ``texts`` and fillers."""
     fillers: set[int] = field(default_factory=set)
@@ -87,6 +89,8 @@ class Reply:
     hang_up: str = ""
     transfer: str = ""
     """Whom the caller is put through to once all was heard."""
+    presses: str = ""
+    """Keys that the agent presses then."""
     marks: Marks = field(default_factory=Marks)
     pause: Pause | None = None
     """The silence after which it was let out, and why so much."""
@@ -206,7 +210,11 @@ class Speaker:
         except Exception as error:
             logger.exception("The mind broke.")
             raise _Broken("model", f"{type(error).__name__}: {error}") from error
-        if reply.utterance is not None and not (reply.texts or reply.hang_up or reply.transfer) and self._no_answer:
+        if (
+            reply.utterance is not None
+            and not (reply.texts or reply.hang_up or reply.transfer or reply.presses)
+            and self._no_answer
+        ):
             await self._say(reply, self._no_answer)
         await reply.queue.put(None)
 
@@ -256,9 +264,11 @@ class Speaker:
                     asking.answered()
                 is_first = False
                 match part:
-                    case Say(text, digits):
+                    case Say(text, digits, keys):
                         if digits:
                             reply.digits[text.strip()] = digits
+                        if keys is not None:
+                            reply.keys[text.strip()] = keys
                         if text.strip():
                             await self._say(reply, text.strip())
                     case Collected():
@@ -269,6 +279,8 @@ class Speaker:
                         reply.hang_up = reason
                     case Transfer(target):
                         reply.transfer = target
+                    case PressKeys(digits):
+                        reply.presses += digits
 
     # ---- the voice
 

@@ -20,7 +20,7 @@ from agents.spec import BackgroundSound
 from agents.speech import AudioFrame, Transcript
 from agents.standby import ears_of
 from telephony.audio import ambience
-from telephony.audio.digits import checked
+from telephony.audio.digits import NO_PAUSES, checked
 from telephony.audio.level import level
 from telephony.audio.playout import Finished, Heard, PhraseStarted, Playout, PlayoutEvent
 from telephony.audio.vad import VADEdge
@@ -169,7 +169,7 @@ class Session:
 
     def press(self, digits: str) -> None:
         """The caller pressed these, told on another way than their line. Raises ``ValueError`` in plain words."""
-        for digit in checked(digits).replace(",", ""):
+        for digit in checked(digits).translate(NO_PAUSES):
             self._on_digit(Pressed(digit))
             self._on_digit(Released(digit))
 
@@ -256,7 +256,7 @@ class Session:
             return
         self._tell(event)
         if isinstance(event, Pressed) and self._turns.digits:
-            self._log.caller_presses(self.clock.now_ms, self._turns.digits)
+            self._log.caller_presses(self.clock.now_ms, self._turns.shown_digits)
 
     async def _transcribe(self) -> None:
         try:
@@ -474,6 +474,8 @@ class Session:
                     self._tell(signals.ReplyFailed(reply.failed))
                 else:
                     self._tell(signals.AgentFinished(reply.hang_up))
+                    if reply.presses:
+                        self.press_out(reply.presses)
                     if reply.transfer and not self._end_reason:
                         self._spawn(self._transfer.begin(reply.transfer))
 
@@ -496,7 +498,10 @@ class Session:
             asked_for = self._asked_for.kind(text)
             if asked_for is not None or index == 0:
                 self._ear.expect(asked_for)
-            self._tell(signals.AgentAsked(asked_for, text.rstrip().endswith("?"), text, reply.digits.get(text, 0)))
+            digits = reply.digits.get(text, 0)
+            # Who knows the menu presses before its words have begun.
+            keys = reply.keys.get(text) or next(iter(reply.keys.values()), None)
+            self._tell(signals.AgentAsked(asked_for, text.rstrip().endswith("?"), text, digits, keys))
         if reply.hang_up:
             self._tell(signals.AgentEnding())
 
@@ -508,12 +513,15 @@ class Session:
             return
         reply.is_committed = True
         self._ear.end()
-        self._caller_said(utterance.text, utterance.digits, utterance.ended_ms)
+        self._caller_said(utterance.text, utterance.shown_digits, utterance.ended_ms)
         if reply.failed is None or reply.has_started:
             self.agent.mind.commit(utterance.revision)
             self._tell_collected(reply)
 
     def _caller_said(self, text: str, digits: str, ended_ms: int) -> None:
+        if not text:  # they neither pressed nor said anything, which was an answer
+            self._log.caller_dropped(self.clock.now_ms)
+            return
         self.conversation.caller_said(text, digits)
         self._log.caller_ended(self.clock.now_ms, text, ended_ms)
         if digits:

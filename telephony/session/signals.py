@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from agents.mind import Utterance
+from agents.mind import Keys, Utterance
 from telephony.audio.vad import SpeechStarted, SpeechStopped
 from telephony.session.pause import Pause
 from telephony.wire.dtmf import Pressed, Released
@@ -114,6 +114,8 @@ class AgentAsked:
     text: str = ""
     digits: int = 0
     """So many pressed on the keypad are a whole answer to it; 0: nobody knows."""
+    keys: Keys | None = None
+    """Where it asks for keys, how they are taken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,7 +163,7 @@ class TurnTaker:
                 self._on_speech(at_ms)
             case SpeechStopped(at_ms):
                 self._on_stop(at_ms)
-            case Pressed(digit, before) if self.settings.takes_digits:
+            case Pressed(digit, before) if self.settings.takes_digits or self._keypad.wanted is not None:
                 self._on_digit(digit, before)
             case Released():
                 self._keypad.release(self.now_ms)
@@ -173,8 +173,9 @@ class TurnTaker:
                 self._on_guess(signal)
             case AgentStarted():
                 self._on_agent_started()
-            case AgentAsked(expects, is_question, text, digits):
+            case AgentAsked(expects, is_question, text, digits, keys):
                 self._is_question = self._has_asked = is_question
+                self._keypad.wanted = keys or self._keypad.wanted
                 self._keypad.expects = digits or self._keypad.expects
                 self._patience.hear_agent(text, expects, since_ms=self._started_at_ms)
             case AgentEnding():
@@ -205,6 +206,11 @@ class TurnTaker:
     def digits(self) -> str:
         """Pressed in the caller's turn so far."""
         return self._keypad.digits
+
+    @property
+    def shown_digits(self) -> str:
+        """As people may see them."""
+        return self._keypad.shown
 
     # ---- what is told
 
@@ -317,9 +323,9 @@ class TurnTaker:
         self.agent = Agent.SPEAKING
         self._started_at_ms = self.now_ms
         if self.line not in ASIDES:
-            self._keypad.expects, self._has_asked = 0, False
+            self._keypad.expects, self._keypad.wanted, self._has_asked = 0, None, False
         if self.line is None:
-            if not self.digits:
+            if self._text and not self.digits:
                 self._patience.end(self._text, self._stopped_ms, self.now_ms)
             self._close_utterance()
 
@@ -409,7 +415,7 @@ class TurnTaker:
         over_ms = max(self._keypad.over_ms, said_ms, self._backs_off_until_ms)
         if self.now_ms < over_ms:
             return  # nobody can guess at a number that is being pressed
-        text = keypad.shown(words, self.digits)
+        text = keypad.shown(words, self._keypad.shown)
         if self._speculated is None or self._speculated.text != text:
             self._speculate(text, stopped_ms)
         pause_ms = over_ms - stopped_ms
@@ -417,7 +423,7 @@ class TurnTaker:
 
     def _speculate(self, text: str, stopped_ms: int) -> None:
         self.revision += 1
-        self._speculated = Utterance(text, self.revision, stopped_ms, self.digits)
+        self._speculated = Utterance(text, self.revision, stopped_ms, self.digits, self._keypad.is_secret)
         self._do(Speculate(self._speculated))
 
     def _end_turn(self, stopped_ms: int, over_ms: int, pause: Pause) -> None:
@@ -499,6 +505,9 @@ class TurnTaker:
     def _keep_company(self) -> None:
         if self.now_ms - self._alone_since_ms >= self.settings.hang_up_after_silence_ms:
             self._say(Line.GOODBYE, hang_up="silence")
+        elif self._keypad.silence_ms:
+            if self.now_ms - self._quiet_since_ms >= self._keypad.silence_ms:
+                self._answer_with_nothing()
         elif self._warning.is_due(self.now_ms, self._quiet_since_ms, has_asked=self._has_asked):
             self._warning.said()
             self._say(Line.WARNING, self._warning.text)
@@ -506,6 +515,16 @@ class TurnTaker:
             text = self.settings.reminders[self._reminded % len(self.settings.reminders)]
             self._reminded += 1
             self._say(Line.REMINDER, text)
+
+    def _answer_with_nothing(self) -> None:
+        """No key came, and no word: whoever asked for keys is told."""
+        self._begin_utterance(self.now_ms)
+        self.caller = Caller.PAUSED
+        self._onset_ms = self._stopped_ms = self._stop_known_ms = self._covered_ms = self.now_ms
+        waited_ms = self._keypad.silence_ms
+        self._keypad.stop_waiting()
+        self._speculate("", self.now_ms)
+        self._end_turn(self.now_ms, self.now_ms, Pause(waited_ms, waited_ms, "no_keys"))
 
     def _hit_limit(self) -> bool:
         over_ms = self.now_ms - self.settings.max_duration_ms
@@ -558,8 +577,8 @@ class TurnTaker:
         self._end_agent()
 
     def _drop(self, *, is_kept: bool = False) -> None:
-        text = keypad.shown(self._text or self._guess, self.digits) if is_kept else self._text
-        self._do(DropUtterance(text, is_kept, self.digits))
+        text = keypad.shown(self._text or self._guess, self._keypad.shown) if is_kept else self._text
+        self._do(DropUtterance(text, is_kept, self._keypad.shown))
         self._close_utterance()
         if self._hang_up and self.agent is Agent.SILENT:
             self._end(self._hang_up)  # the goodbye was heard, and this was nothing

@@ -268,6 +268,9 @@ class Agent:
     def _on_stranger(self, request: Request, source: Peer, now_ms: float) -> None:
         headers = request.headers
         target = uri.parse(request.uri)
+        if request.method == "OPTIONS" and self.gate.is_of_proxy(request, source):
+            self._on_options(request, source)
+            return
         origin = self.gate.origin(request, source, target.user)
         if origin is None:
             self._refuse(request, source, 403)

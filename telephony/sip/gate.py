@@ -27,7 +27,7 @@ IDENTITY = frozenset(("x-src-ip", "x-src-proto", "x-ruri-user"))
 class Trunk:
     id: str
     networks: tuple[Network, ...]
-    """Where its messages come from. The narrowest network that holds an address wins."""
+    """Where its messages come from. The narrowest network that holds an address wins, and a proxy's before all others."""
     peer: Peer | None = None
     """Where our calls, registrations and keepalives go."""
     domain: str = ""
@@ -113,7 +113,8 @@ class Gate:
 
     def _sort(self) -> None:
         pairs = [(network, trunk) for trunk in self._trunks.values() for network in trunk.networks]
-        self._networks = sorted(pairs, key=lambda pair: pair[0].prefixlen, reverse=True)
+        # A trunk that goes out by our proxy has its address, too; what comes from there is the proxy's all the same.
+        self._networks = sorted(pairs, key=lambda pair: (pair[1].is_proxy, pair[0].prefixlen), reverse=True)
         self._known.clear()
 
     def pin(self, host: str) -> None:
@@ -191,6 +192,11 @@ class Gate:
         if behind is None or behind.is_proxy:
             return None
         return Origin(behind, said, called)
+
+    def is_of_proxy(self, request: Request, source: Peer) -> bool:
+        """Whether a proxy of ours asks for itself: how we are, so that calls go to whoever is well."""
+        trunk = self.trunk_at(source.host)
+        return trunk is not None and trunk.is_proxy and not request.headers.first("x-src-ip")
 
     def _meant(self, host: str, called: str) -> Trunk | None:
         """Of those at that address the one that has what was dialled; else the one with the narrowest network."""

@@ -270,6 +270,9 @@ class PhoneHouse:
 
     async def _lead_in(self, event: events.CallReceived) -> None:
         assert self._upkeep is not None and self._endpoint is not None
+        if self._settings.proxy_from and (not self._has_room() or self._is_draining):
+            self._do(commands.Reject(event.call, 503))  # the proxy asks another; the call is that one's
+            return
         caller = event.caller.uri.user or event.caller.uri.host
         dialog = event.headers.call_id
         found = await self._database.run(

@@ -63,6 +63,30 @@ def test_questions_are_added_checked_moved_removed_and_brought_back(page: Page) 
     expect(rows).to_have_count(count + 1)
 
 
+def test_a_menu_shows_its_keys_once_it_has_words_and_each_key_asks_only_for_what_it_needs(page: Page) -> None:
+    section(page, "does")
+    add = page.get_by_role("button", name="Add a key")
+    expect(add).to_be_hidden()
+    page.locator("#id_does-menu_words").fill("Press 1 for opening hours, 0 for a person.")
+    add.click()
+    row = page.get_by_role("group", name="Key 1 of 1")
+    words, target = row.get_by_label("Words or question"), row.get_by_label("To", exact=True)
+    expect(words).to_be_visible()
+    expect(target).to_be_hidden()
+    row.get_by_label("What happens").select_option("transfer")
+    expect(target).to_be_visible()
+    expect(words).to_be_hidden()
+    row.get_by_label("What happens").select_option("say")
+    row.get_by_label("Key", exact=True).fill("1")
+    words.fill("We are open from 8 to 5.")
+    page.keyboard.press("Tab")
+    expect(page.locator("#state-does-menu")).not_to_contain_text("Not saved")
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(1_000)
+    page.reload()
+    expect(row.get_by_label("Words or question")).to_have_value("We are open from 8 to 5.")
+
+
 def test_a_destination_asks_only_for_what_leads_there(page: Page) -> None:
     section(page, "does")
     page.get_by_role("button", name="Add a destination").click()

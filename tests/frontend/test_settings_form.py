@@ -34,6 +34,14 @@ FULL = AgentSpec.model_validate(
                 {"name": "Desk & bar", "to": "sip", "address": "sip:desk@pbx.example", "words": "Putting you through."},
                 {"name": "Billing", "to": "agent", "agent": "0190b1a2-0000-7000-8000-000000000000"},
             ],
+            "menu_words": "Press 1 for opening hours, 0 for a person.",
+            "menu": [
+                {"press": "1", "does": "ask", "words": "When are you open?"},
+                {"press": "0", "does": "transfer", "target": "Reception"},
+                {"press": "*", "does": "repeat"},
+            ],
+            "menu_then": "transfer",
+            "menu_then_target": "Reception",
         },
         "listens": {
             "barge_in_sensitivity": "snappy",
@@ -274,3 +282,17 @@ def test_a_new_destination_that_nobody_filled_in_is_none_and_a_wrong_one_says_wh
     blank["does-transfers-n1-address"] = "+1 415 555 0142"
     right = form_for("does", {}, blank, ["transfers"])
     assert right.is_valid() and right.changes["transfers"][0]["address"] == "+14155550142"
+
+
+def test_a_wrong_key_of_the_menu_says_what_is_wrong_and_the_menu_may_be_unfinished() -> None:
+    html = html_of(form_for("does", {}))
+    new = "".join(re.findall(r"<template>(.*?)</template>", html, flags=re.S)).replace("-new-", "-n1-")
+    typed = submitted(new)
+    assert form_for("does", {}, typed, ["menu"]).changes == {}
+    typed["does-menu"], typed["does-menu-n1-press"], typed["does-menu-n1-does"] = "", "1", "say"
+    wrong = form_for("does", {}, typed, ["menu"])
+    assert not wrong.is_valid()
+    assert wrong.row_errors["menu"] == {"does-menu-n1-words": "Key 1: fill in words to say."}, wrong.row_errors
+    typed["does-menu-n1-words"] = "We are open."
+    right = form_for("does", {}, typed, ["menu"])
+    assert right.is_valid() and right.changes["menu"][0]["press"] == "1", "though its words are missing yet"

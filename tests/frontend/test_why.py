@@ -64,3 +64,16 @@ def test_where_a_caller_was_put_through_in_words(kind: str, data: dict[str, obje
 
 def test_a_lost_model_is_told_as_it_was_said() -> None:
     assert event_words("end_of_turn_lost", {"words": "From here on nobody listens."}) == "From here on nobody listens."
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "words"),
+    [
+        ("menu", {"key": "2", "does": "ask"}, "The keypad menu: 2 is this question, answered for the caller."),
+        ("menu", {"key": "5", "does": "wrong"}, "The keypad menu: 5 is none of its keys."),
+        ("menu", {"key": "", "does": "nothing"}, "Nobody chose from the keypad menu."),
+        ("pause", {"ms": 6_000, "because": "no_keys"}, "No key was pressed and nothing was said for 6000 ms."),
+    ],
+)
+def test_a_menu_in_words(kind: str, data: dict[str, object], words: str) -> None:
+    assert explain({"kind": kind, "data": data}).words == words

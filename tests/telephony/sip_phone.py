@@ -55,8 +55,9 @@ class SipPhone:
         policy: Policy | None = None,
         login: Login | None = None,
         expects: Login | None = None,
+        listens_on: int = 0,
     ) -> None:
-        self.host = host
+        self.host, self._listens_on = host, listens_on
         self._policy = policy or Policy(advertised=host)
         self._login, self._expects = login, expects
         self.events: list[Event] = []
@@ -75,7 +76,7 @@ class SipPhone:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self.gate = Gate([Trunk("anyone", LOOPBACK, expects=self._expects)])
-        self.endpoint = SipEndpoint(Listening((self.host,), 0), self.gate, self._told)
+        self.endpoint = SipEndpoint(Listening((self.host,), self._listens_on), self.gate, self._told)
         await self.endpoint.start()
         self._ticker = Ticker(loop)
         self._ports = Ports(self.host, 42_000, 44_999, clock=loop.time, rest_s=0.1)
@@ -106,10 +107,11 @@ class SipPhone:
         port: int,
         *,
         transport: Any = "udp",
+        at: str = "",
         as_: str = "+14155550100",
         headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        peer = Peer(transport, self.host, port)
+        peer = Peer(transport, at or self.host, port)
         self.gate.add(Trunk("them", (ip_network(peer.host),), peer, login=self._login))
         self._make_media()
         assert self._media is not None
@@ -220,8 +222,9 @@ def peak_hz(samples: Any) -> float | None:
 class Registrar(asyncio.DatagramProtocol):
     """Takes registrations over UDP from who knows the password, and answers OPTIONS. ``async with registrar(…) as it``."""
 
-    def __init__(self, user: str, password: str) -> None:
+    def __init__(self, user: str, password: str, at: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self.login = Login(user, password)
+        self._at = at
         self.registered: list[tuple[str, int]] = []
         """Contact and for how long."""
         self.status: int | None = None
@@ -233,7 +236,7 @@ class Registrar(asyncio.DatagramProtocol):
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
+        transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=self._at)
         self._transport = transport
         self.port = transport.get_extra_info("sockname")[1]
         return self

@@ -10,7 +10,8 @@ import numpy as np
 
 from agents.conversation import Conversation
 from agents.live import LiveAgent
-from agents.mind import ReplyPart, Say, Utterance, Value
+from agents.menu_mind import WithMenu
+from agents.mind import Mind, ReplyPart, Say, Utterance, Value
 from agents.spec import AgentSpec
 from agents.speech import AudioFrame, Transcript
 
@@ -67,7 +68,10 @@ class SimpleMind:
 
 async def make(spec: AgentSpec, secrets: Mapping[str, str]) -> LiveAgent:
     """In the place of ``agents.live.make``."""
-    return LiveAgent(spec, DeafSTT(), HummingTTS(), SimpleMind(spec), lambda text: text)
+    mind: Mind = SimpleMind(spec)
+    if spec.does.has_menu:
+        mind = WithMenu(mind, spec)
+    return LiveAgent(spec, DeafSTT(), HummingTTS(), mind, lambda text: text)
 
 
 class SilentVAD:

@@ -75,7 +75,7 @@ def test_a_comma_waits() -> None:
     while tones.is_waiting:
         tones.pull()
         sounding.append(tones.sounding)
-    pause = digits.PAUSE_MS // 20
+    pause = digits.PAUSES_MS[","] // 20
     assert sounding == ["1"] * A_PRESS + [""] * (A_GAP + pause) + ["2"] * A_PRESS + [""] * A_GAP
 
 

@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from accounts import tenancy
 from agents.conversation import Conversation
 from agents.live import LiveAgent
-from agents.mind import Collected, EndCall, ReplyPart, Say, Utterance
+from agents.mind import Collected, EndCall, Keys, PressKeys, ReplyPart, Say, Utterance
 from agents.spec import AgentSpec
 from agents.speech import ProviderError
 from telephony import live_call, phone_calls, reception
@@ -35,6 +35,7 @@ class Clerk(stand_ins.SimpleMind):
         super().__init__(spec)
         self.committed: list[int] = []
         self.saw: list[list[str]] = []
+        self.pressed: list[str] = []
 
     async def reply(self, utterance: Utterance, conversation: Conversation) -> AsyncIterator[ReplyPart]:
         self.saw.append([f"{turn.role}: {turn.text}" for turn in conversation.turns])
@@ -47,7 +48,13 @@ class Clerk(stand_ins.SimpleMind):
             case "goodbye":
                 yield Say("Goodbye to you.")
                 yield EndCall("caller_goodbye")
+            case "my pin":
+                yield Say("Enter it.", keys=Keys(4, "#", 3_000, 1_500, is_secret=True))
+            case "":
+                yield Say("You pressed nothing.")
+                yield PressKeys("w5")
             case text:
+                self.pressed.append(utterance.digits)
                 yield Collected("name", text)
                 yield Say(f"You said {text}.")
 
@@ -214,3 +221,25 @@ def test_only_numbers_at_twilio_may_have_twilio_hear_and_speak(alice: Any, agent
         number = PhoneNumber.objects.create(organization_id=agent.organization_id, trunk=trunk, number="200")
     with pytest.raises(CannotDo, match="only where the number is at Twilio"):
         reception.change(number, {"speech": {"by": "twilio"}})
+
+
+async def test_keys_that_are_asked_for_are_masked_where_they_are_secret_and_none_is_an_answer_too(
+    settings: Any, site: Any, worker: Any, minds: list[Clerk]
+) -> None:
+    async with worker() as running, site() as line:
+        caller, relay = await called(settings, running, line)
+        await until(lambda: "Hello" in relay.heard and not relay._is_speaking)
+        await relay.say("my pin")
+        await until(lambda: "Enter it." in relay.heard and not relay._is_speaking)
+        for digit in "4711":
+            await relay.press(digit)
+        await until(lambda: minds[0].pressed == ["4711"])
+        await relay.say("my pin")
+        await until(lambda: "You pressed nothing." in relay.heard and not relay._is_speaking)
+        await relay.say("goodbye")
+        await asyncio.wait_for(caller.over.wait(), 20)
+        call = await ended(line)
+    turns, events = await rows(call)
+    assert [text for role, text in turns if role == "caller"] == ["my pin", "Pressed • • • •", "my pin", "goodbye"]
+    assert [data["digits"] for kind, data in events if kind in ("digits", "digits_sent")] == ["••••", "W5"]
+    assert "4711" not in repr(events) + repr(minds[0].saw)

@@ -490,3 +490,44 @@ async def test_our_own_proxy_is_believed_when_it_says_whom_it_speaks_for(
             proxy.hang_up()
             call = await the_call(published, has_ended)
     assert call.to_number == "front-desk"
+
+
+async def test_a_caller_goes_through_the_keypad_menu(worker: Any, published: Any, alice: Any) -> None:
+    from agents.publish import publish, save_draft
+
+    def with_menu() -> None:
+        save_draft(
+            published,
+            {
+                "does": {
+                    "menu_words": "Press 1 for hours, 2 for an appointment, 9 to end.",
+                    "menu": [
+                        {"press": "1", "words": "We are open from 8 to 5."},
+                        {"press": "2", "does": "ask", "words": "I want to book."},
+                        {"press": "9", "does": "end", "words": "Goodbye."},
+                    ],
+                }
+            },
+        )
+        with tenancy.use(published.organization_id):
+            publish(published, alice)
+
+    await sync_to_async(with_menu)()
+    async with serving(worker) as running, SipPhone() as phone:
+        phone.call("front-desk", running.house.port)
+        for key in "5129":
+            await phone.hears(1_000)
+            await phone.until(lambda: peak_hz(recent(phone)) is None)
+            await phone.press(key)
+        await asyncio.wait_for(phone.over.wait(), 20)
+        call = await the_call(published, has_ended)
+    assert call.end_reason == "agent_goodbye"
+    turns = await read(call.organization_id, lambda: [(turn.role, turn.text) for turn in call.turns.order_by("index")])
+    menu = "Press 1 for hours, 2 for an appointment, 9 to end."
+    assert turns == [
+        ("agent", f"Hello, how can I help you? {menu}"),
+        ("caller", "Pressed 5"), ("agent", f"I'm sorry, that key isn't one of the choices. {menu}"),
+        ("caller", "Pressed 1"), ("agent", "We are open from 8 to 5."),
+        ("caller", "Pressed 2"), ("agent", "You said I want to book.."),
+        ("caller", "Pressed 9"), ("agent", "Goodbye."),
+    ]  # fmt: skip

@@ -109,6 +109,22 @@ def test_a_proxy_that_speaks_for_nobody_we_know_gets_403(said: dict[str, str]) -
     assert [each.status for each in far.says(far.invite(headers=said))] == [403]
 
 
+def test_a_proxy_asks_for_itself_how_we_are_and_is_told_when_we_leave() -> None:
+    far = Far(a_trunk(is_proxy=True))
+    assert [each.status for each in far.says(far.request("OPTIONS"))] == [200]
+    assert [each.status for each in far.says(far.request("OPTIONS", headers={"X-Src-IP": STRANGER}))] == [403]
+    far.agent.do(Drain(), far.now_ms)
+    [leaving] = far.says(far.request("OPTIONS"))
+    assert (leaving.status, leaving.headers.first("retry-after")) == (503, "5")
+
+
+def test_what_comes_from_our_proxy_is_the_proxys_also_where_a_trunk_goes_out_by_it() -> None:
+    behind = a_trunk(id="behind", networks=(ip_network("198.51.100.77/32"), ip_network(f"{THEM}/32")))
+    far = Far(a_trunk(id="edge", networks=(ip_network("192.0.2.0/24"),), is_proxy=True), behind)
+    [_, call] = far.says(far.invite(headers=SAID))
+    assert (call.trunk, call.source, call.called) == ("behind", "198.51.100.77", "4711")
+
+
 def test_nothing_that_comes_in_is_sent_on() -> None:
     far = Far()
     headers = {"Route": f"<sip:{STRANGER};lr>", "To": f"<sip:1@{STRANGER}>"}
