@@ -33,48 +33,14 @@ from agents import keypad
 from agents.mind import Utterance
 from agents.turn_taking import AcousticEndOfTurn
 from telephony.audio.vad import SpeechStarted, SpeechStopped
+from telephony.session import signals
 from telephony.session.floor import ASIDES, Agent, Caller
 from telephony.session.keypad import Keypad
 from telephony.session.knobs import TurnSettings
 from telephony.session.limit import LimitWarning
 from telephony.session.pause import Pause
 from telephony.session.pauses import Patience
-from telephony.session.signals import (
-    Action,
-    AgentAsked,
-    AgentEnding,
-    AgentFinished,
-    AgentStarted,
-    Answered,
-    BargeIn,
-    BeingPutThrough,
-    CameBack,
-    Dismissed,
-    DropUtterance,
-    EarLost,
-    EndTurn,
-    Fill,
-    FlushTranscript,
-    GuessTurnEnd,
-    HangUp,
-    Line,
-    NotPutThrough,
-    PausePlayout,
-    Reopen,
-    ReplyFailed,
-    ResumePlayout,
-    SayLine,
-    Signal,
-    Speculate,
-    Stage,
-    StartUtterance,
-    Ticked,
-    TookOver,
-    Transcribed,
-    TransferAsked,
-    TurnEndGuessed,
-    Withdraw,
-)
+from telephony.session.signals import Action, Line, Signal, Stage, Ticked
 from telephony.session.words import Kind, cleaned, kind_of, may_be_nod, normalised
 from telephony.wire.dtmf import Pressed, Released
 
@@ -139,24 +105,24 @@ class TurnTaker:
         """What to do now. After ``HangUp`` nothing any more."""
         if self.has_ended:
             return []
-        if self._is_away and not isinstance(signal, NotPutThrough | Dismissed):  # only time passes
+        if self._is_away and not isinstance(signal, signals.NotPutThrough | signals.Dismissed):  # only time passes
             self.now_ms = max(self.now_ms, signal.at_ms) if isinstance(signal, Ticked) else self.now_ms
             return []
         self._is_away = False
         match signal:
             case Ticked(at_ms):
                 self.now_ms = max(self.now_ms, at_ms)
-            case Answered():
+            case signals.Answered():
                 self._open_call()
-            case CameBack(at_ms) | TookOver(at_ms):
+            case signals.CameBack(at_ms) | signals.TookOver(at_ms):
                 self.now_ms = self._quiet_since_ms = self._alone_since_ms = at_ms
-                self._say(Line.BACK) if isinstance(signal, CameBack) else self._open_call()
-            case TransferAsked(target):
+                self._say(Line.BACK) if isinstance(signal, signals.CameBack) else self._open_call()
+            case signals.TransferAsked(target):
                 if not self._hang_up:
                     self._interject(Line.TRANSFER, target)
-            case BeingPutThrough():
+            case signals.BeingPutThrough():
                 self._go_away()
-            case NotPutThrough(text):
+            case signals.NotPutThrough(text):
                 self._quiet_since_ms = self._alone_since_ms = self.now_ms
                 self._say(Line.NOT_THROUGH, text)
             case SpeechStarted(at_ms):
@@ -167,26 +133,26 @@ class TurnTaker:
                 self._on_digit(digit, before)
             case Released():
                 self._keypad.release(self.now_ms)
-            case Transcribed():
+            case signals.Transcribed():
                 self._on_transcript(signal)
-            case TurnEndGuessed():
+            case signals.TurnEndGuessed():
                 self._on_guess(signal)
-            case AgentStarted():
+            case signals.AgentStarted():
                 self._on_agent_started()
-            case AgentAsked(expects, is_question, text, digits, keys):
+            case signals.AgentAsked(expects, is_question, text, digits, keys):
                 self._is_question = self._has_asked = is_question
                 self._keypad.wanted = keys or self._keypad.wanted
                 self._keypad.expects = digits or self._keypad.expects
                 self._patience.hear_agent(text, expects, since_ms=self._started_at_ms)
-            case AgentEnding():
+            case signals.AgentEnding():
                 self._is_ending = True
-            case AgentFinished(hang_up):
+            case signals.AgentFinished(hang_up):
                 self._on_agent_finished(hang_up)
-            case Dismissed(reason):
+            case signals.Dismissed(reason):
                 self._on_dismissed(reason)
-            case ReplyFailed(stage):
+            case signals.ReplyFailed(stage):
                 self._on_failure(stage)
-            case EarLost():
+            case signals.EarLost():
                 self._is_deaf = True
         if not (self.has_ended or self._is_away):
             self._decide()
@@ -235,7 +201,7 @@ class TurnTaker:
         if went_on and not self.digits:
             self._patience.went_on(at_ms - self._stopped_ms, self._text, is_known=self._covered_ms >= self._stopped_ms)
         if self.caller is Caller.ANSWERED:
-            self._do(Reopen())
+            self._do(signals.Reopen())
             self.agent = Agent.SILENT
         elif self.caller is Caller.QUIET:
             self._begin_utterance(at_ms)
@@ -250,7 +216,7 @@ class TurnTaker:
     def _on_digit(self, digit: str, before: int) -> None:
         """It is the caller's turn, with the words they say around it; but a digit is no cough: nothing has to be decided first."""
         if self.caller is Caller.ANSWERED:
-            self._do(Reopen())
+            self._do(signals.Reopen())
             self.agent, self.caller = Agent.SILENT, Caller.PAUSED
         elif self.caller is Caller.QUIET:
             self._begin_utterance(self.now_ms)
@@ -266,7 +232,7 @@ class TurnTaker:
         self._covered_ms, self._voiced_ms = -1, 0
         self._speculated = None
         self._patience.begin(at_ms)
-        self._do(StartUtterance(self.utterance, self._began_ms(at_ms)))
+        self._do(signals.StartUtterance(self.utterance, self._began_ms(at_ms)))
 
     def _withdraw_aside(self) -> bool:
         """Nobody needs a reminder any more, and a warning can wait."""
@@ -274,7 +240,7 @@ class TurnTaker:
         if is_prepared:
             if self.line is Line.WARNING:
                 self._warning.withdrawn()
-            self._do(Withdraw())
+            self._do(signals.Withdraw())
             self._end_agent()
         return is_prepared
 
@@ -297,7 +263,7 @@ class TurnTaker:
         if self.agent is not Agent.SILENT:
             self._flush()
 
-    def _on_transcript(self, transcript: Transcribed) -> None:
+    def _on_transcript(self, transcript: signals.Transcribed) -> None:
         if transcript.utterance != self.utterance or self.caller is Caller.QUIET:
             return
         text = cleaned(transcript.text)
@@ -310,7 +276,7 @@ class TurnTaker:
             if transcript.ends_turn is not None and self.caller is not Caller.ANSWERED:
                 self._patience.finishing.tell(transcript.ends_turn, transcript.until_ms, self.now_ms)
 
-    def _on_guess(self, guess: TurnEndGuessed) -> None:
+    def _on_guess(self, guess: signals.TurnEndGuessed) -> None:
         """One that is of another pause, or late, is of no use."""
         if (guess.utterance, guess.stopped_ms) != (self.utterance, self._stopped_ms) or self._guess_asked_ms is None:
             return
@@ -424,20 +390,20 @@ class TurnTaker:
     def _speculate(self, text: str, stopped_ms: int) -> None:
         self.revision += 1
         self._speculated = Utterance(text, self.revision, stopped_ms, self.digits, self._keypad.is_secret)
-        self._do(Speculate(self._speculated))
+        self._do(signals.Speculate(self._speculated))
 
     def _end_turn(self, stopped_ms: int, over_ms: int, pause: Pause) -> None:
         assert self._speculated is not None
         self.caller = Caller.ANSWERED
         self._prepare(None)
         self._filled, self._reminded, self._hang_up = False, 0, ""
-        self._do(EndTurn(self._speculated, stopped_ms, over_ms, pause))
+        self._do(signals.EndTurn(self._speculated, stopped_ms, over_ms, pause))
 
     def _ask_how_it_sounds(self, silence_ms: int) -> None:
         is_wanted = self.settings.acoustic_end_of_turn is not AcousticEndOfTurn.OFF
         if is_wanted and self._guess_asked_ms is None and silence_ms >= self.settings.speculate_after_ms:
             self._guess_asked_ms = self.now_ms
-            self._do(GuessTurnEnd(self.utterance, self._stopped_ms))
+            self._do(signals.GuessTurnEnd(self.utterance, self._stopped_ms))
 
     def _decide_floor(self) -> None:
         """The caller makes sounds while the agent has the floor."""
@@ -500,7 +466,7 @@ class TurnTaker:
             by_ms = max(self._stopped_ms + self.settings.fill_by_ms, self._prepared_at_ms + 300)
             if self.now_ms >= min(after_ms, by_ms):
                 self._filled = True
-                self._do(Fill())
+                self._do(signals.Fill())
 
     def _keep_company(self) -> None:
         if self.now_ms - self._alone_since_ms >= self.settings.hang_up_after_silence_ms:
@@ -559,26 +525,26 @@ class TurnTaker:
 
     def _flush(self) -> None:
         self._flushed_ms = self.now_ms
-        self._do(FlushTranscript(self.now_ms))
+        self._do(signals.FlushTranscript(self.now_ms))
 
     def _hush(self) -> None:
         self.is_hushed, self._hushed_at_ms = True, self.now_ms
-        self._do(PausePlayout())
+        self._do(signals.PausePlayout())
 
     def _resume(self) -> None:
         if self.is_hushed:
             self.is_hushed = False
-            self._do(ResumePlayout())
+            self._do(signals.ResumePlayout())
 
     def _yield(self, onset_ms: int | None = None) -> None:
         self._hang_up = ""
         self._backs_off_until_ms = self.now_ms + self.settings.backoff_ms if self.settings.backoff_ms else 0
-        self._do(BargeIn(self._onset_ms if onset_ms is None else onset_ms))
+        self._do(signals.BargeIn(self._onset_ms if onset_ms is None else onset_ms))
         self._end_agent()
 
     def _drop(self, *, is_kept: bool = False) -> None:
         text = keypad.shown(self._text or self._guess, self._keypad.shown) if is_kept else self._text
-        self._do(DropUtterance(text, is_kept, self._keypad.shown))
+        self._do(signals.DropUtterance(text, is_kept, self._keypad.shown))
         self._close_utterance()
         if self._hang_up and self.agent is Agent.SILENT:
             self._end(self._hang_up)  # the goodbye was heard, and this was nothing
@@ -603,7 +569,7 @@ class TurnTaker:
         self._hang_up = hang_up
         self._prepare(line)
         self.is_hushed = False
-        self._do(SayLine(line, text, hang_up))
+        self._do(signals.SayLine(line, text, hang_up))
 
     def _fail(self, stage: Stage, *, can_speak: bool = True) -> None:
         self._failures += 1
@@ -615,5 +581,5 @@ class TurnTaker:
             self._end(f"{stage}_failed")
 
     def _end(self, reason: str) -> None:
-        self._do(HangUp(reason))
+        self._do(signals.HangUp(reason))
         self.has_ended = True
