@@ -27,7 +27,7 @@ _HORIZON_DAYS = 400
 A_DAY = 24 * 60
 
 How = Literal["agent", "forward", "voicemail", "message", "refuse"]
-Why = Literal["", "closed", "no_agent", "archived", "unpublished", "unreadable", "no_room", "lost"]
+Why = Literal["", "closed", "no_agent", "archived", "unpublished", "unreadable", "no_room", "lost", "failed", "machine"]
 """Why somebody else than the number's agent has the call. Empty: it is the number's agent."""
 WHY_WORDS: dict[str, str] = {
     "closed": "The call came after hours",
@@ -37,6 +37,8 @@ WHY_WORDS: dict[str, str] = {
     "unreadable": "What is published of the agent can't be read any more",
     "no_room": "No call worker had room",
     "lost": "The call worker was lost, and no other had room",
+    "failed": "The agent failed before its first word",
+    "machine": "An answering machine picked up",
 }
 
 

@@ -110,7 +110,7 @@ def over(call: Call, form: Mapping[str, str]) -> None:
         case "transfer":  # the caller hung up before our pages were asked what comes next
             reason = "caller_hung_up"
         case _:
-            reason = "message_said"
+            reason = "machine_message" if decided.get("why") == "machine" else "message_said"
     outcome = Outcome(duration_ms=whole(form.get("CallDuration")) * 1000, answered_at=call.answered_at)
     end_call(call, call.organization_id, reason, outcome=outcome)
 
