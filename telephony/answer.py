@@ -113,6 +113,12 @@ def renew(call_ids: list[Any], worker: str) -> set[Any]:
         return set(call_ids) - set(mine.values_list("pk", flat=True))
 
 
+def picked_up(call: Call, by: str) -> None:
+    """Whom a worker heard on a call of ours: "human", "machine" or "unknown"."""
+    with tenancy.use(call.organization_id):
+        Call.objects.filter(pk=call.pk).update(picked_up_by=by)
+
+
 def connected(call: Call) -> None:
     """The caller can hear and be heard since ``answered_at``."""
     with tenancy.use(call.organization_id):

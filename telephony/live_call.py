@@ -16,21 +16,34 @@ from agents import keys, live, spec
 from agents.mind import Collected
 from agents.speech import ProviderError
 from agents.variables import fill
-from telephony import answer, ending, live_feed, recordings, warmup
-from telephony.audio.playout import PLAYOUT_RATE_HZ
-from telephony.call_transport import MakeTransport, MayComeBack, Reported, SaysMore, TakesCandidates
+from telephony import answer, ending, live_feed, reception, recordings, warmup
+from telephony.answering import Refuse, Say, Talk
+from telephony.audio.playout import PLAYOUT_RATE_HZ, SILENCE
+from telephony.call_transport import LedByCarrier, MakeTransport, MayComeBack, Reported, SaysMore, TakesCandidates
 from telephony.end_reasons import REASONS
 from telephony.finish import Outcome, end_call
 from telephony.journal import Database, Journal
 from telephony.models import Call, CallEvent, Recording, Turn
 from telephony.session.by_text import TextLine, TextSession
-from telephony.session.events import BargedIn, Ended, Event, FieldCollected, Happened, TurnEnded
+from telephony.session.events import (
+    BargedIn,
+    Ended,
+    Event,
+    FieldCollected,
+    Happened,
+    Levels,
+    TranscriptChanged,
+    TurnEnded,
+)
 from telephony.session.resumed import Resumed
 from telephony.session.session import Session
 from telephony.session.transferring import HANDED_OVER, NotReached
 from telephony.transfers.kept_line import KeptLine
 from telephony.transfers.live import LiveTransfers
 from telephony.wire.offer import BadOffer
+from telephony.without_agent import failed, machine
+from telephony.without_agent.line import BareLine
+from telephony.without_agent.stand_in import StandIn
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +61,7 @@ FAREWELL_SECONDS = 6
 HELD_SECONDS = 25
 """A call that should be over for longer is nobody's any more, unless its end can't be written."""
 
+WITHOUT_AGENT = ("voicemail", "forward", "message")
 FAILED = {"transcriber": "stt_failed", "voice": "tts_failed", "model": "model_failed"}
 
 Reply = Callable[[dict[str, Any]], Awaitable[None]]
@@ -62,6 +76,8 @@ class Offer:
     """Of a telephone call: see ``Call.streams``."""
     is_words: bool = False
     """The carrier hears and speaks: its transport is a ``telephony.session.by_text.TextLine``."""
+    on_machine: str = "talk"
+    """Of a call of ours that a worker listens to itself: what happens where a machine picks up."""
 
 
 class Refused(Exception):
@@ -103,6 +119,10 @@ class LiveCall:
         self._is_answered = False
         self._held_until: float | None = None
         """When its end should have been written, once it is over; then its lease is renewed no more."""
+        self._kept = KeptLine(self._transport)
+        self._sdp: str | None = None
+        self._is_connected = self._has_spoken = self._has_another_way = False
+        self._stand_in: StandIn | None = None
         self._failures: dict[str, str] = {}
         """What failed, as an end reason, with the vendor's words."""
 
@@ -184,6 +204,8 @@ class LiveCall:
                 detail = self._failures.get(reason, "") or self._word_of_line(reason)
             except Refused as error:
                 reason, detail = error.reason, error.detail
+            if self._has_failed_at_once(reason):
+                reason, detail = await self._go_another_way(call, reason, detail, reply)
         except asyncio.CancelledError:
             reason = self._reason or "worker_stopped"
             raise
@@ -204,25 +226,27 @@ class LiveCall:
 
     async def _talk(self, call: Call, reply: Reply) -> str:
         agent_spec = fill(spec.load(call.spec), call.variables)
+        if call.instead.get("how") in WITHOUT_AGENT and not isinstance(self._transport, LedByCarrier):
+            return await self._without_agent(call, agent_spec, reply)
         self._collected = {field.key: None for field in agent_spec.does.collect}
+        self._has_another_way = await self._database.run(failed.has_another_way, call)
         making = asyncio.create_task(self._make(call, agent_spec))
+        before = self._session
+        self._session = None
         try:
-            try:
-                sdp = await self._transport.answer(self._offer.sdp)
-            except BadOffer as error:
-                raise Refused("bad_offer", str(error)) from error
+            await self._take_offer()
             await asyncio.wait({making}, timeout=1.0)
             if making.done():
                 making.result()
-            await reply({"type": "call.answer", "sdp": sdp})
-            self._is_answered = True
-            if not await self._transport.connected():
-                if self._reason is None and self._transport.end_reason in (None, "never_connected"):
-                    self._add_event("never_connected", self._transport.progress)
+            if not await self._come_up(reply):
                 return self._reason or self._transport.end_reason or "never_connected"
             agent = await making
+            if (reason := await self._heard_a_machine(call, agent_spec, agent)) is not None:
+                return reason
             resumed = await self._database.run(answer.resumed, call) if self._offer.stream > 1 else None
-            if resumed is None:
+            if before is not None:  # the agent before has failed at once, and this one takes its place
+                resumed = Resumed(before.clock.now_ms, before.next_turn, is_handed_over=True)
+            elif resumed is None:
                 await self._enter(call, agent_spec)
             else:
                 await self._enter_again(call, agent_spec, resumed)
@@ -231,12 +255,117 @@ class LiveCall:
             transfers = LiveTransfers(
                 call, agent_spec, self._transport, self._database, self._journal, self._make_successor, self._add_event
             )
-            line = KeptLine(self._transport)
+            line = self._kept
             self._session = self._new_session(line, agent, transfers, resumed)
         finally:
             if self._session is None:
                 await self._unmake(making)
         return self._why(await self._until_settled(self._session, line, transfers))
+
+    async def _take_offer(self) -> None:
+        """Once. Raises :class:`Refused`."""
+        if self._sdp is None:
+            try:
+                self._sdp = await self._transport.answer(self._offer.sdp)
+            except BadOffer as error:
+                raise Refused("bad_offer", str(error)) from error
+
+    async def _come_up(self, reply: Reply) -> bool:
+        """Once: the caller has our answer, and sound can flow. False: it never will."""
+        if not self._is_answered:
+            await reply({"type": "call.answer", "sdp": self._sdp})
+            self._is_answered = True
+        if not self._is_connected:
+            self._is_connected = await self._transport.connected()
+            was_never_up = self._transport.end_reason in (None, "never_connected")
+            if not self._is_connected and self._reason is None and was_never_up:
+                self._add_event("never_connected", self._transport.progress)
+        return self._is_connected
+
+    # -- where no agent talks
+
+    async def _without_agent(self, call: Call, agent_spec: spec.AgentSpec, reply: Reply) -> str:
+        """A message is said or taken, or the caller is put through, on this line."""
+        await self._take_offer()
+        if not await self._come_up(reply):
+            return self._reason or self._transport.end_reason or "never_connected"
+        if call.answered_at is None:
+            call.answered_at = timezone.now()
+            await self._database.run(answer.connected, call)
+        self._add_event("instead", {"how": call.instead["how"], "why": call.instead["why"]})
+        if agent_spec.privacy.record and call.instead["how"] == "voicemail" and self._recorder is None:
+            path = recordings.path_for(call.organization_id, call.pk)
+            await self._database.run(_create_recording, call, path)
+            self._recorder = self._new_recorder(path)
+        next_turn = self._session.next_turn if self._session is not None else 0
+        line = BareLine(self._kept, self, self._recorder, self._at_ms, next_turn)
+        self._stand_in = StandIn(
+            call, agent_spec, self._transport, line, self._database, self._add_event, self._keep_sound
+        )
+        try:
+            reason = await self._stand_in.run()
+        finally:
+            self._at_ms = max(self._at_ms, line.now_ms)
+        return self._reason or reason
+
+    def _keep_sound(self, at_ms: int) -> None:
+        if self._recorder is not None:
+            self._recorder.start(at_ms)
+
+    async def _heard_a_machine(self, call: Call, agent_spec: spec.AgentSpec, agent: live.LiveAgent) -> str | None:
+        """Of a call of ours: why it is over, where no person is there. ``None``: the agent may talk."""
+        if self._offer.on_machine == "talk":
+            return None
+        line = BareLine(self._kept, self, None)
+        detector = await machine.who_is_there(line, agent)
+        who = detector.verdict
+        if who is None:
+            return self._reason or self._transport.end_reason or "caller_hung_up"
+        by = "machine" if who == "machine_beep" else who
+        self._add_event("picked_up", {"by": by, "why": detector.why, "after_ms": line.now_ms})
+        await self._database.run(answer.picked_up, call, by)
+        message = str(call.instead.get("machine_message", ""))
+        if by != "machine":
+            return None
+        if self._offer.on_machine != "leave_message" or not message:
+            return "machine_answered"
+        if not await machine.until_its_turn(line, has_beeped=who == "machine_beep"):
+            return self._reason or "machine_answered"
+        self._at_ms = line.now_ms
+        await self._database.run(reception.turn_to, call, Say(message, "machine"))
+        reason = await self._without_agent(call, agent_spec, _nobody_waits)
+        return "machine_answered" if reason == "caller_hung_up" else reason
+
+    def _has_failed_at_once(self, reason: str) -> bool:
+        """The agent, before its first word, while the caller is still there."""
+        is_agents_fault = reason in FAILED.values() and not self._has_spoken
+        return is_agents_fault and self._has_another_way and self._reason is None and self._transport.end_reason is None
+
+    async def _go_another_way(self, call: Call, reason: str, detail: str, reply: Reply) -> tuple[str, str]:
+        """What the number says to an agent that can't answer. Returns why the call ends, with a sentence."""
+        self._has_another_way = False
+        self._held_until = None
+        self._add_event("agent_failed", {"reason": reason, "detail": detail or self._failures.get(reason, "")})
+        try:
+            decided = await self._database.run(failed.turn, call)
+        except Exception:
+            logger.exception("What the number of call %s says to a failed agent can't be told", self.id)
+            return reason, detail
+        if isinstance(decided, Refuse):
+            return reason, detail
+        if isinstance(decided, Talk):
+            self._add_event("instead", {"how": "agent", "why": "failed"})
+        elif isinstance(self._transport, LedByCarrier):
+            document, stream = await self._database.run(failed.leave_to_carrier, call)
+            await failed.tell_carrier(call, document)
+            logger.info("Call %s goes on at the carrier, beyond stream %d", self.id, stream)
+            self._transport.leave(True)
+            return reason, detail
+        try:
+            found = await self._talk(call, reply)
+        except Refused as error:
+            return error.reason, error.detail
+        return found, self._failures.get(found, "") or self._word_of_line(found)
 
     def _new_session(
         self, line: KeptLine, agent: live.LiveAgent, transfers: LiveTransfers, resumed: Resumed | None
@@ -261,7 +390,6 @@ class LiveCall:
             if successor is None or self._reason is not None:
                 if successor is not None:
                     await successor.agent.mind.close()
-                await line.release()
                 return "internal_error" if reason == HANDED_OVER else reason
             self._held_until = None
             self._pulled_before_ms += session.sent_ms or 0
@@ -398,6 +526,7 @@ class LiveCall:
             await self._refuse(reply, reason, detail)
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
+                await self._kept.release()
                 await self._transport.close()
         except Exception:
             logger.warning("The connection of call %s did not close well", self.id, exc_info=True)
@@ -406,6 +535,10 @@ class LiveCall:
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     written = await self._recorder.close()
+        if self._stand_in is not None:
+            self._held_until = None
+            await self._stand_in.write_down()
+            self._note_end()
         # It ends by itself: cancelled in the middle of a command, the Valkey client may swallow that and go on.
         self._is_over = True
         self._feed_wake.set()
@@ -442,6 +575,10 @@ class LiveCall:
         match event:
             case Ended(reason=reason) if reason == HANDED_OVER:
                 return  # the call goes on
+            case Levels() if isinstance(self._session, Session) and not self._has_spoken:
+                self._has_spoken = self._session.playout.voice != SILENCE
+            case TranscriptChanged(role="agent") if isinstance(self._session, TextSession):
+                self._has_spoken = True
             case TurnEnded():
                 self._journal.add(self._turn(event))
                 if event.role == "agent":
@@ -462,7 +599,10 @@ class LiveCall:
                 self._add_event("barge_in", {"turn": event.turn, "heard": event.heard, "after_ms": event.after_ms})
             case Happened():
                 if event.kind == "stage_failed":
-                    self._failures[f"{event.data.get('stage')}_failed"] = str(event.data.get("error", ""))
+                    why = f"{event.data.get('stage')}_failed"
+                    self._failures[why] = str(event.data.get("error", ""))
+                    if self._has_another_way and not self._has_spoken and self._session is not None:
+                        self._session.hang_up(why)
                 self._add_event(event.kind, dict(event.data))
             case Ended():
                 self._add_event("ended", {"reason": event.reason})
@@ -527,6 +667,10 @@ class LiveCall:
                     await live_feed.publish(self.id, told)
             except Exception as error:  # Valkey is away: watchers ask for the picture when it is back
                 logger.debug("The feed of call %s could not be sent: %s", self.id, error)
+
+
+async def _nobody_waits(body: dict[str, Any]) -> None:
+    """The call stands."""
 
 
 def _recording_of(call: Call) -> str | None:

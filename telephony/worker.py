@@ -329,6 +329,7 @@ class CallWorker:
                     Order(
                         uuid.UUID(message["call_id"]), uuid.UUID(message["organization"]), uuid.UUID(message["trunk"]),
                         str(message["caller"]), str(message["display"]), float(message["ring_seconds"]),
+                        str(message.get("on_machine", "talk")),
                     )
                 )  # fmt: skip
             case "look_again_at_trunks":

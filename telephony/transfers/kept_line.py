@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
@@ -35,8 +36,12 @@ class KeptLine:
         """A session that leaves between two frames leaves the line's own iterator whole."""
         if self._frames is None:
             self._frames = self._line.frames()
-        async for frame in self._frames:
-            yield frame
+        try:
+            async for frame in self._frames:
+                yield frame
+        except asyncio.CancelledError:  # broken off in the middle of a frame: whoever comes next begins anew
+            self._frames = None
+            raise
 
     async def close(self) -> None: ...
 

@@ -82,6 +82,8 @@ class Order:
     caller: str
     display: str
     ring_seconds: float
+    on_machine: str = "talk"
+    """See ``telephony.outbound.OnMachine``."""
 
 
 @dataclass(slots=True)
@@ -273,9 +275,10 @@ class PhoneHouse:
             caller,
             dialog,
             by_address=self._is_direct(event.source),
+            has_room=self._has_room(),
         )
-        if found is None:
-            self._do(commands.Reject(event.call, 404))
+        if not isinstance(found, routes.Answerer):
+            self._do(commands.Reject(event.call, 404 if found is None else 486))
             return
         owner = Owner(found.organization, found.trunk, found.call)
         self._trace.belongs(dialog, owner)
@@ -283,7 +286,7 @@ class PhoneHouse:
         if event.call not in self._endpoint.agent.calls:  # they hung up meanwhile
             await end("caller_hung_up")
             return
-        if not self._has_room() or self._is_draining:
+        if self._is_draining or (found.has_agent and not self._has_room()):
             self._do(commands.Reject(event.call, 486))
             await end("busy")
             return
@@ -372,7 +375,7 @@ class PhoneHouse:
         async def reply(body: dict[str, Any]) -> None:
             """Nobody waits for one: the row tells."""
 
-        task = self._talk(Offer(call, organization), line.reporting, reply)
+        task = self._talk(Offer(call, organization, on_machine=order.on_machine), line.reporting, reply)
         task.add_done_callback(lambda done: self._lives.pop(sip_call, None) if not live.dialog else None)
 
     def _write_later(self, work: Callable[[], None]) -> None:

@@ -12,7 +12,8 @@ from agents.conversation import Conversation
 from agents.live import LiveAgent
 from agents.mind import ReplyPart, Say, Utterance, Value
 from agents.spec import AgentSpec
-from agents.speech import AudioFrame, Transcript
+from agents.speech import STT, AudioFrame, Transcript
+from agents.standby import Chain, Voice
 
 
 class HummingTTS:
@@ -68,6 +69,35 @@ class SimpleMind:
 async def make(spec: AgentSpec, secrets: Mapping[str, str]) -> LiveAgent:
     """In the place of ``agents.live.make``."""
     return LiveAgent(spec, DeafSTT(), HummingTTS(), SimpleMind(spec), lambda text: text)
+
+
+async def voices(spec: AgentSpec, secrets: Mapping[str, str]) -> Chain[Voice]:
+    """In the place of ``agents.live.voices``."""
+    return Chain.of_one(Voice(HummingTTS(), lambda text: text))
+
+
+class CountingStream(DeafStream):
+    """Understands “Passage 1.”, “Passage 2.” …, one for each time somebody has spoken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._utterance = 0
+
+    def start(self, utterance: int, at_ms: int) -> None:
+        self._utterance = utterance
+
+    def flush(self, at_ms: int) -> None:
+        self._queue.put_nowait(Transcript(f"Passage {self._utterance + 1}.", True, self._utterance, at_ms))
+
+
+class CountingSTT:
+    async def open(self, *, language: str, keywords: tuple[str, ...]) -> CountingStream:
+        return CountingStream()
+
+
+async def ears(spec: AgentSpec, secrets: Mapping[str, str]) -> Chain[STT]:
+    """In the place of ``agents.live.ears``."""
+    return Chain.of_one(CountingSTT())
 
 
 class SilentVAD:
