@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +15,7 @@ from agents import keys, live, spec
 from agents.mind import Collected
 from agents.speech import ProviderError
 from agents.variables import fill
-from telephony import answer, ending, live_feed, reception, recordings, warmup
-from telephony.answering import Refuse, Say, Talk
+from telephony import answer, ending, live_feed, recordings, warmup
 from telephony.audio.playout import PLAYOUT_RATE_HZ, SILENCE
 from telephony.call_transport import LedByCarrier, MakeTransport, MayComeBack, Reported, SaysMore, TakesCandidates
 from telephony.end_reasons import REASONS
@@ -35,15 +33,15 @@ from telephony.session.events import (
     TranscriptChanged,
     TurnEnded,
 )
+from telephony.session.ports import Listener
 from telephony.session.resumed import Resumed
 from telephony.session.session import Session
 from telephony.session.transferring import HANDED_OVER, NotReached
 from telephony.transfers.kept_line import KeptLine
 from telephony.transfers.live import LiveTransfers
 from telephony.wire.offer import BadOffer
-from telephony.without_agent import failed, machine
-from telephony.without_agent.line import BareLine
-from telephony.without_agent.stand_in import StandIn
+from telephony.without_agent import failed
+from telephony.without_agent.in_call import FAILED, WITHOUT_AGENT, Refused, Reply, WithoutAgent
 
 logger = logging.getLogger(__name__)
 
@@ -61,11 +59,6 @@ FAREWELL_SECONDS = 6
 HELD_SECONDS = 25
 """A call that should be over for longer is nobody's any more, unless its end can't be written."""
 
-WITHOUT_AGENT = ("voicemail", "forward", "message")
-FAILED = {"transcriber": "stt_failed", "voice": "tts_failed", "model": "model_failed"}
-
-Reply = Callable[[dict[str, Any]], Awaitable[None]]
-
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -80,15 +73,7 @@ class Offer:
     """Of a call of ours that a worker listens to itself: what happens where a machine picks up."""
 
 
-class Refused(Exception):
-    """The call can't be taken. ``reason`` is a key of the end reasons; ``detail`` may be shown."""
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason} {detail}")
-        self.reason, self.detail = reason, detail
-
-
-class LiveCall:
+class LiveCall(WithoutAgent):
     """``run`` is the whole life of it and never raises but for being cancelled. It is its session's listener, too."""
 
     def __init__(
@@ -119,12 +104,15 @@ class LiveCall:
         self._is_answered = False
         self._held_until: float | None = None
         """When its end should have been written, once it is over; then its lease is renewed no more."""
-        self._kept = KeptLine(self._transport)
+        super().__init__(self._transport, offer.on_machine)
         self._sdp: str | None = None
-        self._is_connected = self._has_spoken = self._has_another_way = False
-        self._stand_in: StandIn | None = None
+        self._is_connected = False
         self._failures: dict[str, str] = {}
         """What failed, as an end reason, with the vendor's words."""
+
+    @property
+    def _listener(self) -> Listener:
+        return self
 
     # -- what others do with it
 
@@ -282,91 +270,6 @@ class LiveCall:
                 self._add_event("never_connected", self._transport.progress)
         return self._is_connected
 
-    # -- where no agent talks
-
-    async def _without_agent(self, call: Call, agent_spec: spec.AgentSpec, reply: Reply) -> str:
-        """A message is said or taken, or the caller is put through, on this line."""
-        await self._take_offer()
-        if not await self._come_up(reply):
-            return self._reason or self._transport.end_reason or "never_connected"
-        if call.answered_at is None:
-            call.answered_at = timezone.now()
-            await self._database.run(answer.connected, call)
-        self._add_event("instead", {"how": call.instead["how"], "why": call.instead["why"]})
-        if agent_spec.privacy.record and call.instead["how"] == "voicemail" and self._recorder is None:
-            path = recordings.path_for(call.organization_id, call.pk)
-            await self._database.run(_create_recording, call, path)
-            self._recorder = self._new_recorder(path)
-        next_turn = self._session.next_turn if self._session is not None else 0
-        line = BareLine(self._kept, self, self._recorder, self._at_ms, next_turn)
-        self._stand_in = StandIn(
-            call, agent_spec, self._transport, line, self._database, self._add_event, self._keep_sound
-        )
-        try:
-            reason = await self._stand_in.run()
-        finally:
-            self._at_ms = max(self._at_ms, line.now_ms)
-        return self._reason or reason
-
-    def _keep_sound(self, at_ms: int) -> None:
-        if self._recorder is not None:
-            self._recorder.start(at_ms)
-
-    async def _heard_a_machine(self, call: Call, agent_spec: spec.AgentSpec, agent: live.LiveAgent) -> str | None:
-        """Of a call of ours: why it is over, where no person is there. ``None``: the agent may talk."""
-        if self._offer.on_machine == "talk":
-            return None
-        line = BareLine(self._kept, self, None)
-        detector = await machine.who_is_there(line, agent)
-        who = detector.verdict
-        if who is None:
-            return self._reason or self._transport.end_reason or "caller_hung_up"
-        by = "machine" if who == "machine_beep" else who
-        self._add_event("picked_up", {"by": by, "why": detector.why, "after_ms": line.now_ms})
-        await self._database.run(answer.picked_up, call, by)
-        message = str(call.instead.get("machine_message", ""))
-        if by != "machine":
-            return None
-        if self._offer.on_machine != "leave_message" or not message:
-            return "machine_answered"
-        if not await machine.until_its_turn(line, has_beeped=who == "machine_beep"):
-            return self._reason or "machine_answered"
-        self._at_ms = line.now_ms
-        await self._database.run(reception.turn_to, call, Say(message, "machine"))
-        reason = await self._without_agent(call, agent_spec, _nobody_waits)
-        return "machine_answered" if reason == "caller_hung_up" else reason
-
-    def _has_failed_at_once(self, reason: str) -> bool:
-        """The agent, before its first word, while the caller is still there."""
-        is_agents_fault = reason in FAILED.values() and not self._has_spoken
-        return is_agents_fault and self._has_another_way and self._reason is None and self._transport.end_reason is None
-
-    async def _go_another_way(self, call: Call, reason: str, detail: str, reply: Reply) -> tuple[str, str]:
-        """What the number says to an agent that can't answer. Returns why the call ends, with a sentence."""
-        self._has_another_way = False
-        self._held_until = None
-        self._add_event("agent_failed", {"reason": reason, "detail": detail or self._failures.get(reason, "")})
-        try:
-            decided = await self._database.run(failed.turn, call)
-        except Exception:
-            logger.exception("What the number of call %s says to a failed agent can't be told", self.id)
-            return reason, detail
-        if isinstance(decided, Refuse):
-            return reason, detail
-        if isinstance(decided, Talk):
-            self._add_event("instead", {"how": "agent", "why": "failed"})
-        elif isinstance(self._transport, LedByCarrier):
-            document, stream = await self._database.run(failed.leave_to_carrier, call)
-            await failed.tell_carrier(call, document)
-            logger.info("Call %s goes on at the carrier, beyond stream %d", self.id, stream)
-            self._transport.leave(True)
-            return reason, detail
-        try:
-            found = await self._talk(call, reply)
-        except Refused as error:
-            return error.reason, error.detail
-        return found, self._failures.get(found, "") or self._word_of_line(found)
-
     def _new_session(
         self, line: KeptLine, agent: live.LiveAgent, transfers: LiveTransfers, resumed: Resumed | None
     ) -> Session | TextSession:
@@ -490,13 +393,17 @@ class LiveCall:
             raise NotReached("not_reached", f"{agent_spec.name} can't talk now. {error.detail}") from error
 
     async def _record(self, call: Call, agent_spec: spec.AgentSpec) -> None:
+        recorder = await self._tape(call)
+        self._waits_for_consent = bool(agent_spec.privacy.consent_line.strip())
+        if not self._waits_for_consent:
+            recorder.start(0)
+
+    async def _tape(self, call: Call) -> recordings.Recorder:
         path = recordings.path_for(call.organization_id, call.pk)
         recorder = self._new_recorder(path)
         await self._database.run(_create_recording, call, path)  # no row, no recording
         self._recorder = recorder
-        self._waits_for_consent = bool(agent_spec.privacy.consent_line.strip())
-        if not self._waits_for_consent:
-            recorder.start(0)
+        return recorder
 
     async def _record_on(self, call: Call, at_ms: int) -> None:
         """Where the worker before had begun to: not before the caller knows of it. Its file must be on this machine, or shared."""
@@ -667,10 +574,6 @@ class LiveCall:
                     await live_feed.publish(self.id, told)
             except Exception as error:  # Valkey is away: watchers ask for the picture when it is back
                 logger.debug("The feed of call %s could not be sent: %s", self.id, error)
-
-
-async def _nobody_waits(body: dict[str, Any]) -> None:
-    """The call stands."""
 
 
 def _recording_of(call: Call) -> str | None:

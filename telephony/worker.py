@@ -31,12 +31,13 @@ from telephony import answer, ending, ice, warmup, worker_room, worker_status
 from telephony.call_transport import MakeTransport
 from telephony.finish import worker_channel
 from telephony.journal import Database, Journal
-from telephony.live_call import FAREWELL_SECONDS, LiveCall, Offer, Reply
+from telephony.live_call import FAREWELL_SECONDS, LiveCall, Offer
 from telephony.signalling import WORKERS
 from telephony.transports.webrtc import Line, WebRTCTransport
 from telephony.trunks.house import Order, PhoneHouse
 from telephony.trunks.setup import sip_settings
 from telephony.twilio_listener import TwilioListener
+from telephony.without_agent.in_call import Reply
 from telephony.worker_room import Limits, Room, Sample
 
 logger = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from telephony.call_transport import MakeTransport
 from telephony.dialing.gate import Permit, permit_of
 from telephony.finish import end_call
 from telephony.journal import Database, Journal
-from telephony.live_call import Offer, Reply
+from telephony.live_call import Offer
 from telephony.models import SipMessage
 from telephony.sip import commands, events
 from telephony.sip.commands import Command
@@ -38,6 +38,7 @@ from telephony.trunks import routes
 from telephony.trunks.call_trace import Noted, Owner, Trace
 from telephony.trunks.routes import TrunkSheet
 from telephony.trunks.upkeep import Upkeep
+from telephony.without_agent.in_call import Reply
 
 logger = logging.getLogger(__name__)
 
