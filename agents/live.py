@@ -35,10 +35,12 @@ __all__ = [
     "Problem",
     "configure",
     "ears",
+    "in_own_voice",
     "keys_of",
     "make",
     "problems",
     "status",
+    "voices",
     "warm_up",
     "weights_dir",
 ]
@@ -207,6 +209,19 @@ async def make(spec: AgentSpec, secrets: Mapping[str, str]) -> LiveAgent:
 async def ears(spec: AgentSpec, secrets: Mapping[str, str]) -> Chain[STT]:
     """Who listens, without the rest of the agent: for what was said already. Raises :class:`CannotTalk`."""
     return await _chain(spec, _surroundings(secrets), "transcriber", _ear)
+
+
+async def voices(spec: AgentSpec, secrets: Mapping[str, str]) -> Chain[Voice]:
+    """Who speaks, without the rest of the agent: for words that are said where it doesn't talk. Raises :class:`CannotTalk`."""
+    return await _chain(spec, _surroundings(secrets), "voice", _voice)
+
+
+def in_own_voice(spec: AgentSpec) -> AgentSpec | None:
+    """The same agent in a voice of this machine that knows its language, for where its own fails. ``None``: none is here."""
+    for offer in piper.PROVIDER.offers(weights_dir()):
+        if offer.kind == "voice" and offer.is_usable and offer.speaks(spec.sounds.language):
+            return _naming(spec, "voice", offer.key)
+    return None
 
 
 async def end_of_turn(spec: AgentSpec) -> EndOfTurn | None:

@@ -17,6 +17,11 @@ _WRITTEN = re.compile(r"[\s()./-]+")
 """What people write between the digits of a number."""
 
 
+def is_sip(text: str) -> bool:
+    """Whether it is a SIP address, as a whole."""
+    return _SIP.fullmatch(text) is not None
+
+
 class Way(StrEnum):
     NUMBER = "number"
     SIP = "sip"

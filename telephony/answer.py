@@ -14,7 +14,7 @@ from agents import spec
 from agents.conversation import Said
 from agents.mind import Collected
 from agents.models import Agent
-from telephony.models import Call
+from telephony.models import Call, Recording
 from telephony.session.resumed import Resumed
 from telephony.session.transferring import transfer_lines
 from telephony.tokens import Claims
@@ -113,7 +113,27 @@ def renew(call_ids: list[Any], worker: str) -> set[Any]:
         return set(call_ids) - set(mine.values_list("pk", flat=True))
 
 
+def picked_up(call: Call, by: str) -> None:
+    """Whom a worker heard on a call of ours: "human", "machine" or "unknown"."""
+    with tenancy.use(call.organization_id):
+        Call.objects.filter(pk=call.pk).update(picked_up_by=by)
+
+
 def connected(call: Call) -> None:
     """The caller can hear and be heard since ``answered_at``."""
     with tenancy.use(call.organization_id):
         Call.objects.filter(pk=call.pk).update(answered_at=call.answered_at)
+
+
+def recording_of(call: Call) -> str | None:
+    """Where the recording of this call that is not complete yet is kept."""
+    with tenancy.use(call.organization_id):
+        found: str | None = (
+            Recording.objects.filter(call=call, is_complete=False).values_list("path", flat=True).first()
+        )
+        return found
+
+
+def create_recording(call: Call, path: str) -> None:
+    with tenancy.use(call.organization_id):
+        Recording.objects.create(organization_id=call.organization_id, call=call, path=path)

@@ -27,7 +27,7 @@ _HORIZON_DAYS = 400
 A_DAY = 24 * 60
 
 How = Literal["agent", "forward", "voicemail", "message", "refuse"]
-Why = Literal["", "closed", "no_agent", "archived", "unpublished", "unreadable", "no_room", "lost"]
+Why = Literal["", "closed", "no_agent", "archived", "unpublished", "unreadable", "no_room", "lost", "failed", "machine"]
 """Why somebody else than the number's agent has the call. Empty: it is the number's agent."""
 WHY_WORDS: dict[str, str] = {
     "closed": "The call came after hours",
@@ -37,6 +37,8 @@ WHY_WORDS: dict[str, str] = {
     "unreadable": "What is published of the agent can't be read any more",
     "no_room": "No call worker had room",
     "lost": "The call worker was lost, and no other had room",
+    "failed": "The agent failed before its first word",
+    "machine": "An answering machine picked up",
 }
 
 
@@ -126,12 +128,12 @@ def _how(default: How) -> Any:
     return Field(
         default,
         title="What happens",
-        description="All but another agent need no call worker, so they are there when nothing else is.",
+        description="At Twilio all but another agent need no call worker, so they are there when nothing else is.",
         json_schema_extra=hint(
             widget="choice",
             labels={
                 "agent": "Another agent answers",
-                "forward": "Put through to a number",
+                "forward": "Put through to a number or SIP address",
                 "voicemail": "The caller can leave a message",
                 "message": "A message is said, then it hangs up",
                 "refuse": "Busy tone",
@@ -153,9 +155,9 @@ class Instead(Settings):
     )
     forward_to: str = Field(
         "",
-        max_length=40,
-        title="Number",
-        description="Whom it is put through to. Your limits hold for this call, too.",
+        max_length=120,
+        title="Number or SIP address",
+        description="Whom it is put through to: +14155550177 or sip:desk@pbx.example.com. Your limits hold for this call, too.",
         json_schema_extra=hint(placeholder="+14155550177", when=("how", "forward")),
     )
     ring_s: int = Field(
@@ -281,6 +283,11 @@ class Answering(Settings):
 
 
 GROUPS: tuple[str, ...] = ("schedule", "after_hours", "on_failure", "versions", "speech")
+
+
+def is_address(to: str) -> bool:
+    """A SIP address, and no telephone number."""
+    return to.strip().lower().startswith(("sip:", "sips:"))
 
 
 # --- when

@@ -198,9 +198,17 @@ class CallIn(Schema):
         None, description="Instead of a number: the SIP trunk it calls over, as whom that trunk says."
     )
     to: str = Field(description="Whom it calls, with the country.", max_length=40, examples=["+14155550177"])
-    on_machine: Literal["talk", "hang_up"] = Field(
+    on_machine: outbound.OnMachine = Field(
         "talk",
-        description="Where an answering machine picks up. hang_up: the telephone company listens first, for some seconds.",
+        description="Where an answering machine picks up. hang_up and leave_message: it is listened first, for some seconds; by the "
+        "telephone company for numbers at Twilio, by the call worker over SIP trunks.",
+    )
+    machine_message: str = Field(
+        "",
+        max_length=outbound.LONGEST_MESSAGE,
+        description="With leave_message: what the machine is told after its tone; then it hangs up. {{name}} stands for the variable "
+        "of that name.",
+        examples=["Hello {{name}}, please call us back."],
     )
     variables: dict[Variable, Value] = Field(
         default={},
@@ -264,14 +272,17 @@ def call_somebody(request: HttpRequest, body: CallIn) -> Status[CallOut]:
             "Not valid",
             "Say either which number it calls from (number_id), or which trunk it calls over (trunk_id).",
         )
+    how: dict[str, Any] = {
+        "on_machine": body.on_machine, "machine_message": body.machine_message, "variables": body.variables
+    }  # fmt: skip
     with told():
         if body.number_id is not None:
             number = number_of(request, body.number_id)
-            call = outbound.ring(number, agent, body.to, on_machine=body.on_machine, variables=body.variables)
+            call = outbound.ring(number, agent, body.to, **how)
         else:
             assert body.trunk_id is not None
             trunk = trunk_of(request, body.trunk_id)
-            call = outbound.ring_over(trunk, agent, body.to, on_machine=body.on_machine, variables=body.variables)
+            call = outbound.ring_over(trunk, agent, body.to, **how)
     return Status(201, CallOut(**CallOut.facts(call)))
 
 

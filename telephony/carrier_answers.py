@@ -13,9 +13,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import tenancy
+from accounts.models import Organization
+from telephony.answering import is_address
 from telephony.dialing import gate
 from telephony.finish import Outcome, end_call
-from telephony.models import Call, CallEvent, PhoneNumber
+from telephony.models import Call, CallEvent
 from telephony.phone_numbers import public_url
 from telephony.reception import WITHOUT_AGENT_FOR
 from telephony.wire import twiml
@@ -41,21 +43,33 @@ def carry_out(call: Call) -> str:
 
 def _forward(call: Call) -> str:
     decided = call.instead
-    with tenancy.use(call.organization_id):
-        number = PhoneNumber.objects.select_related("organization").get(pk=call.phone_number_id)
     try:
-        permit = gate.reserve(
-            number.organization, decided["to"], "transfer", longest_minutes=FORWARD_MINUTES, key=_key(call)
-        )
+        permit = forward_permit(call)
     except gate.MayNotDial as error:
         note(call, "not_put_through", {"to": decided["to"], "why": str(error)})
         return twiml.document(_say(call, decided["message"]), twiml.hang_up())
-    gate.attach(permit, call)
     return twiml.document(_put_through(permit, call))
 
 
+def forward_permit(call: Call) -> gate.Permit:
+    """For the number or SIP address that the call's number forwards to. Raises ``gate.MayNotDial``."""
+    to = str(call.instead["to"])
+    with tenancy.use(call.organization_id):
+        organization = Organization.objects.get(pk=call.organization_id)
+    reserve = gate.reserve_address if is_address(to) else gate.reserve
+    permit = reserve(organization, to, "transfer", longest_minutes=FORWARD_MINUTES, key=_key(call))
+    gate.attach(permit, call)
+    return permit
+
+
+def forward_failed(call: Call) -> None:
+    """Its place is free again."""
+    gate.release(call.organization_id, _key(call), seconds=0)
+
+
 def _put_through(permit: gate.Permit, call: Call) -> str:
-    return twiml.dial(
+    dial = twiml.dial_sip if is_address(permit.number) else twiml.dial
+    return dial(
         permit.number,
         action=public_url("twilio-forwarded", call.carrier_account_id, call.pk),
         seconds=int(call.instead["ring_s"]),
@@ -69,7 +83,7 @@ def forwarded(call: Call, form: Mapping[str, str]) -> str:
     was_reached = status in ("completed", "answered")
     gate.release(call.organization_id, _key(call), seconds=seconds if was_reached else 0)
     if "reached" not in call.instead:
-        _add(call, reached=was_reached)
+        add(call, reached=was_reached)
         kind = "put_through" if was_reached else "not_put_through"
         note(call, kind, {"to": call.instead.get("to", ""), "why": "" if was_reached else _dial_words(status)})
     if was_reached or form.get("CallStatus") == "completed":
@@ -82,7 +96,7 @@ def recorded(call: Call, form: Mapping[str, str]) -> str:
     sid, seconds = form.get("RecordingSid", "")[:64], whole(form.get("RecordingDuration"))
     is_ready = form.get("RecordingStatus", "") == "completed"
     if sid and seconds and "recording" not in call.instead:
-        _add(call, recording=sid, recording_s=seconds)
+        add(call, recording=sid, recording_s=seconds)
     if sid and seconds and is_ready:
         with tenancy.use(call.organization_id):
             call.recording_at_carrier = sid
@@ -110,7 +124,7 @@ def over(call: Call, form: Mapping[str, str]) -> None:
         case "transfer":  # the caller hung up before our pages were asked what comes next
             reason = "caller_hung_up"
         case _:
-            reason = "message_said"
+            reason = "machine_message" if decided.get("why") == "machine" else "message_said"
     outcome = Outcome(duration_ms=whole(form.get("CallDuration")) * 1000, answered_at=call.answered_at)
     end_call(call, call.organization_id, reason, outcome=outcome)
 
@@ -141,7 +155,7 @@ def _take(call: Call) -> None:
         note(call, "instead", {"how": call.instead["how"], "why": call.instead["why"]})
 
 
-def _add(call: Call, **known: Any) -> None:
+def add(call: Call, **known: Any) -> None:
     with tenancy.use(call.organization_id), transaction.atomic():
         row = Call.objects.select_for_update().get(pk=call.pk)
         row.instead = {**row.instead, **known}

@@ -83,6 +83,7 @@ REASONS: dict[str, EndReason] = {
         advice="Parley was stopped in the moment it asked for it. A campaign tries such a call again.",
     ),
     "machine_answered": EndReason("An answering machine picked up", "caller"),
+    "machine_message": EndReason("A message was left on an answering machine", "agent"),
     "after_hours": EndReason("It came after hours and was refused", "agent", advice="See Numbers → After hours."),
     "message_left": EndReason("The caller left a message", "caller"),
     "no_message_left": EndReason("The caller left no message", "caller"),

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +17,24 @@ from agents.speech import ProviderError
 from agents.transfers import How
 from agents.variables import fill
 from telephony import answer, ending, live_feed, recordings, warmup
-from telephony.audio.playout import PLAYOUT_RATE_HZ
-from telephony.call_transport import MakeTransport, MayComeBack, Reported, SaysMore, TakesCandidates
+from telephony.audio.playout import PLAYOUT_RATE_HZ, SILENCE
+from telephony.call_transport import LedByCarrier, MakeTransport, MayComeBack, Reported, SaysMore, TakesCandidates
 from telephony.end_reasons import REASONS
 from telephony.finish import Outcome, end_call
 from telephony.journal import Database, Journal
-from telephony.models import Call, CallEvent, Recording, Turn
+from telephony.models import Call, CallEvent, Turn
 from telephony.session.by_text import TextLine, TextSession
-from telephony.session.events import BargedIn, Ended, Event, FieldCollected, Happened, TurnEnded
+from telephony.session.events import (
+    BargedIn,
+    Ended,
+    Event,
+    FieldCollected,
+    Happened,
+    Levels,
+    TranscriptChanged,
+    TurnEnded,
+)
+from telephony.session.ports import Listener
 from telephony.session.resumed import Resumed
 from telephony.session.session import Session
 from telephony.session.transferring import HANDED_OVER, NotReached
@@ -33,6 +42,8 @@ from telephony.transfers.kept_line import KeptLine
 from telephony.transfers.live import LiveTransfers
 from telephony.transfers.second_line import CallsSecond
 from telephony.wire.offer import BadOffer
+from telephony.without_agent import failed
+from telephony.without_agent.in_call import FAILED, WITHOUT_AGENT, Refused, Reply, WithoutAgent
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +61,6 @@ FAREWELL_SECONDS = 6
 HELD_SECONDS = 25
 """A call that should be over for longer is nobody's any more, unless its end can't be written."""
 
-FAILED = {"transcriber": "stt_failed", "voice": "tts_failed", "model": "model_failed"}
-
-Reply = Callable[[dict[str, Any]], Awaitable[None]]
-
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -64,17 +71,11 @@ class Offer:
     """Of a telephone call: see ``Call.streams``."""
     is_words: bool = False
     """The carrier hears and speaks: its transport is a ``telephony.session.by_text.TextLine``."""
+    on_machine: str = "talk"
+    """Of a call of ours that a worker listens to itself: what happens where a machine picks up."""
 
 
-class Refused(Exception):
-    """The call can't be taken. ``reason`` is a key of the end reasons; ``detail`` may be shown."""
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason} {detail}")
-        self.reason, self.detail = reason, detail
-
-
-class LiveCall:
+class LiveCall(WithoutAgent):
     """``run`` is the whole life of it and never raises but for being cancelled. It is its session's listener, too."""
 
     def __init__(
@@ -114,8 +115,15 @@ class LiveCall:
         self._is_answered = False
         self._held_until: float | None = None
         """When its end should have been written, once it is over; then its lease is renewed no more."""
+        super().__init__(self._transport, offer.on_machine)
+        self._sdp: str | None = None
+        self._is_connected = False
         self._failures: dict[str, str] = {}
         """What failed, as an end reason, with the vendor's words."""
+
+    @property
+    def _listener(self) -> Listener:
+        return self
 
     # -- what others do with it
 
@@ -200,6 +208,8 @@ class LiveCall:
                 detail = self._failures.get(reason, "") or self._word_of_line(reason)
             except Refused as error:
                 reason, detail = error.reason, error.detail
+            if self._has_failed_at_once(reason):
+                reason, detail = await self._go_another_way(call, reason, detail, reply)
         except asyncio.CancelledError:
             reason = self._reason or "worker_stopped"
             raise
@@ -221,25 +231,27 @@ class LiveCall:
     async def _talk(self, call: Call, reply: Reply) -> str:
         plain = spec.load(call.spec)
         agent_spec = fill(plain, call.variables)
+        if call.instead.get("how") in WITHOUT_AGENT and not isinstance(self._transport, LedByCarrier):
+            return await self._without_agent(call, agent_spec, reply)
         self._collected = {field.key: None for field in agent_spec.does.collect}
+        self._has_another_way = await self._database.run(failed.has_another_way, call)
         making = asyncio.create_task(self._make(call, agent_spec))
+        before = self._session
+        self._session = None
         try:
-            try:
-                sdp = await self._transport.answer(self._offer.sdp)
-            except BadOffer as error:
-                raise Refused("bad_offer", str(error)) from error
+            await self._take_offer()
             await asyncio.wait({making}, timeout=1.0)
             if making.done():
                 making.result()
-            await reply({"type": "call.answer", "sdp": sdp})
-            self._is_answered = True
-            if not await self._transport.connected():
-                if self._reason is None and self._transport.end_reason in (None, "never_connected"):
-                    self._add_event("never_connected", self._transport.progress)
+            if not await self._come_up(reply):
                 return self._reason or self._transport.end_reason or "never_connected"
             agent = await making
+            if (reason := await self._heard_a_machine(call, agent_spec, agent)) is not None:
+                return reason
             resumed = await self._database.run(answer.resumed, call) if self._offer.stream > 1 else None
-            if resumed is None:
+            if before is not None:  # the agent before has failed at once, and this one takes its place
+                resumed = Resumed(before.clock.now_ms, before.next_turn, is_handed_over=True)
+            elif resumed is None:
                 await self._enter(call, agent_spec)
             else:
                 await self._enter_again(call, agent_spec, resumed)
@@ -249,7 +261,7 @@ class LiveCall:
                 call, agent_spec, self._transport, self._database, self._journal, self._make_successor, self._add_event,
                 plain=plain, known=lambda: tuple(self._known.values()), second=self._second,
             )  # fmt: skip
-            line = KeptLine(self._transport)
+            line = self._kept
             self._session = self._new_session(line, agent, transfers, resumed)
         finally:
             if self._session is None:
@@ -257,6 +269,26 @@ class LiveCall:
         reason = self._why(await self._until_settled(self._session, line, transfers))
         # Whoever hung up first when two people had talked: the agent had put them through.
         return "transferred" if reason == "caller_hung_up" and transfers.has_talked else reason
+
+    async def _take_offer(self) -> None:
+        """Once. Raises :class:`Refused`."""
+        if self._sdp is None:
+            try:
+                self._sdp = await self._transport.answer(self._offer.sdp)
+            except BadOffer as error:
+                raise Refused("bad_offer", str(error)) from error
+
+    async def _come_up(self, reply: Reply) -> bool:
+        """Once: the caller has our answer, and sound can flow. False: it never will."""
+        if not self._is_answered:
+            await reply({"type": "call.answer", "sdp": self._sdp})
+            self._is_answered = True
+        if not self._is_connected:
+            self._is_connected = await self._transport.connected()
+            was_never_up = self._transport.end_reason in (None, "never_connected")
+            if not self._is_connected and self._reason is None and was_never_up:
+                self._add_event("never_connected", self._transport.progress)
+        return self._is_connected
 
     def _new_session(
         self, line: KeptLine, agent: live.LiveAgent, transfers: LiveTransfers, resumed: Resumed | None
@@ -283,7 +315,6 @@ class LiveCall:
             if successor is None or self._reason is not None:
                 if successor is not None:
                     await successor.agent.mind.close()
-                await line.release()
                 return "internal_error" if reason == HANDED_OVER else reason
             self._held_until = None
             self._pulled_before_ms += session.sent_ms or 0
@@ -384,17 +415,21 @@ class LiveCall:
             raise NotReached("not_reached", f"{agent_spec.name} can't talk now. {error.detail}") from error
 
     async def _record(self, call: Call, agent_spec: spec.AgentSpec) -> None:
-        path = recordings.path_for(call.organization_id, call.pk)
-        recorder = self._new_recorder(path)
-        await self._database.run(_create_recording, call, path)  # no row, no recording
-        self._recorder = recorder
+        recorder = await self._tape(call)
         self._waits_for_consent = bool(agent_spec.privacy.consent_line.strip())
         if not self._waits_for_consent:
             recorder.start(0)
 
+    async def _tape(self, call: Call) -> recordings.Recorder:
+        path = recordings.path_for(call.organization_id, call.pk)
+        recorder = self._new_recorder(path)
+        await self._database.run(answer.create_recording, call, path)  # no row, no recording
+        self._recorder = recorder
+        return recorder
+
     async def _record_on(self, call: Call, at_ms: int) -> None:
         """Where the worker before had begun to: not before the caller knows of it. Its file must be on this machine, or shared."""
-        path = await self._database.run(_recording_of, call)
+        path = await self._database.run(answer.recording_of, call)
         if path is None:
             return
         full = recordings.absolute(path)
@@ -420,6 +455,7 @@ class LiveCall:
             await self._refuse(reply, reason, detail)
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
+                await self._kept.release()
                 await self._transport.close()
         except Exception:
             logger.warning("The connection of call %s did not close well", self.id, exc_info=True)
@@ -428,6 +464,10 @@ class LiveCall:
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     written = await self._recorder.close()
+        if self._stand_in is not None:
+            self._held_until = None
+            await self._stand_in.write_down()
+            self._note_end()
         # It ends by itself: cancelled in the middle of a command, the Valkey client may swallow that and go on.
         self._is_over = True
         self._feed_wake.set()
@@ -464,6 +504,10 @@ class LiveCall:
         match event:
             case Ended(reason=reason) if reason == HANDED_OVER:
                 return  # the call goes on
+            case Levels() if isinstance(self._session, Session) and not self._has_spoken:
+                self._has_spoken = self._session.playout.voice != SILENCE
+            case TranscriptChanged(role="agent") if isinstance(self._session, TextSession):
+                self._has_spoken = True
             case TurnEnded():
                 self._journal.add(self._turn(event))
                 if event.role == "agent":
@@ -484,7 +528,10 @@ class LiveCall:
                 self._add_event("barge_in", {"turn": event.turn, "heard": event.heard, "after_ms": event.after_ms})
             case Happened():
                 if event.kind == "stage_failed":
-                    self._failures[f"{event.data.get('stage')}_failed"] = str(event.data.get("error", ""))
+                    why = f"{event.data.get('stage')}_failed"
+                    self._failures[why] = str(event.data.get("error", ""))
+                    if self._has_another_way and not self._has_spoken and self._session is not None:
+                        self._session.hang_up(why)
                 self._add_event(event.kind, dict(event.data))
             case Ended():
                 self._add_event("ended", {"reason": event.reason})
@@ -549,20 +596,3 @@ class LiveCall:
                     await live_feed.publish(self.id, told)
             except Exception as error:  # Valkey is away: watchers ask for the picture when it is back
                 logger.debug("The feed of call %s could not be sent: %s", self.id, error)
-
-
-def _recording_of(call: Call) -> str | None:
-    from accounts import tenancy
-
-    with tenancy.use(call.organization_id):
-        found: str | None = (
-            Recording.objects.filter(call=call, is_complete=False).values_list("path", flat=True).first()
-        )
-        return found
-
-
-def _create_recording(call: Call, path: str) -> None:
-    from accounts import tenancy
-
-    with tenancy.use(call.organization_id):
-        Recording.objects.create(organization_id=call.organization_id, call=call, path=path)

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from accounts import tenancy
 from agents import spec
 from agents.models import Agent
-from agents.variables import clean
-from telephony import finish, phone_calls, phone_numbers, worker_status
+from agents.variables import clean, say
+from telephony import carrier_answers, finish, phone_calls, phone_numbers, reception, worker_status
+from telephony.answering import Say
 from telephony.carriers import CarrierError
 from telephony.dialing import gate
 from telephony.dialing.policy import Path
@@ -26,7 +27,9 @@ from telephony.worker_status import WorkerStatus
 logger = logging.getLogger(__name__)
 
 RING_SECONDS = 30
-OnMachine = Literal["talk", "hang_up"]
+OnMachine = Literal["talk", "hang_up", "leave_message"]
+LONGEST_MESSAGE = 1_000
+"""Letters of what is said to an answering machine."""
 MACHINES = ("machine_start", "machine_end_beep", "machine_end_silence", "machine_end_other", "fax")
 
 
@@ -44,23 +47,39 @@ def ring(
     *,
     path: Path = "api",
     on_machine: OnMachine = "talk",
+    machine_message: str = "",
     member: Any = None,
     variables: Mapping[str, Any] | None = None,
 ) -> Call:
-    """Ring ``to`` from our number, if that may be called; the agent talks, with what is published of it.
+    """Ring ``to`` from our number, if that may be called; the agent talks, with what is published of it. ``machine_message``: what a
+    machine is told, with "leave_message".
 
     Raises :class:`MayNotDial`, ``phone_numbers.CannotDo`` and ``CarrierError``; of the last there is a row that tells of it.
     """
     if ours.trunk is not None:
         return ring_over(
-            ours.trunk, agent, to, ours=ours, path=path, on_machine=on_machine, member=member, variables=variables
-        )
+            ours.trunk, agent, to, ours=ours, path=path, on_machine=on_machine, machine_message=machine_message,
+            member=member, variables=variables,
+        )  # fmt: skip
     assert ours.account is not None
     frozen = published(agent)
+    message = _message_for(on_machine, machine_message)
     check_line(ours)
     at_carrier = phone_numbers.carrier(ours.account)
     permit = _permitted(ours.organization, to, path, frozen)
-    return dial(permit, at_carrier, ours, agent, frozen, on_machine=on_machine, member=member, variables=variables)
+    return dial(
+        permit, at_carrier, ours, agent, frozen, on_machine=on_machine, machine_message=message, member=member,
+        variables=variables,
+    )  # fmt: skip
+
+
+def _message_for(on_machine: OnMachine, message: str) -> str:
+    """Raises :class:`MayNotDial`."""
+    if on_machine != "leave_message":
+        return ""
+    if not message.strip():
+        raise MayNotDial("Write the message that is left on an answering machine (machine_message).")
+    return message.strip()[:LONGEST_MESSAGE]
 
 
 def _permitted(organization: Any, to: str, path: Path, frozen: spec.AgentSpec) -> gate.Permit:
@@ -98,6 +117,7 @@ def ring_over(
     ours: PhoneNumber | None = None,
     path: Path = "api",
     on_machine: OnMachine = "talk",
+    machine_message: str = "",
     member: Any = None,
     variables: Mapping[str, Any] | None = None,
 ) -> Call:
@@ -106,21 +126,28 @@ def ring_over(
     Raises :class:`MayNotDial`.
     """
     frozen = published(agent)
-    if on_machine == "hang_up":
-        raise MayNotDial(
-            "Nobody listens for answering machines on a SIP trunk: that is done by Twilio, for its own numbers. Leave it at “talk”."
-        )
-    caller = trunk.caller_id or (ours.number if ours is not None else trunk.username)
+    message = _message_for(on_machine, machine_message)
+    caller = caller_over(trunk, ours)
+    worker = _sip_worker()
+    permit = _permitted(trunk.organization, to, path, frozen)
+    return dial_over(
+        permit, worker, trunk, ours, agent, frozen, caller=caller, on_machine=on_machine, machine_message=message,
+        member=member, variables=variables,
+    )  # fmt: skip
+
+
+def caller_over(trunk: Trunk, ours: PhoneNumber | None) -> str:
+    """As whom the trunk calls. Raises :class:`MayNotDial`."""
+    caller: str = trunk.caller_id or (ours.number if ours is not None else trunk.username)
     if not caller:
         raise MayNotDial(
             "Say as whom this trunk calls: give it a caller's number, or call from a number that is on it."
         )
-    worker = _sip_worker()
-    permit = _permitted(trunk.organization, to, path, frozen)
-    return dial_over(permit, worker, trunk, ours, agent, frozen, caller=caller, member=member, variables=variables)
+    return caller
 
 
-def _sip_worker() -> WorkerStatus:
+def sip_workers() -> list[WorkerStatus]:
+    """Those that serve SIP, whether they have room or not. Raises :class:`MayNotDial` where there are none."""
     try:
         serving = [worker for worker in worker_status.workers() if worker.sip_port]
     except redis.RedisError:
@@ -129,6 +156,11 @@ def _sip_worker() -> WorkerStatus:
         ) from None
     if not serving:
         raise MayNotDial("No call worker serves SIP. The operator switches it on with SIP_HOST (docs/phones.md).")
+    return serving
+
+
+def _sip_worker() -> WorkerStatus:
+    serving = sip_workers()
     free = [worker for worker in serving if worker.has_room]
     if not free:
         raise MayNotDial(
@@ -147,9 +179,32 @@ def dial_over(
     *,
     caller: str,
     member: Any,
+    on_machine: OnMachine = "talk",
+    machine_message: str = "",
     variables: Mapping[str, Any] | None = None,
 ) -> Call:
     """The call that is permitted, given to a worker. Whom to call it reads off the permit again."""
+    call = enter_over(
+        permit, trunk, ours, agent, frozen, caller=caller, member=member, machine_message=machine_message,
+        variables=variables,
+    )  # fmt: skip
+    order_over(call, worker, on_machine=on_machine)
+    return call
+
+
+def enter_over(
+    permit: gate.Permit,
+    trunk: Trunk,
+    ours: PhoneNumber | None,
+    agent: Agent,
+    frozen: spec.AgentSpec,
+    *,
+    caller: str,
+    member: Any = None,
+    machine_message: str = "",
+    variables: Mapping[str, Any] | None = None,
+) -> Call:
+    """Its row, from before a worker is told. As long as no worker has claimed the row, nobody's telephone has rung."""
     with tenancy.use(trunk.organization_id):
         call: Call = Call.objects.create(
             organization_id=trunk.organization_id,
@@ -164,16 +219,27 @@ def dial_over(
             to_number=permit.number[:64],
             phone_number=ours,
             trunk=trunk,
+            instead=_for_machines(machine_message, variables),
             started_by=member,
             lease_until=phone_calls.rings_until(0),
         )
     gate.attach(permit, call)
+    return call
+
+
+def order_over(call: Call, worker: WorkerStatus, *, on_machine: OnMachine = "talk") -> None:
+    """Tell the worker to ring. An order that is lost, or comes too late, rings nobody: the row is claimed first."""
     order = {
         "type": "call.command", "command": "dial", "call_id": str(call.pk), "organization": str(call.organization_id),
-        "trunk": str(trunk.pk), "caller": caller, "display": "", "ring_seconds": RING_SECONDS,
+        "trunk": str(call.trunk_id), "caller": call.from_number, "display": "", "ring_seconds": RING_SECONDS,
+        "on_machine": on_machine,
     }  # fmt: skip
     async_to_sync(get_channel_layer().send)(worker_channel(worker.id), order)
-    return call
+
+
+def _for_machines(message: str, variables: Mapping[str, Any] | None) -> dict[str, Any]:
+    """As the row keeps it until somebody, or something, picks up."""
+    return {"machine_message": say(message, variables or {})} if message else {}
 
 
 def dial(
@@ -185,10 +251,11 @@ def dial(
     *,
     on_machine: OnMachine,
     member: Any,
+    machine_message: str = "",
     variables: Mapping[str, Any] | None = None,
 ) -> Call:
     """The call that is permitted. Its end gives its place back, whatever becomes of it."""
-    call = enter(permit, ours, agent, frozen, member=member, variables=variables)
+    call = enter(permit, ours, agent, frozen, member=member, machine_message=machine_message, variables=variables)
     try:
         place(permit, at_carrier, call, on_machine=on_machine)
     except CarrierError as error:
@@ -204,6 +271,7 @@ def enter(
     frozen: spec.AgentSpec,
     *,
     member: Any = None,
+    machine_message: str = "",
     variables: Mapping[str, Any] | None = None,
 ) -> Call:
     """Its row, from before the carrier is asked. The place that the permit holds is the row's from now on."""
@@ -221,6 +289,7 @@ def enter(
             to_number=permit.number[:64],
             phone_number=ours,
             carrier_account=ours.account,
+            instead=_for_machines(machine_message, variables),
             started_by=member,
             lease_until=phone_calls.rings_until(RING_SECONDS),
         )
@@ -236,7 +305,8 @@ def place(permit: gate.Permit, at_carrier: Any, call: Call, *, on_machine: OnMac
         call.from_number,
         phone_numbers.public_url("twilio-answered", account, call.pk),
         phone_numbers.public_url("twilio-call-status", account, call.pk),
-        detect_machine=on_machine == "hang_up",
+        detect_machine=on_machine != "talk",
+        until_beep=on_machine == "leave_message",
         ring_seconds=RING_SECONDS,
     )
     is_called(call, sid)
@@ -260,6 +330,9 @@ def picked_up(call: Call, form: Mapping[str, str]) -> str:
         Call.objects.filter(pk=call.pk).update(carrier_call_id=sid, picked_up_by=who)
     call.carrier_call_id = sid
     if who == "machine":  # only asked about where nobody wants to talk to one
+        if message := str(call.instead.get("machine_message", "")):
+            reception.turn_to(call, Say(message, "machine"))
+            return carrier_answers.carry_out(call)
         end_call(call, call.organization_id, "machine_answered", only_waiting=True)
         return phone_calls.GOODBYE
     return phone_calls.to_a_worker(call)

@@ -20,6 +20,7 @@ from accounts.models import Organization
 from agents import spec
 from agents.changes import merge
 from agents.models import Agent, AgentVersion
+from agents.transfers import is_sip
 from telephony.answering import (
     Answer,
     Answering,
@@ -34,6 +35,7 @@ from telephony.answering import (
     Why,
     decide,
     failing,
+    is_address,
 )
 from telephony.dialing.e164 import Number, read
 from telephony.dialing.policies import policy_of
@@ -77,7 +79,10 @@ def _check(what: Instead, organization: Organization) -> None:
     """Whom it names is there, and is one that may be called at all."""
     if what.how == "agent" and not Agent.objects.filter(pk=what.agent, archived_at=None).exists():
         raise CannotDo("The agent that shall answer instead is not there, or is archived. Choose another.")
-    if what.how == "forward":
+    if what.how == "forward" and is_address(what.forward_to):
+        if not is_sip(what.forward_to.strip()):
+            raise CannotDo(f"“{what.forward_to}” is no SIP address. Write it as sip:desk@pbx.example.com.")
+    elif what.how == "forward":
         found = read(what.forward_to, policy_of(organization).home_country)
         if not isinstance(found, Number):
             raise CannotDo(f"Nobody can be put through to “{what.forward_to}”. {found.words}")

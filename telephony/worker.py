@@ -31,12 +31,13 @@ from telephony import answer, ending, ice, warmup, worker_room, worker_status
 from telephony.call_transport import MakeTransport
 from telephony.finish import worker_channel
 from telephony.journal import Database, Journal
-from telephony.live_call import FAREWELL_SECONDS, LiveCall, Offer, Reply
+from telephony.live_call import FAREWELL_SECONDS, LiveCall, Offer
 from telephony.signalling import WORKERS
 from telephony.transports.webrtc import Line, WebRTCTransport
 from telephony.trunks.house import Order, PhoneHouse
 from telephony.trunks.setup import sip_settings
 from telephony.twilio_listener import TwilioListener
+from telephony.without_agent.in_call import Reply
 from telephony.worker_room import Limits, Room, Sample
 
 logger = logging.getLogger(__name__)
@@ -329,6 +330,7 @@ class CallWorker:
                     Order(
                         uuid.UUID(message["call_id"]), uuid.UUID(message["organization"]), uuid.UUID(message["trunk"]),
                         str(message["caller"]), str(message["display"]), float(message["ring_seconds"]),
+                        str(message.get("on_machine", "talk")),
                     )
                 )  # fmt: skip
             case "look_again_at_trunks":

@@ -231,9 +231,25 @@ def _instead(data: Facts) -> str:
         "voicemail": "the caller could leave a message",
         "forward": "the caller was put through",
         "message": "a message was said",
+        "agent": "another agent answered",
     }.get(str(data.get("how")), str(data.get("how", "")))
     why = WHY_WORDS.get(str(data.get("why")), "")
     return f"{why}: {how}" if why else how.capitalize()
+
+
+def _picked_up(data: Facts) -> str:
+    who = {"human": "A person", "machine": "An answering machine"}.get(str(data.get("by")), "Nobody can tell who")
+    by = {
+        "beep": "by its tone", "cadence": "by how long was spoken", "words": "by its words", "silence": "nothing was said",
+        "limit": "it was listened for long enough",
+    }.get(str(data.get("why")), "")  # fmt: skip
+    return f"{who} picked up{f' ({by})' if by else ''}"
+
+
+def _agent_failed(data: Facts) -> str:
+    reason = REASONS.get(str(data.get("reason")))
+    why = f": {data['detail']}" if data.get("detail") else ""
+    return f"The agent failed before its first word. {reason.words if reason else data.get('reason', '')}{why}"
 
 
 def _put_through(data: Facts) -> str:
@@ -311,6 +327,8 @@ EVENTS: dict[str, Callable[[Facts], str]] = {
     "instead": _instead,
     "transfer": lambda data: f"The caller is being put through to {data.get('to', '')}",
     "transfer_step": _transfer_step,
+    "picked_up": _picked_up,
+    "agent_failed": _agent_failed,
     "put_through": _put_through,
     "not_put_through": _not_put_through,
     "text_sent": lambda data: f"Sent to {data.get('to', '')}: “{data.get('text', '')}”",

@@ -52,8 +52,16 @@ class DialForm(forms.Form):
         choices=[
             ("talk", gettext_lazy("Talk")),
             ("hang_up", gettext_lazy("Hang up (it is listened for some seconds)")),
+            ("leave_message", gettext_lazy("Leave a message (it is listened for some seconds)")),
         ],
         required=False,
+    )
+    machine_message = forms.CharField(
+        label=gettext_lazy("Message for the machine"),
+        max_length=outbound.LONGEST_MESSAGE,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=gettext_lazy("Only where a message is left. It is said after the tone."),
     )
 
     def __init__(self, organization: Any, *args: Any, **more: Any) -> None:
@@ -65,6 +73,12 @@ class DialForm(forms.Form):
         )
         self.fields["number"].queryset = numbers  # type: ignore[attr-defined]
         self.fields["number"].label_from_instance = number_words  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        if given.get("on_machine") == "leave_message" and not given.get("machine_message"):
+            self.add_error("machine_message", gettext_lazy("Write the message that is left on an answering machine."))
+        return given
 
     @property
     def is_possible(self) -> bool:
@@ -99,6 +113,7 @@ def new_call(request: Any) -> HttpResponse:
                         form.cleaned_data["to"],
                         path="dashboard",
                         on_machine=form.cleaned_data["on_machine"] or "talk",
+                        machine_message=form.cleaned_data["machine_message"],
                         member=request.user,
                         variables=_told(found),
                     )

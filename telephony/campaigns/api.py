@@ -43,7 +43,17 @@ class ProgressOut(Schema):
     percent: int = Field(description="How many of the people are done or given up, of a hundred.", examples=[62])
     outcomes: dict[str, int] = Field(
         description="How many people's last call ended how.",
-        examples=[{"answered": 280, "voicemail": 30, "no_answer": 35, "busy": 10, "failed": 2}],
+        examples=[
+            {
+                "answered": 280,
+                "message_left": 0,
+                "voicemail": 30,
+                "no_answer": 35,
+                "busy": 10,
+                "declined": 1,
+                "failed": 2,
+            }
+        ],
     )
 
 
@@ -107,7 +117,7 @@ class PersonOut(Schema):
     number: str = Field(description="The number that is called; empty: none.", examples=["+12127365000"])
     state: State = Field(description="What becomes of this person.", examples=["done"])
     outcome: str = Field(
-        description="Of the last call: answered, voicemail, no_answer, busy, failed; empty: none.",
+        description="Of the last call: answered, message_left, voicemail, no_answer, busy, declined, failed; empty: none.",
         examples=["answered"],
     )
     attempts: int = Field(description="How often they were called.", examples=[1])

@@ -16,7 +16,7 @@ from accounts import tenancy
 from agents import spec
 from agents.models import Agent
 from telephony import outbound, phone_calls, phone_numbers
-from telephony.campaigns.dialler import NotPlaced, Order, Over, Running
+from telephony.campaigns.dialler import Dialler, NotPlaced, Order, Over, Running
 from telephony.campaigns.models import Campaign
 from telephony.campaigns.rules import Outcome
 from telephony.carriers import CarrierCall, CarrierError
@@ -26,7 +26,9 @@ from telephony.end_reasons import REASONS
 from telephony.finish import end_call
 from telephony.models import Call, DialReservation, PhoneNumber
 
-ENDED_AS: dict[str, Outcome] = {"line_busy": "busy", "no_answer": "no_answer", "machine_answered": "voicemail"}
+BY_MACHINE: dict[str, Outcome] = {"machine_answered": "voicemail", "machine_message": "message_left"}
+"""Whatever was talked in them, it was to no person."""
+ENDED_AS: dict[str, Outcome] = {"line_busy": "busy", "no_answer": "no_answer", "declined": "declined"}
 """Of calls that nobody talked in. Any other reason: failed."""
 CLOCKS_DIFFER = timedelta(seconds=30)
 """The carrier's and ours."""
@@ -45,9 +47,7 @@ class PhoneDialler:
         if ours is None:
             self.why_not = "Choose which of your numbers it calls from."
             return
-        if ours.account is None:
-            self.why_not = "Campaigns call from numbers at Twilio only; this one is on a SIP trunk. Choose another."
-            return
+        assert ours.account is not None  # those on a trunk: by_trunk
         try:
             phone_numbers.token_of(ours.account)
             outbound.check_line(ours)
@@ -56,14 +56,20 @@ class PhoneDialler:
         except (outbound.MayNotDial, phone_numbers.CannotDo) as error:
             self.why_not = str(error)
 
+    @property
+    def room(self) -> int | None:
+        return None
+
     def enter(self, permit: gate.Permit, order: Order) -> UUID | None:
         if self._ours is None or self._frozen is None:
             raise RuntimeError(self.why_not)
-        call = outbound.enter(permit, self._ours, self._agent, self._frozen, variables=order.variables)
+        call = outbound.enter(
+            permit, self._ours, self._agent, self._frozen, variables=order.variables, machine_message=order.message
+        )
         return call.pk
 
     def place(self, permit: gate.Permit, order: Order) -> None:
-        call = _call_of(permit.key)
+        call = call_of(permit.key)
         if call is None:
             raise NotPlaced("The call's record was deleted.")
         if call.status == Call.Status.ENDED:
@@ -80,7 +86,7 @@ class PhoneDialler:
             raise NotPlaced(error.message) from error
 
     def find(self, key: str) -> Running | Over | None:
-        call = _call_of(key)
+        call = call_of(key)
         if call is None:
             return None
         if not call.carrier_call_id and call.answered_at is None and call.end_reason in ("", "no_worker"):
@@ -93,7 +99,7 @@ class PhoneDialler:
         elif self._is_overdue(call):
             self._hear(call, async_to_sync(_carrier_of(call).look_up)(call.carrier_call_id))
         call.refresh_from_db()
-        return _over(call) if call.status == Call.Status.ENDED else Running(call.pk)
+        return over(call) if call.status == Call.Status.ENDED else Running(call.pk)
 
     def _found(self, call: Call) -> CarrierCall | None:
         """Among the carrier's calls between the two: one from that moment on that is none of our other calls."""
@@ -120,7 +126,7 @@ class PhoneDialler:
             phone_calls.over(call, {"CallStatus": told.status})
 
 
-def _call_of(key: str) -> Call | None:
+def call_of(key: str) -> Call | None:
     """In the organization that is looked at."""
     held = DialReservation.objects.filter(key=key).select_related("call__carrier_account__organization").first()
     call: Call | None = None if held is None else held.call
@@ -134,17 +140,24 @@ def _carrier_of(call: Call) -> Twilio:
     return phone_numbers.carrier(call.carrier_account)
 
 
-def _over(call: Call) -> Over:
+def over(call: Call) -> Over:
     """What became of a call that has ended."""
     reason = REASONS.get(call.end_reason)
     words = " ".join(filter(None, [f"{reason.words}." if reason else "", call.end_detail]))
+    if (by_machine := BY_MACHINE.get(call.end_reason)) is not None:
+        return Over(by_machine, round(call.duration_ms / 1000), detail=words, call=call.pk)
     if call.answered_at is not None:
         return Over("answered", round(call.duration_ms / 1000), detail=words, call=call.pk)
     return Over(ENDED_AS.get(call.end_reason, "failed"), detail=words, call=call.pk)
 
 
-def dialler_of(campaign: Campaign) -> PhoneDialler:
+def dialler_of(campaign: Campaign) -> Dialler:
+    from telephony.campaigns.by_trunk import TrunkDialler
+
     with tenancy.use(campaign.organization_id):
-        numbers = PhoneNumber.objects.select_related("account__organization", "organization")
+        numbers = PhoneNumber.objects.select_related("account__organization", "trunk__organization", "organization")
         agent = Agent.objects.select_related("published").get(pk=campaign.agent_id)
-        return PhoneDialler(numbers.filter(pk=campaign.phone_number_id).first(), agent)
+        ours = numbers.filter(pk=campaign.phone_number_id).first()
+        if ours is not None and ours.trunk is not None:
+            return TrunkDialler(ours, ours.trunk, agent)
+        return PhoneDialler(ours, agent)

@@ -23,6 +23,8 @@ class Order:
 
     variables: Mapping[str, Any] = field(default_factory=dict)
     on_machine: OnMachine = "hang_up"
+    message: str = ""
+    """What is said to the machine, where one is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class Over:
     call: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Unrung:
+    """It was ordered, but certainly nobody's telephone rang, and none will: as if it had never been tried."""
+
+
 class NotPlaced(Exception):
     """The carrier refused, and nobody's telephone rang. The message says why."""
 
@@ -56,6 +63,10 @@ class Dialler(Protocol):
     """A request whose answer never came has reached the carrier by then, or never will: from then on ``find`` is believed."""
     longest_minutes: int
 
+    @property
+    def room(self) -> int | None:
+        """How many calls it can take at this moment. ``None``: whoever carries them has no limit that is known here."""
+
     def enter(self, permit: Permit, order: Order) -> UUID | None:
         """In the transaction that writes the attempt down: the call's row, where there is to be one."""
 
@@ -65,7 +76,7 @@ class Dialler(Protocol):
         Raises :class:`NotPlaced` where certainly nobody is called; anything else leaves it open, to be found out.
         """
 
-    def find(self, key: str) -> Running | Over | None:
+    def find(self, key: str) -> Running | Over | Unrung | None:
         """What became of the call of this key. ``None``: the carrier never heard of it. Raises where it can't tell."""
 
 

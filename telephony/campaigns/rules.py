@@ -10,15 +10,19 @@ from pydantic import Field, model_validator
 from agents.settings import Settings, hint
 from telephony.dialing.hours import CLOCK_PATTERN, CLOCK_SHAPE, DAY_LABELS, Day, Hours, minutes
 
-Outcome = Literal["answered", "voicemail", "no_answer", "busy", "failed"]
-OnMachine = Literal["hang_up", "talk"]
+Outcome = Literal["answered", "message_left", "voicemail", "no_answer", "busy", "declined", "failed"]
+OnMachine = Literal["hang_up", "talk", "leave_message"]
 OUTCOMES: dict[str, str] = {
     "answered": "Answered",
+    "message_left": "Message left",
     "voicemail": "Voicemail",
     "no_answer": "No answer",
     "busy": "Busy",
+    "declined": "Declined",
     "failed": "Failed",
 }
+LONGEST_MESSAGE = 1_000
+"""Letters of what is said to an answering machine."""
 WEEKDAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri")
 
 
@@ -73,9 +77,19 @@ class Rules(Settings):
     on_machine: OnMachine = Field(
         "hang_up",
         title="If an answering machine picks up",
-        description="Hang up: your telephone company listens first who has picked up, which takes some seconds. "
+        description="Hang up, leave a message: it is listened first who has picked up, which takes some seconds. "
         "Talk: the agent speaks at once, to people and machines alike.",
-        json_schema_extra=hint(term="answering-machine detection", labels={"hang_up": "Hang up", "talk": "Talk"}),
+        json_schema_extra=hint(
+            term="answering-machine detection",
+            labels={"hang_up": "Hang up", "leave_message": "Leave a message", "talk": "Talk"},
+        ),
+    )
+    machine_message: str = Field(
+        "",
+        max_length=LONGEST_MESSAGE,
+        title="Message for the machine",
+        description="Said after its tone; then it hangs up. {{name}} stands for the person's column of that name.",
+        json_schema_extra=hint(widget="say", when=("on_machine", "leave_message")),
     )
     max_attempts: int = Field(
         3,
@@ -109,6 +123,14 @@ class Rules(Settings):
         description="Minutes until the next try. 0: no further try.",
         json_schema_extra=hint(unit="min"),
     )
+    retry_declined_min: int = Field(
+        0,
+        ge=0,
+        le=10_080,
+        title="Again when declined, after",
+        description="Minutes until the next try where somebody saw the call and refused it. 0: no further try.",
+        json_schema_extra=hint(unit="min", expert=True),
+    )
     retry_failed_min: int = Field(
         60,
         ge=0,
@@ -133,6 +155,12 @@ class Rules(Settings):
             raise ValueError("“Call from” must be before “Call until”.")
         return self
 
+    @model_validator(mode="after")
+    def _has_a_message(self) -> Rules:
+        if self.on_machine == "leave_message" and not self.machine_message.strip():
+            raise ValueError("Write the message that is left on an answering machine.")
+        return self
+
     @property
     def hours(self) -> Hours:
         return Hours.of(self.calls_from, self.calls_until, self.days, self.holidays)
@@ -141,6 +169,8 @@ class Rules(Settings):
         """Before the second try. 0: there is none."""
         return {
             "answered": 0,
+            "message_left": 0,
+            "declined": self.retry_declined_min,
             "busy": self.retry_busy_min,
             "no_answer": self.retry_no_answer_min,
             "voicemail": self.retry_voicemail_min,

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from accounts import tenancy
 from accounts.models import Organization
-from telephony.campaigns.dialler import Dialler, NotPlaced, Order, Over, Running
+from telephony.campaigns.dialler import Dialler, NotPlaced, Order, Over, Running, Unrung
 from telephony.campaigns.models import Campaign, CampaignAttempt, CampaignContact
 from telephony.campaigns.rules import Rules
 from telephony.campaigns.schedule import (
@@ -44,6 +44,7 @@ LOOKED_AT = 100
 """So many of those who are due are looked at in one go."""
 AT_A_TIME = 5
 """So many calls are committed before the carrier is asked for them: few, as asking takes a while and each must be asked in time."""
+FULL = "The call workers have no room for another call just now. It goes on by itself."
 _DUE = Q(state__in=(CampaignContact.State.WAITING, CampaignContact.State.RETRY))
 
 Clock = Callable[[], datetime]
@@ -100,6 +101,8 @@ def _look_after_one(pk: uuid.UUID, organization: Organization, dialler: Dialler,
             case Running(call):
                 attempt.state, attempt.call_id = CampaignAttempt.State.CALLING, call
                 attempt.save(update_fields=["state", "call"])
+            case Unrung():
+                _take_back(attempt, organization, clock())
             case None if is_placing:
                 _take_back(attempt, organization, clock())
             case None if attempt.placed_at + dialler.longest_minutes * MINUTE + GRACE < clock():
@@ -156,10 +159,15 @@ def _start(
         if dialler.why_not:
             _hold(campaign, dialler.why_not)
             return []
+        at_a_time = AT_A_TIME if dialler.room is None else min(AT_A_TIME, dialler.room)
+        if at_a_time == 0:
+            if not CampaignAttempt.objects.filter(campaign=campaign).exclude(state=CampaignAttempt.State.DONE).exists():
+                _hold(campaign, FULL)
+            return []
         rules = Rules.model_validate(campaign.rules)
         while not placing:
             actions = next_actions(_state(campaign, rules, organization, now), now)
-            dials = [action.contact for action in actions if isinstance(action, Dial)][:AT_A_TIME]
+            dials = [action.contact for action in actions if isinstance(action, Dial)][:at_a_time]
             for action in actions:
                 _wait(campaign, action, now)
             for pk in dials:
@@ -227,7 +235,8 @@ def _begin(
     contact.attempts += 1
     contact.state, contact.next_at = CampaignContact.State.CALLING, None
     contact.save()
-    order = Order(contact.variables, Rules.model_validate(campaign.rules).on_machine)
+    rules = Rules.model_validate(campaign.rules)
+    order = Order(contact.variables, rules.on_machine, rules.machine_message)
     CampaignAttempt.objects.create(
         organization=organization,
         campaign=campaign,

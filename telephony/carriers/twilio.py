@@ -84,15 +84,24 @@ class Twilio:
         return True
 
     async def call(
-        self, to: str, from_: str, url: str, status_url: str, *, detect_machine: bool, ring_seconds: int
+        self,
+        to: str,
+        from_: str,
+        url: str,
+        status_url: str,
+        *,
+        detect_machine: bool,
+        until_beep: bool = False,
+        ring_seconds: int,
     ) -> str:
-        """Ring ``to``. When somebody picks up, ``url`` is asked what to do. Returns the call's id."""
+        """Ring ``to``. When somebody picks up, ``url`` is asked what to do; ``until_beep``: of a machine when its greeting is over.
+        Returns the call's id."""
         form = {
             "To": to, "From": from_, "Url": url, "Method": "POST", "StatusCallback": status_url, "StatusCallbackMethod": "POST",
             "StatusCallbackEvent": "completed", "Timeout": str(ring_seconds),
         }  # fmt: skip
         if detect_machine:
-            form["MachineDetection"] = "Enable"
+            form["MachineDetection"] = "DetectMessageEnd" if until_beep else "Enable"
         made = await self._ask("POST", f"{self._account}/Calls.json", form)
         return str(made["sid"])
 

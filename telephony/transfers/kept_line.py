@@ -3,6 +3,7 @@ with the caller while it stands by."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
@@ -48,10 +49,14 @@ class KeptLine:
         """A session that leaves between two frames leaves the line's own iterator whole."""
         if self._frames is None:
             self._frames = self._line.frames()
-        async for frame in self._frames:
-            if self.hears is not None:
-                self.hears(frame)
-            yield frame
+        try:
+            async for frame in self._frames:
+                if self.hears is not None:
+                    self.hears(frame)
+                yield frame
+        except asyncio.CancelledError:  # broken off in the middle of a frame: whoever comes next begins anew
+            self._frames = None
+            raise
 
     async def close(self) -> None: ...
 

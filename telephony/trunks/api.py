@@ -18,6 +18,7 @@ from telephony.models import Trunk
 from telephony.numbers_api import CARRIER_FAILS, NumberOut, agent_of, told
 from telephony.trunks import addresses, explain, manage
 from telephony.trunks.fields import TrunkFields
+from telephony.trunks.presets import PRESETS
 
 router = Router(tags=["SIP trunks"])
 
@@ -27,6 +28,9 @@ Password = Annotated[
     str | None,
     Field(max_length=200, description="Kept encrypted, never shown again. null: as it is. Empty: none any more.", examples=["s3cret"]),
 ]  # fmt: skip
+UNVERIFIED = (
+    "Taken from the providers' public documentation, not verified by us; providers change it. Try the trunk's test."
+)
 _EXAMPLE = {
     "label": "Office", "preset": "asterisk", "host": "pbx.example.com", "username": "200", "registers": True,
 }  # fmt: skip
@@ -68,6 +72,35 @@ class TrunkOut(Schema):
             state_at=trunk.state_at,
             created_at=trunk.created_at,
         )
+
+
+class PresetOut(Schema):
+    preset: str = Field(description="What a trunk's field of that name says.", examples=["telnyx"])
+    name: str = Field(description="The provider or telephone system.", examples=["Telnyx"])
+    kind: str = Field(
+        description="provider: it sells lines. pbx: a telephone system of your own.", examples=["provider"]
+    )
+    host: str = Field(
+        description="Empty: only you know it. “…” in it stands for a part that is yours.", examples=["sip.telnyx.com"]
+    )
+    port: int = Field(description="Of the host; 0: the usual one of the transport.", examples=[0])
+    transport: str = Field(description="udp, tcp or tls.", examples=["udp"])
+    registers: bool = Field(description="True: they know you by registration.", examples=[True])
+    asks_password: bool = Field(description="True: whoever calls over it signs in here.", examples=[False])
+    srtp: str = Field(description="Encrypted sound: off, optional or mandatory.", examples=["optional"])
+    codecs: list[str] = Field(description="In their order; empty: all of ours.", examples=[["pcmu", "pcma"]])
+    sources: list[str] = Field(
+        description="Networks their calls come from; empty: the addresses of the host.", examples=[["54.172.60.0/30"]]
+    )
+    hint: str = Field(
+        description="What to do at their end.",
+        examples=["Make a SIP connection of the kind Credentials, and put your numbers on it."],
+    )
+
+
+class PresetsOut(Schema):
+    note: str = Field(description="How far these may be believed.", examples=[UNVERIFIED])
+    presets: list[PresetOut] = Field(description="Providers and telephone systems.")
 
 
 class TestedOut(Schema):
@@ -139,6 +172,31 @@ def trunk_of(request: HttpRequest, pk: uuid.UUID) -> Trunk:
     if found is None:
         raise Problem(404, "No such trunk", "There is no trunk of this id in your organization.")
     return found
+
+
+@router.get("/trunks/presets", response=PresetsOut, auth=allowed("numbers:read"), summary="List providers' settings")
+def list_presets(request: HttpRequest) -> PresetsOut:
+    """What a trunk to a common provider or telephone system is filled in with. None of it was tried from here."""
+    return PresetsOut(
+        note=UNVERIFIED,
+        presets=[
+            PresetOut(
+                preset=each.key,
+                name=each.name,
+                kind=each.kind,
+                host=each.host,
+                port=each.port,
+                transport=each.transport,
+                registers=each.registers,
+                asks_password=each.asks_password,
+                srtp=each.srtp,
+                codecs=list(each.codecs),
+                sources=list(each.sources),
+                hint=each.hint,
+            )
+            for each in PRESETS.values()
+        ],
+    )
 
 
 @router.get("/trunks", response=list[TrunkOut], auth=allowed("numbers:read"), summary="List SIP trunks")

@@ -21,7 +21,7 @@ from telephony.call_transport import CallTransport, MakeTransport
 from telephony.dialing.gate import Permit, permit_of
 from telephony.finish import end_call
 from telephony.journal import Database, Journal
-from telephony.live_call import Offer, Reply
+from telephony.live_call import Offer
 from telephony.models import SipMessage
 from telephony.session.transferring import NotReached
 from telephony.sip import commands, events
@@ -40,6 +40,7 @@ from telephony.trunks import routes
 from telephony.trunks.call_trace import Noted, Owner, Trace
 from telephony.trunks.routes import TrunkSheet
 from telephony.trunks.upkeep import Upkeep
+from telephony.without_agent.in_call import Reply
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +90,8 @@ class Order:
     caller: str
     display: str
     ring_seconds: float
+    on_machine: str = "talk"
+    """See ``telephony.outbound.OnMachine``."""
 
 
 @dataclass(slots=True)
@@ -283,9 +286,10 @@ class PhoneHouse:
             caller,
             dialog,
             by_address=self._is_direct(event.source),
+            has_room=self._has_room(),
         )
-        if found is None:
-            self._do(commands.Reject(event.call, 404))
+        if not isinstance(found, routes.Answerer):
+            self._do(commands.Reject(event.call, 404 if found is None else 486))
             return
         owner = Owner(found.organization, found.trunk, found.call)
         self._trace.belongs(dialog, owner)
@@ -293,7 +297,7 @@ class PhoneHouse:
         if event.call not in self._endpoint.agent.calls:  # they hung up meanwhile
             await end("caller_hung_up")
             return
-        if not self._has_room() or self._is_draining:
+        if self._is_draining or (found.has_agent and not self._has_room()):
             self._do(commands.Reject(event.call, 486))
             await end("busy")
             return
@@ -373,7 +377,7 @@ class PhoneHouse:
         async def reply(body: dict[str, Any]) -> None:
             """Nobody waits for one: the row tells."""
 
-        task = self._talk(Offer(call, organization), live.line.reporting, reply)
+        task = self._talk(Offer(call, organization, on_machine=order.on_machine), live.line.reporting, reply)
         task.add_done_callback(lambda done: self._lives.pop(sip_call, None) if not live.dialog else None)
 
     def _outgoing(self, sip_call: str, permit: Permit, order: Order, placed: Callable[[str], None]) -> _Live:

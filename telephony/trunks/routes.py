@@ -22,6 +22,7 @@ from accounts import credentials, tenancy, vault
 from agents.models import Agent
 from telephony import phone_calls, reception
 from telephony.answering import Refuse, Talk
+from telephony.finish import end_call
 from telephony.models import Call, PhoneNumber, SipMessage, Trunk
 from telephony.sip.gate import Network, dialled
 from telephony.storable import storable
@@ -73,6 +74,13 @@ class Answerer:
     call: uuid.UUID
     organization: uuid.UUID
     trunk: uuid.UUID | None
+    has_agent: bool = True
+    """False: no agent talks in it, so that it costs next to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """The number refuses the call; later somebody may answer it."""
 
 
 def trunks() -> list[TrunkSheet]:
@@ -137,36 +145,50 @@ def forms(number: str) -> set[str]:
 
 
 def come_in(
-    at: Sequence[uuid.UUID], called: str, asked_for: str, caller: str, dialog: str, *, by_address: bool
-) -> Answerer | None:
+    at: Sequence[uuid.UUID],
+    called: str,
+    asked_for: str,
+    caller: str,
+    dialog: str,
+    *,
+    by_address: bool,
+    has_room: bool = True,
+) -> Answerer | Busy | None:
     """Somebody calls over one of these trunks, or an agent by its own address where that is allowed: its row. ``None``: nobody
-    answers there. ``asked_for``: whom the To header names, where the request itself names only us."""
+    answers there. ``asked_for``: whom the To header names, where the request itself names only us. ``has_room``: for an agent."""
     with tenancy.system("a telephone call comes in: whose it is, the number says"):
         number = _number(at, called, asked_for)
-        agent = number.agent if number is not None else None
-        if number is None and by_address:
+        agent: Agent | None = None
+        if number is not None:
+            return _of_number(number, storable(caller), storable(dialog), has_room=has_room)
+        if by_address:
             agent = agent_at(called)
         if agent is None or agent.archived_at is not None or agent.published is None:
             return None
-        trunk = number.trunk if number is not None else None
-        answer = None if number is None else reception.answer_to(number, storable(caller) or dialog, has_room=True)
-    if isinstance(answer, Refuse):
+    call = phone_calls.create_incoming(
+        agent, None, caller=storable(caller), called=storable(called), trunk=None, carrier_call_id=storable(dialog)
+    )
+    return None if call is None else Answerer(call.pk, call.organization_id, None)
+
+
+def _of_number(number: PhoneNumber, caller: str, dialog: str, *, has_room: bool) -> Answerer | Busy | None:
+    """What the number's settings say to the call."""
+    line = {
+        "caller": caller[:120], "from_number": caller[:64], "trunk": number.trunk, "carrier_call_id": dialog[:64]
+    }  # fmt: skip
+    answer = reception.answer_to(number, caller or dialog, has_room=has_room)
+    if isinstance(answer, Refuse) and not answer.is_busy:
         return None
-    if number is not None and isinstance(answer, Talk):
-        call = reception.enter(
-            number, answer, caller=storable(caller)[:120], from_number=storable(caller)[:64], trunk=trunk,
-            carrier_call_id=storable(dialog)[:64],
-        )  # fmt: skip
-    else:  # forwarding, voicemail and messages are not there over SIP yet: its agent answers (docs/phones.md)
-        call = phone_calls.create_incoming(
-            agent,
-            number,
-            caller=storable(caller),
-            called=number.number if number is not None else storable(called),
-            trunk=trunk,
-            carrier_call_id=storable(dialog),
-        )
-    return None if call is None else Answerer(call.pk, call.organization_id, trunk.pk if trunk else None)
+    call = reception.enter(number, answer, **line)
+    if call is None and isinstance(answer, Talk):
+        answer = reception.failing_answer(number, "unreadable", has_room=has_room)
+        call = None if isinstance(answer, Refuse) else reception.enter(number, answer, **line)
+    if call is None:
+        return None
+    if isinstance(answer, Refuse):
+        end_call(call, call.organization_id, "after_hours" if answer.why == "closed" else "busy", only_waiting=True)
+        return Busy()
+    return Answerer(call.pk, call.organization_id, number.trunk_id, has_agent=isinstance(answer, Talk))
 
 
 def _number(at: Sequence[uuid.UUID], called: str, asked_for: str) -> PhoneNumber | None:

@@ -55,6 +55,8 @@ def worker(
     import asyncio
 
     monkeypatch.setattr(live_call.live, "make", stand_ins.make)
+    monkeypatch.setattr(live_call.live, "voices", stand_ins.voices)
+    monkeypatch.setattr(live_call.live, "ears", stand_ins.ears)
     monkeypatch.setattr(warmup, "new_vad", stand_ins.SilentVAD)
 
     async def nothing() -> None: ...

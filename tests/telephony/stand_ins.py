@@ -13,7 +13,8 @@ from agents.live import LiveAgent
 from agents.menu_mind import WithMenu
 from agents.mind import Mind, ReplyPart, Say, Utterance, Value
 from agents.spec import AgentSpec
-from agents.speech import AudioFrame, Transcript
+from agents.speech import STT, AudioFrame, Transcript
+from agents.standby import Chain, Voice
 
 
 class HummingTTS:
@@ -72,6 +73,35 @@ async def make(spec: AgentSpec, secrets: Mapping[str, str]) -> LiveAgent:
     if spec.does.has_menu:
         mind = WithMenu(mind, spec)
     return LiveAgent(spec, DeafSTT(), HummingTTS(), mind, lambda text: text)
+
+
+async def voices(spec: AgentSpec, secrets: Mapping[str, str]) -> Chain[Voice]:
+    """In the place of ``agents.live.voices``."""
+    return Chain.of_one(Voice(HummingTTS(), lambda text: text))
+
+
+class CountingStream(DeafStream):
+    """Understands “Passage 1.”, “Passage 2.” …, one for each time somebody has spoken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._utterance = 0
+
+    def start(self, utterance: int, at_ms: int) -> None:
+        self._utterance = utterance
+
+    def flush(self, at_ms: int) -> None:
+        self._queue.put_nowait(Transcript(f"Passage {self._utterance + 1}.", True, self._utterance, at_ms))
+
+
+class CountingSTT:
+    async def open(self, *, language: str, keywords: tuple[str, ...]) -> CountingStream:
+        return CountingStream()
+
+
+async def ears(spec: AgentSpec, secrets: Mapping[str, str]) -> Chain[STT]:
+    """In the place of ``agents.live.ears``."""
+    return Chain.of_one(CountingSTT())
 
 
 class SilentVAD:

@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 from django.db.models import F
 
 from accounts import tenancy
+from agents import live
 from agents.publish import create_agent, publish
 from telephony import messages, phone_calls, reception
 from telephony.audio import g711
@@ -297,3 +298,39 @@ def test_a_recording_is_read_whatever_twilio_makes_of_it() -> None:
     for wrong in (b"", b"RIFF", b"ID3" + b"\x00" * 100):
         with pytest.raises(messages.NotSound):
             messages.read_wav(wrong)
+
+
+@pytest.mark.parametrize("part", ["model", "voice"])
+async def test_an_agent_that_fails_before_its_first_word_is_stood_in_for_by_the_carrier(
+    settings: Any, site: Any, worker: Any, monkeypatch: pytest.MonkeyPatch, part: Any
+) -> None:
+    async def cannot(spec: Any, secrets: Any) -> live.LiveAgent:
+        raise live.CannotTalk(part, "The account has no credit left.")
+
+    async with worker() as running, site() as line:
+        listens_at(settings, running)
+        monkeypatch.setattr(live, "make", cannot)
+        await set_to(line, on_failure={"how": "message", "message": "Please call again in an hour."})
+        caller = line.ring()
+        await asyncio.wait_for(caller.over.wait(), 30)
+        call = await ended(line)
+    assert caller.said == ["Please call again in an hour."] and caller.streams == 1
+    assert (call.end_reason, call.instead["why"]) == ("message_said", "failed")
+    told = await events(call)
+    assert told["agent_failed"]["detail"] == "The account has no credit left."
+    assert told["instead"] == {"how": "message", "why": "failed"}
+
+
+async def test_an_agent_that_fails_at_once_without_another_way_ends_the_call_as_before(
+    settings: Any, site: Any, worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cannot(spec: Any, secrets: Any) -> live.LiveAgent:
+        raise live.CannotTalk("voice", "The account has no credit left.")
+
+    async with worker() as running, site() as line:
+        listens_at(settings, running)
+        monkeypatch.setattr(live, "make", cannot)
+        caller = line.ring()
+        await asyncio.wait_for(caller.over.wait(), 30)
+        call = await ended(line)
+    assert call.end_reason == "tts_failed" and call.instead == {}

@@ -17,6 +17,7 @@ from agents.models import Agent
 from agents.publish import create_agent, publish
 from telephony.models import Call, SipMessage, Trunk
 from telephony.trunks import routes
+from telephony.trunks.presets import PRESETS
 
 pytestmark = pytest.mark.django_db
 
@@ -206,8 +207,19 @@ def test_a_call_says_either_which_number_or_which_trunk(ask: Ask, desk: Agent) -
     order = {"agent_id": str(desk.pk), "to": "+14155550177", "trunk_id": made["id"]}
     status, problem = ask("POST", "/calls", order)
     assert status == 409 and "No call worker serves SIP" in problem["detail"]
-    status, problem = ask("POST", "/calls", {**order, "on_machine": "hang_up"})
-    assert status == 409 and "answering machines" in problem["detail"]
+    status, problem = ask("POST", "/calls", {**order, "on_machine": "leave_message"})
+    assert status == 409 and "Write the message" in problem["detail"]
+
+
+def test_providers_settings_can_be_read_and_say_that_nobody_tried_them(ask: Ask) -> None:
+    status, found = ask("GET", "/trunks/presets")
+    assert status == 200 and "public documentation, not verified by us" in found["note"]
+    known = {each["preset"]: each for each in found["presets"]}
+    assert known.keys() == PRESETS.keys()
+    assert (known["telnyx"]["host"], known["telnyx"]["transport"], known["telnyx"]["registers"]) == (
+        "sip.telnyx.com", "udp", True
+    )  # fmt: skip
+    assert all(each["hint"] for each in found["presets"])
 
 
 def test_the_oldest_of_a_trunks_own_messages_are_forgotten(

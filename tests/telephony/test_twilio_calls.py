@@ -324,6 +324,36 @@ async def test_a_call_that_nobody_takes_says_why(
     assert done.end_reason == reason and done.answered_at is None
 
 
+async def test_a_message_is_left_on_a_machine_when_its_greeting_is_over(
+    settings: Any, site: Any, worker: Any, agent: Any
+) -> None:
+    async with worker() as running, site() as line:
+        listens_at(settings, running)
+        line.exchange.picks_up = "machine_end_beep"
+        order = {"on_machine": "leave_message", "machine_message": "Hello {{name}}, please call us back."}
+        call = await place(line, await _fresh(agent), variables={"name": "Ada"}, **order)
+        done = await ended(line)
+    asked = next(form for _, path, form in line.account.asked if path.endswith("Calls.json"))
+    assert asked["MachineDetection"] == "DetectMessageEnd"
+    assert line.exchange.calls[call.carrier_call_id].said == ["Hello Ada, please call us back."]
+    assert (done.end_reason, done.picked_up_by) == ("machine_message", "machine")
+
+
+async def test_a_person_talks_with_the_agent_although_a_message_is_ready(
+    settings: Any, site: Any, worker: Any, agent: Any
+) -> None:
+    async with worker() as running, site() as line:
+        listens_at(settings, running)
+        order = {"on_machine": "leave_message", "machine_message": "Please call us back."}
+        call = await place(line, await _fresh(agent), **order)
+        await until(lambda: call.carrier_call_id in line.exchange.calls)
+        caller: PhoneCall = line.exchange.calls[call.carrier_call_id]
+        await until(lambda: len(caller.heard) > 30)
+        caller.hang_up()
+        done = await ended(line)
+    assert (done.end_reason, done.picked_up_by, caller.said) == ("caller_hung_up", "human", [])
+
+
 async def test_the_carrier_refuses_to_place_a_call(site: Any, layer: Any, agent: Any) -> None:
     from telephony.carriers import CarrierError
 

@@ -31,6 +31,7 @@ BASE = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 class CarrierLine:
     longest_minutes = 5
     why_not = ""
+    room: int | None = None
 
     def __init__(self, path: str, settles_after: timedelta) -> None:
         self._path, self.settles_after = path, settles_after

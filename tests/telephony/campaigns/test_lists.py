@@ -139,7 +139,9 @@ def test_a_campaign_from_its_start_to_its_results(campaign: Campaign, monkeypatc
     run_campaigns()
     found = manage.progress(campaign)
     assert (found.people, found.done, found.retry, found.skipped, found.percent, found.calls) == (3, 2, 1, 2, 66, 3)
-    assert found.outcomes == {"answered": 2, "voicemail": 0, "no_answer": 0, "busy": 1, "failed": 0}
+    assert found.outcomes == {
+        "answered": 2, "message_left": 0, "voicemail": 0, "no_answer": 0, "busy": 1, "declined": 0, "failed": 0
+    }  # fmt: skip
     manage.cancel(campaign)
     advance(campaign, campaign.organization, line, clock)
     assert states(campaign) == {"done": 2, "gave_up": 1, "skipped": 2} and len(line.calls) == 3

@@ -39,6 +39,7 @@ class Line:
     settles_after = timedelta(seconds=30)
     longest_minutes = 5
     why_not = ""
+    room: int | None = None
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []

@@ -1,0 +1,224 @@
+"""Who has picked up: a person, or a machine? Frames of 20 ms in, what was found out; no I/O, no clock but the frames.
+
+    beep      one steady pure tone for 200 ms: a machine, and it records now
+    cadence   a person says a word or two and waits; a machine talks on
+    words     "leave a message after the tone", from a transcriber where there is one
+
+``Detector`` says who it is, once. ``Greeting`` hears a machine to the end of what it says: to its beep, or to a silence.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+FRAME_MS = 20
+RATE_HZ = 16_000
+Verdict = Literal["human", "machine", "machine_beep", "unknown"]
+
+QUIETEST = 120.0
+"""RMS of 16-bit samples below which a frame holds no speech."""
+PAUSE_MS = 400
+"""A shorter gap is between two words of one utterance."""
+SHORT_MS = 1_800
+"""A person's first words are over by then, and they wait."""
+WAITS_MS = 800
+"""For so long, then it is a person, after something short …"""
+WAITS_LONGER_MS = 1_200
+"""… and after something longer."""
+LONG_MS = 3_000
+"""Whoever talks for so long without a pause has not asked who is there."""
+NOBODY_MS = 5_000
+"""Nothing is heard for so long: unknown."""
+LIMIT_MS = 10_000
+"""By then it is said what there is to say."""
+BEEP_HZ = (400.0, 2_000.0)
+BEEP_MS = 200
+GREETING_OVER_MS = 2_000
+"""A silence after which no beep is waited for."""
+LONGEST_GREETING_MS = 60_000
+
+_WINDOW = 4
+"""Frames that are looked at together for a tone: 80 ms tell 12.5 Hz apart, so that two tones are not one."""
+_HANN = np.hanning(_WINDOW * FRAME_MS * RATE_HZ // 1000).astype(np.float32)
+_HZ_A_BIN = RATE_HZ / len(_HANN)
+_PURE = 0.9
+_STEADY = 0.6
+"""The quietest window of a beep beside its loudest: beating tones and vowels swell."""
+
+WORDS: dict[str, tuple[str, ...]] = {
+    "en": (
+        "leave a message", "leave your message", "leave me a message", "after the tone", "after the beep", "at the tone",
+        "voicemail", "voice mail", "voice mailbox", "mailbox", "not available", "unable to take your call", "can't take your call",
+        "cannot take your call", "can't come to the phone", "record your message", "answering machine", "please hang up and try",
+        "get back to you",
+    ),
+    "de": (
+        "hinterlassen sie", "nachricht nach dem", "nach dem ton", "nach dem signalton", "nach dem piep", "signalton", "mailbox",
+        "anrufbeantworter", "nicht erreichbar", "nicht verfügbar", "sprachbox", "rufe zurück", "nicht persönlich",
+    ),
+    "es": (
+        "deje un mensaje", "deje su mensaje", "deja un mensaje", "deja tu mensaje", "después de la señal", "después del tono",
+        "después del pitido", "buzón de voz", "contestador", "no está disponible", "no disponible", "no podemos atender",
+        "no puedo atender",
+    ),
+    "fr": (
+        "laissez un message", "laisser un message", "laissez votre message", "laissez moi un message", "après le bip",
+        "après le signal", "après la tonalité", "messagerie vocale", "boîte vocale", "répondeur", "pas disponible", "indisponible",
+        "ne peux pas vous répondre",
+    ),
+    "it": (
+        "lasciate un messaggio", "lasci un messaggio", "lascia un messaggio", "lasciare un messaggio", "dopo il segnale",
+        "dopo il bip", "dopo il tono", "segreteria telefonica", "casella vocale", "non è raggiungibile", "non raggiungibile",
+        "non è disponibile", "non disponibile",
+    ),
+    "pt": (
+        "deixe uma mensagem", "deixe a sua mensagem", "deixe sua mensagem", "deixe o seu recado", "deixe seu recado",
+        "após o sinal", "depois do sinal", "após o bipe", "depois do bip", "caixa postal", "correio de voz",
+        "caixa de mensagens", "não está disponível", "não disponível", "não pode atender",
+    ),
+}  # fmt: skip
+"""What machines say and people who pick up don't, by the language's first two letters."""
+
+
+def sounds_like_a_machine(text: str, language: str) -> bool:
+    """``language``: as in the spec, "en-US". English is looked for besides: many networks announce in both."""
+    said = f" {_plain(text)} "
+    wanted = (*WORDS.get(language[:2].lower(), ()), *WORDS["en"])
+    return any(f" {_plain(each)} " in said for each in wanted)
+
+
+def _plain(text: str) -> str:
+    """Small letters without accents and marks, one space between words."""
+    letters = unicodedata.normalize("NFKD", text.lower().replace("’", "'").replace("'", ""))
+    return " ".join(re.findall(r"\w+", "".join(each for each in letters if not unicodedata.combining(each))))
+
+
+class BeepFinder:
+    """One steady pure tone between 400 and 2,000 Hz. ``push`` says whether it has lasted long enough; it stays so until it ends."""
+
+    def __init__(self) -> None:
+        self._recent: deque[np.ndarray] = deque(maxlen=_WINDOW)
+        self._hz = 0.0
+        self._levels: list[float] = []
+
+    def push(self, samples: np.ndarray) -> bool:
+        """20 ms."""
+        self._recent.append(samples)
+        if len(self._recent) < _WINDOW:
+            return False
+        whole = np.concatenate(self._recent)
+        level = float(np.sqrt(np.square(whole).mean()))
+        hz = _tone_of(whole) if level >= QUIETEST else 0.0
+        if not hz or (self._levels and abs(hz - self._hz) > 1.5 * _HZ_A_BIN):
+            self._levels.clear()
+        if hz:
+            self._hz = hz
+            self._levels.append(level)
+            if min(self._levels) < _STEADY * max(self._levels):
+                del self._levels[:-1]  # it swells: from here on anew
+        return len(self._levels) * FRAME_MS + (_WINDOW - 1) * FRAME_MS >= BEEP_MS + FRAME_MS
+
+
+def _tone_of(samples: np.ndarray) -> float:
+    """Its frequency where nearly all of the sound is one tone; else 0."""
+    power = np.square(np.abs(np.fft.rfft(samples * _HANN)))
+    total = float(power[2:].sum())
+    peak = int(power[2:].argmax()) + 2
+    hz = peak * _HZ_A_BIN
+    if total <= 0 or not BEEP_HZ[0] - _HZ_A_BIN <= hz <= BEEP_HZ[1] + _HZ_A_BIN:
+        return 0.0
+    return hz if float(power[peak - 2 : peak + 3].sum()) >= _PURE * total else 0.0
+
+
+@dataclass(slots=True)
+class _Utterance:
+    began_ms: int
+    heard_ms: int
+    """When its last loud frame ended."""
+
+    @property
+    def length_ms(self) -> int:
+        return self.heard_ms - self.began_ms
+
+
+class Detector:
+    """``push`` each frame until ``verdict`` is not ``None``; ``words`` whenever a transcriber has understood something."""
+
+    def __init__(self, language: str = "en-US") -> None:
+        self.verdict: Verdict | None = None
+        self.why = ""
+        """One of: beep, cadence, words, silence, limit."""
+        self.now_ms = 0
+        self.is_speaking = False
+        """Somebody speaks, or something does: from its first loud frame to a pause."""
+        self._language = language
+        self._beep = BeepFinder()
+        self._said: _Utterance | None = None
+
+    def push(self, pcm: bytes) -> Verdict | None:
+        """20 ms of 16-bit samples at 16,000 Hz."""
+        samples = np.frombuffer(pcm, "<i2").astype(np.float32)
+        self.now_ms += FRAME_MS
+        if self.verdict is not None:
+            return self.verdict
+        if self._beep.push(samples):
+            return self._decide("machine_beep", "beep")
+        if len(samples) and float(np.sqrt(np.square(samples).mean())) >= QUIETEST:
+            self._hear()
+        return self._look()
+
+    def words(self, text: str) -> Verdict | None:
+        if self.verdict is None and sounds_like_a_machine(text, self._language):
+            return self._decide("machine", "words")
+        return self.verdict
+
+    def _hear(self) -> None:
+        began_ms = self.now_ms - FRAME_MS
+        if self._said is None or began_ms - self._said.heard_ms >= PAUSE_MS:
+            self._said = _Utterance(began_ms, self.now_ms)
+        self._said.heard_ms = self.now_ms
+        self.is_speaking = True
+
+    def _look(self) -> Verdict | None:
+        said = self._said
+        if said is None:
+            return self._decide("unknown", "silence") if self.now_ms >= NOBODY_MS else None
+        silent_ms = self.now_ms - said.heard_ms
+        self.is_speaking = silent_ms < PAUSE_MS
+        if said.length_ms >= LONG_MS:
+            return self._decide("machine", "cadence")
+        if silent_ms >= (WAITS_MS if said.length_ms <= SHORT_MS else WAITS_LONGER_MS):
+            return self._decide("human", "cadence")
+        return self._decide("unknown", "limit") if self.now_ms >= LIMIT_MS else None
+
+    def _decide(self, verdict: Verdict, why: str) -> Verdict:
+        self.verdict, self.why = verdict, why
+        return verdict
+
+
+class Greeting:
+    """A machine's greeting, to its end: the beep has ended, or nothing was said for two seconds, or it takes too long."""
+
+    def __init__(self, *, beeps: bool = False) -> None:
+        """``beeps``: its beep was heard already."""
+        self._beep = BeepFinder()
+        self._has_beeped = beeps
+        self._quiet_ms = self._now_ms = 0
+
+    def push(self, pcm: bytes) -> bool:
+        """20 ms. True: it is over, and what is said now is recorded there, as far as can be told."""
+        samples = np.frombuffer(pcm, "<i2").astype(np.float32)
+        self._now_ms += FRAME_MS
+        is_beep = self._beep.push(samples)
+        self._has_beeped |= is_beep
+        is_loud = bool(len(samples)) and float(np.sqrt(np.square(samples).mean())) >= QUIETEST
+        self._quiet_ms = 0 if is_loud else self._quiet_ms + FRAME_MS
+        if self._has_beeped and self._quiet_ms >= 5 * FRAME_MS:
+            return True
+        return self._quiet_ms >= GREETING_OVER_MS or self._now_ms >= LONGEST_GREETING_MS

@@ -1,0 +1,164 @@
+"""What a live call does where its agent doesn't talk: the row says so, a machine has picked up, or the agent fails before its first word.
+
+A part of ``telephony.live_call.LiveCall``, which has the line and the rows.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.utils import timezone
+
+from agents import live, spec
+from telephony import answer, reception, recordings
+from telephony.answering import Refuse, Say, Talk
+from telephony.call_transport import CallTransport, LedByCarrier
+from telephony.journal import Database
+from telephony.models import Call
+from telephony.session.by_text import TextSession
+from telephony.session.ports import Listener
+from telephony.session.session import Session
+from telephony.transfers.kept_line import KeptLine
+from telephony.without_agent import failed, machine
+from telephony.without_agent.line import BareLine
+from telephony.without_agent.stand_in import StandIn
+
+logger = logging.getLogger(__name__)
+
+WITHOUT_AGENT = ("voicemail", "forward", "message")
+FAILED = {"transcriber": "stt_failed", "voice": "tts_failed", "model": "model_failed"}
+
+Reply = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Refused(Exception):
+    """The call can't be taken. ``reason`` is a key of the end reasons; ``detail`` may be shown."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason} {detail}")
+        self.reason, self.detail = reason, detail
+
+
+class WithoutAgent(ABC):
+    id: uuid.UUID
+    _transport: CallTransport
+    _database: Database
+    _session: Session | TextSession | None
+    _recorder: recordings.Recorder | None
+    _at_ms: int
+    _reason: str | None
+    _held_until: float | None
+    _failures: dict[str, str]
+
+    def __init__(self, transport: CallTransport, on_machine: str) -> None:
+        self._kept = KeptLine(transport)
+        self._on_machine = on_machine
+        self._has_spoken = self._has_another_way = False
+        self._stand_in: StandIn | None = None
+
+    @property
+    @abstractmethod
+    def _listener(self) -> Listener:
+        """Told what is said."""
+
+    @abstractmethod
+    async def _take_offer(self) -> None: ...
+    @abstractmethod
+    async def _come_up(self, reply: Reply) -> bool: ...
+    @abstractmethod
+    async def _talk(self, call: Call, reply: Reply) -> str: ...
+    @abstractmethod
+    async def _tape(self, call: Call) -> recordings.Recorder: ...
+    @abstractmethod
+    def _add_event(self, kind: str, data: dict[str, Any]) -> None: ...
+    @abstractmethod
+    def _word_of_line(self, reason: str) -> str: ...
+
+    async def _without_agent(self, call: Call, agent_spec: spec.AgentSpec, reply: Reply) -> str:
+        """A message is said or taken, or the caller is put through, on this line."""
+        await self._take_offer()
+        if not await self._come_up(reply):
+            return self._reason or self._transport.end_reason or "never_connected"
+        if call.answered_at is None:
+            call.answered_at = timezone.now()
+            await self._database.run(answer.connected, call)
+        self._add_event("instead", {"how": call.instead["how"], "why": call.instead["why"]})
+        if agent_spec.privacy.record and call.instead["how"] == "voicemail" and self._recorder is None:
+            await self._tape(call)
+        next_turn = self._session.next_turn if self._session is not None else 0
+        line = BareLine(self._kept, self._listener, self._recorder, self._at_ms, next_turn)
+        self._stand_in = StandIn(
+            call, agent_spec, self._transport, line, self._database, self._add_event, self._keep_sound
+        )
+        try:
+            reason = await self._stand_in.run()
+        finally:
+            self._at_ms = max(self._at_ms, line.now_ms)
+        return self._reason or reason
+
+    def _keep_sound(self, at_ms: int) -> None:
+        if self._recorder is not None:
+            self._recorder.start(at_ms)
+
+    async def _heard_a_machine(self, call: Call, agent_spec: spec.AgentSpec, agent: live.LiveAgent) -> str | None:
+        """Of a call of ours: why it is over, where no person is there. ``None``: the agent may talk."""
+        if self._on_machine == "talk":
+            return None
+        line = BareLine(self._kept, self._listener, None)
+        detector = await machine.who_is_there(line, agent)
+        who = detector.verdict
+        if who is None:
+            return self._reason or self._transport.end_reason or "caller_hung_up"
+        by = "machine" if who == "machine_beep" else who
+        self._add_event("picked_up", {"by": by, "why": detector.why, "after_ms": line.now_ms})
+        await self._database.run(answer.picked_up, call, by)
+        message = str(call.instead.get("machine_message", ""))
+        if by != "machine":
+            return None
+        if self._on_machine != "leave_message" or not message:
+            return "machine_answered"
+        if not await machine.until_its_turn(line, has_beeped=who == "machine_beep"):
+            return self._reason or "machine_answered"
+        self._at_ms = line.now_ms
+        await self._database.run(reception.turn_to, call, Say(message, "machine"))
+        reason = await self._without_agent(call, agent_spec, _nobody_waits)
+        return "machine_answered" if reason == "caller_hung_up" else reason
+
+    def _has_failed_at_once(self, reason: str) -> bool:
+        """The agent, before its first word, while the caller is still there."""
+        is_agents_fault = reason in FAILED.values() and not self._has_spoken
+        return is_agents_fault and self._has_another_way and self._reason is None and self._transport.end_reason is None
+
+    async def _go_another_way(self, call: Call, reason: str, detail: str, reply: Reply) -> tuple[str, str]:
+        """What the number says to an agent that can't answer. Returns why the call ends, with a sentence."""
+        self._has_another_way = False
+        self._held_until = None
+        self._add_event("agent_failed", {"reason": reason, "detail": detail or self._failures.get(reason, "")})
+        try:
+            decided = await self._database.run(failed.turn, call)
+        except Exception:
+            logger.exception("What the number of call %s says to a failed agent can't be told", self.id)
+            return reason, detail
+        if isinstance(decided, Refuse):
+            return reason, detail
+        if isinstance(decided, Talk):
+            self._add_event("instead", {"how": "agent", "why": "failed"})
+        elif isinstance(self._transport, LedByCarrier):
+            document, stream = await self._database.run(failed.leave_to_carrier, call)
+            await failed.tell_carrier(call, document)
+            logger.info("Call %s goes on at the carrier, beyond stream %d", self.id, stream)
+            self._transport.leave(True)
+            return reason, detail
+        try:
+            found = await self._talk(call, reply)
+        except Refused as error:
+            return error.reason, error.detail
+        return found, self._failures.get(found, "") or self._word_of_line(found)
+
+
+async def _nobody_waits(body: dict[str, Any]) -> None:
+    """The call stands."""

@@ -1,0 +1,172 @@
+"""A call that a worker holds and no agent talks in: a message is said or taken, or the caller is put through.
+
+What was decided is the row's (``Call.instead``, of ``telephony.answering``); at Twilio the carrier does it (``carrier_answers``).
+
+    stand_in = StandIn(…)
+    reason = await stand_in.run()          a key of the end reasons; the line is the maker's to close
+    await stand_in.write_down()            after that: what was said to us, in words
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from agents import dictation, keys
+from agents.spec import AgentSpec
+from agents.speech import AudioFrame, ProviderError
+from telephony import carrier_answers
+from telephony.call_transport import CallTransport, CanRefer
+from telephony.dialing import gate
+from telephony.journal import Database
+from telephony.models import Call
+from telephony.session.transferring import NotReached
+from telephony.without_agent import voice
+from telephony.without_agent.line import BareLine
+from telephony.without_agent.message_end import MessageEnd
+
+logger = logging.getLogger(__name__)
+
+WRITE_SECONDS = 120.0
+"""For the words of a message, once its caller is gone."""
+TELL_SECONDS = 3.0
+
+Tell = Callable[[str, dict[str, Any]], None]
+
+
+class StandIn:
+    def __init__(
+        self,
+        call: Call,
+        spec: AgentSpec,
+        transport: CallTransport,
+        line: BareLine,
+        database: Database,
+        tell: Tell,
+        record: Callable[[int], None],
+    ) -> None:
+        """``tell``: an event of the call. ``record``: keep the sound from this moment of the call on."""
+        self._call, self._spec, self._transport = call, spec, transport
+        self.line = line
+        self._database, self._tell, self._record = database, tell, record
+        self._message = bytearray()
+        self._began_ms = 0
+        self._has_words = False
+
+    async def run(self) -> str:
+        decided: Mapping[str, Any] = self._call.instead
+        match decided["how"]:
+            case "voicemail":
+                return await self._take_message(str(decided["greeting"]), float(decided["longest_s"]))
+            case "forward":
+                return await self._put_through(str(decided["to"]), str(decided["message"]))
+        reason = "machine_message" if decided.get("why") == "machine" else "message_said"
+        return reason if await self._say(str(decided["text"])) else "caller_hung_up"
+
+    async def _say(self, text: str) -> bool:
+        """False: they hung up. Where nothing here can speak, nothing is said."""
+        try:
+            secrets = await self._secrets()
+            making = asyncio.create_task(voice.spoken(self._spec, secrets, text))
+            try:
+                if not await self.line.hear(lambda frame: making.done()):  # their sound is taken meanwhile
+                    return False
+                sound = await making
+            finally:
+                making.cancel()
+        except ProviderError as error:
+            self._tell("stage_failed", {"stage": "tts", "error": error.message})
+            return True
+        return await self.line.play(sound, text)
+
+    async def _secrets(self) -> Mapping[str, str]:
+        try:
+            return await self._database.run(keys.secrets, self._call.organization, self._spec)
+        except keys.NoKey:
+            return {}  # a voice of this machine needs none
+
+    # ---- a message
+
+    async def _take_message(self, greeting: str, longest_s: float) -> str:
+        if not await self._say(greeting):
+            return "no_message_left"
+        if self._spec.privacy.record:
+            self._record(self.line.now_ms)
+        if not await self.line.play(voice.tone()):
+            return "no_message_left"
+        end = MessageEnd(longest_s)
+        self.line.on_digit = end.press
+        self._began_ms = self.line.now_ms
+
+        def take(frame: AudioFrame) -> bool:
+            self._message.extend(frame.pcm)
+            return end.push(frame.pcm) != ""
+
+        await self.line.hear(take)
+        self._has_words = end.has_words
+        if not end.has_words:
+            return "no_message_left"
+        await self._add(recording_s=max(1, round(end.spoken_ms / 1000)))
+        return "message_left"
+
+    async def write_down(self) -> None:
+        """What was said, by the agent's transcriber. Never raises but for being cancelled."""
+        if not self._has_words:
+            return
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                secrets = await self._database.run(keys.secrets, self._call.organization, self._spec)
+                said = await dictation.transcribe(self._spec, secrets, bytes(self._message))
+        except (ProviderError, keys.NoKey, TimeoutError) as error:
+            why = str(getattr(error, "message", error)) or "It took too long."
+            self._tell("message_not_written", {"why": why[:300]})
+            return
+        except Exception as error:
+            logger.exception("The message of call %s could not be written down", self._call.pk)
+            self._tell("message_not_written", {"why": f"Something broke: {type(error).__name__}."})
+            return
+        for each in said:
+            start_ms, end_ms = self._began_ms + each.start_ms, self._began_ms + each.end_ms
+            self.line.turn("caller", each.text, start_ms, end_ms, confidence=each.confidence)
+
+    # ---- put through
+
+    async def _put_through(self, to: str, message: str) -> str:
+        why = ""
+        try:
+            if not isinstance(self._transport, CanRefer):
+                raise NotReached("not_from_here", "This line can't be put through.")
+            permit = await self._database.run(partial(carrier_answers.forward_permit, self._call))
+            referring = asyncio.create_task(self._transport.refer(permit))
+            try:
+                is_there = await self.line.hear(lambda frame: referring.done())
+                await asyncio.wait({referring}, timeout=TELL_SECONDS)
+                if not is_there and not referring.done():
+                    raise NotReached("not_reached", "The caller hung up while they were put through.")
+                await referring
+            finally:
+                referring.cancel()
+        except gate.MayNotDial as error:
+            why = str(error)
+        except NotReached as error:
+            why = error.words
+            with contextlib.suppress(Exception):
+                await self._database.run(partial(carrier_answers.forward_failed, self._call))
+        if not why:
+            self._tell("put_through", {"to": to})
+            await self._add(reached=True)
+            return "forwarded"
+        self._tell("not_put_through", {"to": to, "why": why})
+        await self._add(reached=False)
+        await self._say(message)
+        return "not_forwarded"
+
+    async def _add(self, **known: Any) -> None:
+        """To what the row knows of it. A database that is away just then costs only that."""
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(TELL_SECONDS):
+                await self._database.run(partial(carrier_answers.add, self._call, **known))
