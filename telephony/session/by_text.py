@@ -39,6 +39,7 @@ from telephony.session.limit import LimitWarning
 from telephony.session.lines import lines_for
 from telephony.session.log import TurnLog
 from telephony.session.ports import Listener
+from telephony.session.prefix import letters, prefix_of
 from telephony.session.reply import Deadlines, Parts, Reply, Speaker
 from telephony.session.resumed import NOTHING_BEFORE, Resumed
 from telephony.session.signals import BeingPutThrough, CameBack, Line, NotPutThrough, Signal
@@ -103,7 +104,7 @@ class _Saying:
         if now_ms >= self.ends_ms + SURPLUS_MS or not self.sent:
             return True
         if self.played:
-            return len(_letters(self.played)) >= len(_letters(self.text)) and self.is_over
+            return len(letters(self.played)) >= len(letters(self.text)) and self.is_over
         return self.is_over and now_ms >= self.ends_ms - (self.ends_ms - self.asked_ms) // 2
 
 
@@ -420,7 +421,7 @@ class TextSession:
         saying = self._saying
         if saying is None:
             return
-        known = _prefix_of(saying.text, saying.played or heard)
+        known = prefix_of(saying.text, saying.played or heard)
         if saying.sent:
             self._say_so(BargedIn(self.clock.now_ms, self._log.agent_turn or 0, known, 0))
         self._stop(known)
@@ -585,20 +586,3 @@ class TextSession:
         self._children.add(task)
         task.add_done_callback(self._children.discard)
         return task
-
-
-def _letters(text: str) -> str:
-    return "".join(letter for letter in text.casefold() if letter.isalnum())
-
-
-def _prefix_of(text: str, heard: str) -> str:
-    """As much of ``text``, in whole words, as has the letters of ``heard``."""
-    wanted = len(_letters(heard))
-    words: list[str] = []
-    count = 0
-    for word in text.split():
-        count += len(_letters(word))
-        if count > wanted:
-            break
-        words.append(word)
-    return " ".join(words)
