@@ -103,7 +103,7 @@ class RelayTransport:
         await self._send(wire.text(words, is_last=is_last))
 
     async def press(self, digits: str) -> None:
-        await self._send(wire.send_digits(digits.replace(",", "w").replace("W", "w")))
+        await self._send(wire.send_digits(digits.replace(",", "wwww").replace("W", "w")))
 
     async def _send(self, text: str) -> None:
         with contextlib.suppress(ConnectionClosed):  # the reader tells
