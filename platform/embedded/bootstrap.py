@@ -84,7 +84,7 @@ def dev() -> Command:
 
 def test() -> Callable[[], int]:
     ensure_environment("test")
-    env = {**environment(), "CHROMIUM": find_chromium(), "SIPP": find_sipp()}
+    env = {**environment(), "CHROMIUM": find_chromium(), "SIPP": find_sipp(), **find_kamailio()}
     build_frontend()
     weights()
 
@@ -444,9 +444,27 @@ def find_sipp() -> str:
     return found
 
 
-def install_by_apt(package: str) -> None:
+def find_kamailio() -> dict[str, str]:
+    """The proxy before several call workers. Its tests are skipped where it is not there: it is a service, and installing it would
+    start it, but for containers, which have nobody to start services."""
+    path = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin"
+    given = os.environ.get("KAMAILIO")
+    if given and not shutil.which(given):
+        raise Failed(f"KAMAILIO={given}: there is no such program.")
+    is_container = shutil.which("apt-get") and not Path("/run/systemd/system").exists()
+    if not given and shutil.which("kamailio", path=path) is None and os.geteuid() == 0 and is_container:
+        say("Fetching Kamailio for the tests of several call workers …")
+        install_by_apt("kamailio", "kamailio-tls-modules")
+    found = given or shutil.which("kamailio", path=path)
+    if found is None:
+        say("Kamailio is not installed (Debian: kamailio, kamailio-tls-modules): the tests with it are skipped.")
+        return {}
+    return {"KAMAILIO": found}
+
+
+def install_by_apt(*packages: str) -> None:
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", package]):
+    for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
         subprocess.run(["apt-get", *words], env=quiet, capture_output=True, check=False)  # noqa: S603, S607
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import pytest
+
 from telephony.sip import commands, events
 from telephony.sip.events import Event
 from telephony.sip.gate import Gate, Trunk
@@ -28,7 +30,10 @@ ANSWER = "v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=a
 
 def kamailio_program() -> str:
     found = os.environ.get("KAMAILIO") or shutil.which("kamailio", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    assert found, "kamailio is needed: apt-get install kamailio, or name it with KAMAILIO=/path/to/kamailio"
+    if not found:
+        pytest.skip(
+            "Kamailio is not here: apt-get install kamailio kamailio-tls-modules, or KAMAILIO=/path/to/kamailio"
+        )
     return found
 
 
