@@ -62,6 +62,8 @@ class Stream:
     carrier_account_sid: str
     is_words: bool = False
     """Twilio hears and speaks: words come, and no sound."""
+    is_back: bool = False
+    """The caller was here a moment ago, and nobody was there whom they were put through to: there is room for them."""
 
 
 def ring(account: CarrierAccount, form: Mapping[str, str]) -> str:
@@ -143,8 +145,8 @@ def create_incoming(
         return call
 
 
-def to_a_worker(call: Call) -> str:
-    """TwiML that joins the call's sound to a call worker, whichever takes it."""
+def to_a_worker(call: Call, *, is_back: bool = False) -> str:
+    """TwiML that joins the call's sound to a call worker, whichever takes it. ``is_back``: see :class:`Stream`."""
     with tenancy.use(call.organization_id), transaction.atomic():
         row = (
             Call.objects.select_for_update(of=("self",))
@@ -163,6 +165,7 @@ def to_a_worker(call: Call) -> str:
     stream = {
         "call": str(row.pk), "organization": str(row.organization_id), "number": row.streams,
         "carrier_call_id": row.carrier_call_id, "carrier_account_sid": account.sid, "is_words": by_twilio,
+        "is_back": is_back,
     }  # fmt: skip
     worker_status.client().set(_token_key(token), orjson.dumps(stream), ex=TOKEN_SECONDS)
     if by_twilio:
@@ -213,7 +216,7 @@ async def use_up(valkey: redis.asyncio.Redis, token: str) -> Stream | None:
     body: dict[str, Any] = orjson.loads(text)
     return Stream(
         uuid.UUID(body["call"]), uuid.UUID(body["organization"]), int(body["number"]), body["carrier_call_id"],
-        body["carrier_account_sid"], body.get("is_words") is True,
+        body["carrier_account_sid"], body.get("is_words") is True, body.get("is_back") is True,
     )  # fmt: skip
 
 
@@ -284,6 +287,14 @@ def has_room() -> bool:
     """Where Valkey can't be asked, the call is tried all the same."""
     try:
         return any(worker.has_room for worker in worker_status.workers())
+    except redis.RedisError:
+        return True
+
+
+def is_anybody_there() -> bool:
+    """A call worker, with room for new calls or not."""
+    try:
+        return any(not worker.is_draining for worker in worker_status.workers())
     except redis.RedisError:
         return True
 

@@ -105,7 +105,7 @@ class TwilioListener:
         kind, _, token = request.path.strip("/").rpartition("/")
         if not kind.endswith(("twilio", "twilio-words")) or "Origin" in request.headers:
             return connection.respond(http.HTTPStatus.NOT_FOUND, "There is nothing here.\n")
-        if self._open >= self._most or not self._has_room():
+        if self._open >= self._most:
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "No room for another call.\n")
         try:
             stream = await phone_calls.use_up(self._valkey, token)
@@ -117,6 +117,8 @@ class TwilioListener:
         if stream is None:
             logger.warning("A stream with no token, an old one or one that was used is refused")
             return connection.respond(http.HTTPStatus.FORBIDDEN, "This token is not valid any more.\n")
+        if not stream.is_back and not self._has_room():  # the carrier asks again what to do, and is told of another way
+            return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "No room for another call.\n")
         connection.stream = stream  # type: ignore[attr-defined]
         return None
 

@@ -136,7 +136,9 @@ def _back(call: Call) -> str:
         worker_status.client().delete(phone_calls.next_key(call.pk))
     except redis.RedisError:
         logger.warning("What comes after the streams of call %s could not be forgotten", call.pk)
-    return phone_calls.to_a_worker(call) if phone_calls.has_room() else phone_calls.nobody_goes_on(call)
+    if not phone_calls.is_anybody_there():
+        return phone_calls.nobody_goes_on(call)
+    return phone_calls.to_a_worker(call, is_back=True)
 
 
 def _settle(call: Call, more: Mapping[str, Any]) -> None:

@@ -307,6 +307,25 @@ async def test_nobody_there_and_the_caller_is_back_with_the_agent_that_says_so(
     assert await reservations(call) == [(DESK, "transfer", True)] * 2
 
 
+async def test_a_caller_who_comes_back_is_taken_by_a_worker_that_takes_nobody_else(
+    settings: Any, site: Any, worker: Any, minds: Minds, billing: Any
+) -> None:
+    async with worker(capacity=1) as running, site() as line:
+        listens_at(settings, running)
+        line.exchange.who[DESK] = "busy"
+        caller = line.ring()
+        await asks_for(line, caller, "2")
+        await until(lambda: caller.streams == 2)
+        await hears_something(caller, caller.stream_began_s)
+        assert not running.has_room
+        stranger = line.ring()
+        await asyncio.wait_for(stranger.over.wait(), 20)
+        assert stranger.streams == 0
+        caller.hang_up()
+        await asyncio.wait_for(caller.over.wait(), 20)
+    assert caller.refusals == []
+
+
 async def test_whoever_the_limits_do_not_let_is_not_dialled_and_the_caller_hears_it(
     settings: Any, site: Any, worker: Any, agent: Any, minds: Minds, billing: Any
 ) -> None:
