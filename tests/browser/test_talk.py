@@ -29,7 +29,7 @@ the afternoon, on the last Thursday of every month until eight in the evening, a
 # Each pause is longer than the answer takes, except before the last: that is where the caller interrupts.
 STORY: tuple[float | str, ...] = (
     9.0,
-    "What does a cleaning cost?",
+    "How much is a cleaning?",
     11.0,
     "When are you open?",
     7.5,
@@ -292,7 +292,7 @@ def reach(page: Page, name: str, key: str = "Tab") -> None:
 
 
 def test_the_whole_job_is_done_without_a_mouse(chromium: Any, parley: Platform, tmp_path: Path) -> None:
-    sound = microphone((9.0, "What does a cleaning cost?", 60.0), tmp_path / "microphone.wav")
+    sound = microphone((9.0, "How much is a cleaning?", 60.0), tmp_path / "microphone.wav")
     browser = chromium(*FAKE_MICROPHONE, f"--use-file-for-fake-audio-capture={sound}%noloop")
     _, page = signed_in(browser, parley.sign_in_link())
 

@@ -61,7 +61,7 @@ async def test_a_spoken_call(agent: Any, environment: dict[str, str], settings: 
             agent.save()
 
     await sync_to_async(prompted)()
-    said = ("How much does a cleaning cost?", "Thank you and goodbye.")
+    said = ("How much is a cleaning?", "Thank you and goodbye.")
     lines, sounds = [Line("say", text) for text in said], caller_lines(*said)
     lines.insert(1, Line.digits("4-2#"))
     sounds.insert(1, np.zeros(0, np.int16))
