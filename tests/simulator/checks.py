@@ -305,13 +305,14 @@ def pauses_at_once(call: Call) -> Iterator[str]:
         if plan.line.echo_ms is not None and (not _is_callers(call, edge.at_ms, at_ms) or _is_muddle(call, at_ms)):
             continue
         is_unknown_line = sum(call.heard.is_voiced[: at_ms // FRAME_MS]) * FRAME_MS < CALM_MS
-        if plan.line.echo_ms is not None or is_unknown_line:  # is it the agent? That may take a moment
-            at_ms += LONGEST_WAIT_MS
-        frame = at_ms // FRAME_MS
+        # Is it the agent? That may take a moment.
+        longest_ms = LONGEST_WAIT_MS if plan.line.echo_ms is not None or is_unknown_line else 0
+        first = at_ms // FRAME_MS
+        frame = first + longest_ms // FRAME_MS
         heard = next((each for each in call.heard.heard if any(index == frame + 2 for index, _ in each.frames)), None)
         if heard is None or _is_protected(call, heard):
             continue
-        if call.heard.is_voiced[frame + 1] and call.heard.is_voiced[frame - 1]:
+        if call.heard.is_voiced[first - 1] and all(call.heard.is_voiced[first + 1 : frame + 2]):
             yield f"“{heard.speech.text}” went on {2 * FRAME_MS} ms after the onset detected at {at_ms} ms"
 
 
