@@ -188,7 +188,7 @@ def test_every_setting_is_documented() -> None:
     text = (ROOT / "docs" / "operating.md").read_text()
     documented = set(re.findall(r"^\| `([A-Z0-9_]+)`", text, re.MULTILINE))
     assert read - documented == set()
-    of_make = {"PYTHON", "CHROMIUM", "SIPP", "WEIGHTS_SEED_DIR", "PARLEY_SYSTEM_USER"}
+    of_make = {"PYTHON", "CHROMIUM", "SIPP", "KAMAILIO", "WEIGHTS_SEED_DIR", "PARLEY_SYSTEM_USER"}
     of_make |= {f"PARLEY_{name}" for name in ("WEB_PORT", "WEB_HOST", "POSTGRES_PORT", "VALKEY_PORT")}
     assert documented - read == of_make
 
