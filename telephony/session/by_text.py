@@ -323,7 +323,7 @@ class TextSession:
     def _say_again(self, saying: _Saying) -> None:
         rest, saying.played, saying.is_over = saying.text, "", False
         saying.ends_ms = self.clock.now_ms + len(rest) * LETTER_MS
-        self._spawn(self._line.say(rest, is_last=saying.is_whole))
+        self._spawn(self._line.say(self._reader.speak(rest), is_last=saying.is_whole))
 
     @property
     def _may_interrupt(self) -> bool:
