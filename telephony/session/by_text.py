@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -25,9 +25,7 @@ from telephony.session.clock import CallClock
 from telephony.session.events import (
     BargedIn,
     Ended,
-    Event,
     FieldCollected,
-    Happened,
     Latency,
     State,
     StateChanged,
@@ -35,6 +33,7 @@ from telephony.session.events import (
 from telephony.session.floor import ASIDES
 from telephony.session.keypad import Keypad
 from telephony.session.knobs import TurnSettings
+from telephony.session.life import Life
 from telephony.session.limit import LimitWarning
 from telephony.session.lines import lines_for
 from telephony.session.log import TurnLog
@@ -108,7 +107,7 @@ class _Saying:
         return self.is_over and now_ms >= self.ends_ms - (self.ends_ms - self.asked_ms) // 2
 
 
-class TextSession:
+class TextSession(Life):
     """``telephony.session.session.Session`` over a :class:`TextLine`. Make one for a call, ``run`` it once."""
 
     def __init__(
@@ -121,13 +120,13 @@ class TextSession:
         resumed: Resumed | None = None,
         transfers: PutsThrough | None = None,
     ) -> None:
+        super().__init__(listener)
         spec = agent.spec
         self.agent = agent
         self._before = resumed or NOTHING_BEFORE
         self.conversation = self._before.conversation(agent.mind)
         self.clock = CallClock(self._before.at_ms)
         self._line = line
-        self._listener = listener
         self._settings = TurnSettings.of(spec)
         self._lines = lines_for(spec.sounds.language)
         self._thinker = Speaker(agent, Playout(), self.clock, deadlines or Deadlines(), self._lines.no_answer)
@@ -154,10 +153,6 @@ class TextSession:
         self._reminded = self._failures = 0
         self._has_asked = self._is_away = False
         self._state: State = "listening"
-        self._tasks: asyncio.TaskGroup | None = None
-        self._children: set[asyncio.Task[None]] = set()
-        self._over: asyncio.Future[str] | None = None
-        self._end_reason = ""
 
     async def run(self) -> str:
         """The whole call. Returns why it ended, a key of ``telephony.end_reasons.REASONS``; leaves nothing running."""
@@ -187,10 +182,6 @@ class TextSession:
         return self._end_reason
 
     # ---- from outside
-
-    def hang_up(self, reason: str) -> None:
-        """End it now. ``reason``: a key of ``telephony.end_reasons.REASONS``. May be called at any time."""
-        self._end(reason)
 
     def say_goodbye(self, reason: str) -> None:
         """End it after the agent's last words. Who calls this sets a limit to them, and hangs up then."""
@@ -224,16 +215,6 @@ class TextSession:
     def sent_ms(self) -> int | None:
         """No sound is sent here."""
         return None
-
-    @property
-    def next_turn(self) -> int:
-        """The number that the next turn of the call has, once this session is over."""
-        return self._log.next_turn
-
-    @property
-    def end_reason(self) -> str:
-        """Why it ends, as soon as that is decided; empty before."""
-        return self._end_reason
 
     # ---- in
 
@@ -560,29 +541,9 @@ class TextSession:
 
     # ---- out
 
-    def _say_so(self, event: Event) -> None:
-        self._listener.receive(event)
-
-    def _happened(self, kind: str, **data: str | int | float | bool | None) -> None:
-        self._say_so(Happened(self.clock.now_ms, kind, data))
-
     def _tell_state(self) -> None:
         saying = self._saying
         state: State = "listening" if saying is None else "speaking" if saying.sent else "thinking"
         if state != self._state:
             self._state = state
             self._say_so(StateChanged(self.clock.now_ms, state))
-
-    def _end(self, reason: str) -> None:
-        """The first reason counts."""
-        if not self._end_reason:
-            self._end_reason = reason
-        if self._over is not None and not self._over.done():
-            self._over.set_result(self._end_reason)
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        assert self._tasks is not None, "a session works while it runs"
-        task = self._tasks.create_task(work)
-        self._children.add(task)
-        task.add_done_callback(self._children.discard)
-        return task

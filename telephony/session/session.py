@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 
 from agents.mind import Collected, Utterance
@@ -31,9 +30,7 @@ from telephony.session.echo_words import SpokenWords
 from telephony.session.events import (
     BargedIn,
     Ended,
-    Event,
     FieldCollected,
-    Happened,
     Levels,
     State,
     StateChanged,
@@ -43,6 +40,7 @@ from telephony.session.guesses import Guesser
 from telephony.session.inlet import Inlet
 from telephony.session.knobs import TurnSettings
 from telephony.session.latency import breakdown
+from telephony.session.life import Life
 from telephony.session.lines import lines_for
 from telephony.session.log import TurnLog
 from telephony.session.ports import VAD, HasKeypad, HearsLater, Listener, Tap, Transport
@@ -65,7 +63,7 @@ _STALLED_S = 10.0
 """No frame for so long in wall time, or no pull for so long of frames: the transport is dead and doesn't know."""
 
 
-class Session:
+class Session(Life):
     """Make one for a call, ``run`` it once. ``playout`` is what the transport pulls from."""
 
     def __init__(
@@ -80,6 +78,7 @@ class Session:
         resumed: Resumed | None = None,
         transfers: PutsThrough | None = None,
     ) -> None:
+        super().__init__(listener)
         spec = agent.spec
         self.agent = agent
         self._before = resumed or NOTHING_BEFORE
@@ -95,7 +94,6 @@ class Session:
             transport.listen_for_digits(self._on_digit)
         self._inlet = Inlet(spec.listens, self.playout, lambda kind, data: self._happened(kind, **data))
         self._spoken = SpokenWords()
-        self._listener = listener
         self._tap = tap
         self._lines = lines_for(spec.sounds.language)
         self._turns = TurnTaker(TurnSettings.of(spec))
@@ -121,10 +119,6 @@ class Session:
         self._state: State = "listening"
         self._paused_at_ms = 0
         self._pulls_seen = (0, self.clock.now_ms)
-        self._tasks: asyncio.TaskGroup | None = None
-        self._children: set[asyncio.Task[None]] = set()
-        self._over: asyncio.Future[str] | None = None
-        self._end_reason = ""
 
     async def run(self) -> str:
         """The whole call. Returns why it ended, a key of ``telephony.end_reasons.REASONS``; leaves nothing running."""
@@ -155,10 +149,6 @@ class Session:
                 self._happened("echoes", times=self._inlet.echoes)
             self._say_so(Ended(self.clock.now_ms, self._end_reason))
         return self._end_reason
-
-    def hang_up(self, reason: str) -> None:
-        """End it now, from outside. ``reason``: a key of ``telephony.end_reasons.REASONS``. May be called at any time."""
-        self._end(reason)
 
     def say_goodbye(self, reason: str) -> None:
         """End it from outside after the agent's last words. Who calls this sets a limit to them, and hangs up then."""
@@ -195,16 +185,6 @@ class Session:
     def sent_ms(self) -> int | None:
         """How much of the agent's sound, silence as well, was sent so far."""
         return self.playout.pulls * FRAME_MS
-
-    @property
-    def next_turn(self) -> int:
-        """The number that the next turn of the call has, once this session is over."""
-        return self._log.next_turn
-
-    @property
-    def end_reason(self) -> str:
-        """Why it ends, as soon as that is decided; empty before."""
-        return self._end_reason
 
     # ---- in
 
@@ -550,12 +530,6 @@ class Session:
 
     # ---- out
 
-    def _say_so(self, event: Event) -> None:
-        self._listener.receive(event)
-
-    def _happened(self, kind: str, **data: str | int | float | bool | None) -> None:
-        self._say_so(Happened(self.clock.now_ms, kind, data))
-
     def _tell_state(self) -> None:
         turns = self._turns
         state: State = "listening"
@@ -569,13 +543,6 @@ class Session:
 
     # ---- the end
 
-    def _end(self, reason: str) -> None:
-        """The first reason counts."""
-        if not self._end_reason:
-            self._end_reason = reason
-        if self._over is not None and not self._over.done():
-            self._over.set_result(self._end_reason)
-
     def _close_turns(self) -> None:
         reply, self._reply = self._reply, None
         self._count_waste(reply)
@@ -586,10 +553,3 @@ class Session:
 
     async def _close(self) -> None:
         await close_all(transcriber=self._ear.close(), mind=self.agent.mind.close(), transport=self._transport.close())
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        assert self._tasks is not None, "a session works while it runs"
-        task = self._tasks.create_task(work)
-        self._children.add(task)
-        task.add_done_callback(self._children.discard)
-        return task
