@@ -111,7 +111,7 @@ def test_digits_before_an_answer_is_heard_belong_to_the_turn() -> None:
     told: list[Timed] = [
         (1_000, SpeechStarted(940)), (1_600, SpeechStopped(1_500)), (1_760, heard("I have one here.", 1_660)), *pressed("42", 1_900),
     ]  # fmt: skip
-    assert run(told, until_ms=5_000)[-4:] == [
+    assert run(told, until_ms=4_800)[-4:] == [
         (1_800, "EndTurn(I have one here.)"), (1_900, "Reopen"), (4_300, "Speculate(I have one here. Pressed 4 2)"),
         (4_300, "EndTurn(I have one here. Pressed 4 2)"),
     ]  # fmt: skip
@@ -121,6 +121,22 @@ def test_more_digits_after_the_hash_are_another_number_of_the_same_turn() -> Non
     asked = run([*pressed("1#", 1_000), *pressed("2#", 1_700)], until_ms=3_000)
     assert ends(asked) == [(1_300, "EndTurn(Pressed 1 #)"), (2_000, "EndTurn(Pressed 1 # 2 #)")]
     assert (1_700, "Reopen") in asked
+
+
+@pytest.mark.parametrize(
+    ("told", "knobs", "filled_ms"),
+    [
+        pytest.param(pressed("12#", 1_000), {}, 3_600, id="no wait for another digit: 2 s after the last"),
+        pytest.param(pressed("12", 1_000), {}, 4_000, id="part of the silence was that wait: 2.7 s after the last"),
+        pytest.param(
+            [*AGENT_TALKS, *pressed("5", 3_000), (9_000, AgentFinished())], {"barge_in": False}, 11_000,
+            id="the agent was heard until then: 2 s after it",
+        ),
+    ],
+)  # fmt: skip
+def test_a_filler_counts_from_the_last_sound_there_was(told: list[Timed], knobs: dict[str, Any], filled_ms: int) -> None:
+    asked = run(told, until_ms=filled_ms + 1_000, **knobs)
+    assert [at_ms for at_ms, what in asked if what == "Fill"] == [filled_ms]
 
 
 @pytest.mark.parametrize("sound", ["", "[BLANK_AUDIO]", "Mm-hm.", "Okay."])
