@@ -18,7 +18,7 @@ LONGEST_WAIT_MS = 120
 _AGAIN_MS = 40
 CALM_MS = 1_000
 """The agent has been heard for so long and nothing came back: the line has no echo, as far as can be said."""
-_VOICED_MS = 160
+VOICED_MS = 160
 """A voice over the echo that goes on for so long after it was taken for one."""
 
 
@@ -86,10 +86,10 @@ class EchoGuard:
         if not self._is_echo:
             return self._judged(self._held) if (self._now_ms - self._held_ms) % _AGAIN_MS == 0 else []
         self._voiced_ms = self._voiced_ms + FRAME_MS if self.echo.has_voice() else 0
-        if self._voiced_ms < _VOICED_MS:
+        if self._voiced_ms < VOICED_MS:
             return []
         self.echo.is_voice()
-        return self._told(SpeechStarted(self._now_ms - _VOICED_MS))
+        return self._told(SpeechStarted(self._now_ms - VOICED_MS))
 
     def _note(self) -> None:
         if not self._was_told and self.echo.delay_ms is not None:

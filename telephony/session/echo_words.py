@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from num2words import num2words
 from rapidfuzz import fuzz
+from rapidfuzz.distance import LCSseq
 
 from telephony.audio.echo import MAX_DELAY_MS
 from telephony.session.words import normalised
@@ -23,6 +24,8 @@ SLACK_MS = 300
 LIKE, SHORT_LIKE = 78, 90
 """Of 100: transcribers mishear a voice from a loudspeaker. Few words must fit better."""
 FEW_WORDS = 2
+MISHEARD, LETTERS = 40, 3
+"""Of 100, and the fewest letters that are words of anybody's."""
 INSIDE, INSIDE_UNKNOWN = 0.6, 0.5
 """So much of the utterance must lie in the agent's words, moved by the line's delay; without a known delay: as they were said."""
 _NUMBER = re.compile(r"\d{1,6}")
@@ -56,9 +59,26 @@ class SpokenWords:
             last = self._phrases[-1]
             last.end_ms = max(last.begin_ms, at_ms)
 
-    def is_echo(self, text: str, language: str, began_ms: int, ended_ms: int, delay_ms: int | None) -> bool:
-        """Whether what came in from ``began_ms`` to ``ended_ms`` is the agent, heard ``delay_ms`` late; ``None``: no echo is
-        known of this line, so that a few words prove nothing."""
+    def without_echo(self, text: str, language: str, began_ms: int, ended_ms: int, delay_ms: int | None) -> str:
+        """What a caller said of ``text``, which came in from ``began_ms`` to ``ended_ms``: without the agent's words, heard
+        ``delay_ms`` late. ``None``: no echo is known of this line, so that a few words prove nothing."""
+        words = text.split()
+        if not words or not self._phrases:
+            return text
+        said = self._said_until(began_ms, ended_ms, delay_ms, language)
+        own = _own(words, said, language)
+        if not any(own):
+            return text
+        first, last = own.index(True), len(own) - own[::-1].index(True)
+        length_ms, letters = ended_ms - began_ms, len(text)
+        from_ms = began_ms + length_ms * len(" ".join(words[:first])) // letters
+        until_ms = ended_ms - length_ms * len(" ".join(words[last:])) // letters
+        heard = " ".join(word for word, is_own in zip(words, own, strict=True) if is_own)
+        if not self._is_echo(heard, language, from_ms, until_ms, delay_ms):
+            return text
+        return " ".join(word for word, is_own in zip(words, own, strict=True) if not is_own)
+
+    def _is_echo(self, text: str, language: str, began_ms: int, ended_ms: int, delay_ms: int | None) -> bool:
         words = spelled(text, language).split()
         if not words or (delay_ms is None and len(words) <= FEW_WORDS):
             return False
@@ -67,13 +87,17 @@ class SpokenWords:
         inside_ms = self._spoken_ms(began_ms - moved_ms, ended_ms - moved_ms, ended_ms)
         if inside_ms < length_ms * (INSIDE_UNKNOWN if delay_ms is None else INSIDE):
             return False
-        since_ms = began_ms - (MAX_DELAY_MS if delay_ms is None else delay_ms) - SLACK_MS
-        said = self._said(since_ms, ended_ms - moved_ms + SLACK_MS, language)
+        said = " ".join(self._said_until(began_ms, ended_ms, delay_ms, language))
         heard = " ".join(words)
         if not said or len(heard) > len(said) * 1.3 + 6:
             return False
         likeness = fuzz.partial_ratio(heard, said) if len(heard) <= len(said) else fuzz.ratio(heard, said)
         return bool(likeness >= (SHORT_LIKE if len(words) <= FEW_WORDS else LIKE))
+
+    def _said_until(self, began_ms: int, ended_ms: int, delay_ms: int | None, language: str) -> list[str]:
+        """What may be heard of the agent between the two."""
+        since_ms = began_ms - (MAX_DELAY_MS if delay_ms is None else delay_ms) - SLACK_MS
+        return self._said(since_ms, ended_ms - (delay_ms or 0) + SLACK_MS, language).split()
 
     def _spoken_ms(self, begin_ms: int, end_ms: int, now_ms: int) -> int:
         return sum(
@@ -90,6 +114,38 @@ class SpokenWords:
                 if last > begin_ms and first < end_ms:
                     found.append(word.group())
         return spelled(" ".join(found), language)
+
+
+def _own(words: list[str], said: list[str], language: str) -> list[bool]:
+    """Which of ``words`` may be the agent's. Words beside them are misheard rather than a caller's where the agent said something
+    there that is not too far from it."""
+    letters = [spelled(word, language).replace(" ", "") for word in words]
+    alike = [_like(word, said) for word in letters]
+    common = [code for code in LCSseq.opcodes(alike, said) if code.tag == "equal"]
+    own = [True] * len(words)
+    begins = [(0, 0), *((code.src_end, code.dest_end) for code in common)]
+    ends = [*((code.src_start, code.dest_start) for code in common), (len(words), len(said))]
+    for index, (begin, end) in enumerate(zip(begins, ends, strict=True)):
+        heard, beside = "".join(letters[begin[0] : end[0]]), "".join(said[begin[1] : end[1]])
+        if 0 < index < len(common):
+            is_misheard = len(heard) <= len(beside) + LETTERS or _is_like(heard, beside)
+        else:
+            is_misheard = _is_like(
+                heard, beside[-len(heard) - LETTERS :] if index == 0 else beside[: len(heard) + LETTERS]
+            )
+        if common and len(heard) >= LETTERS and not is_misheard:
+            own[begin[0] : end[0]] = [False] * (end[0] - begin[0])
+    return own
+
+
+def _is_like(heard: str, beside: str) -> bool:
+    return len(beside) >= LETTERS and fuzz.ratio(heard, beside) >= MISHEARD
+
+
+def _like(word: str, said: list[str]) -> str:
+    """As the agent said it, if it did."""
+    best = max(said, key=lambda other: fuzz.ratio(word, other), default="")
+    return best if fuzz.ratio(word, best) >= LIKE else word
 
 
 def spelled(text: str, language: str) -> str:

@@ -252,7 +252,7 @@ class Session(Life):
             return
         if transcript.is_final:
             self._transcript_ms = self.clock.now_ms
-        text = "" if self._is_echo(transcript) else transcript.text
+        text = self._without_echo(transcript)
         self._log.caller_says(self.clock.now_ms, cleaned(text), transcript.confidence)
         self._tell(
             signals.Transcribed(
@@ -260,17 +260,17 @@ class Session(Life):
             )
         )
 
-    def _is_echo(self, transcript: Transcript) -> bool:
-        """The words are the agent's own, come back: nothing was said."""
+    def _without_echo(self, transcript: Transcript) -> str:
+        """Without the agent's own words, come back."""
         if not self._inlet.has_guard:
-            return False
+            return transcript.text
         began_ms, now_ms = self._utterance_ms, self.clock.now_ms
         ended_ms = self._inlet.stopped_ms if self._inlet.stopped_ms > began_ms else now_ms
         language, delay_ms = self.agent.spec.sounds.language, self._inlet.echo_delay_ms
-        is_echo = self._spoken.is_echo(transcript.text, language, began_ms, ended_ms, delay_ms)
-        if is_echo and transcript.is_final:
-            self._happened("echo_words", text=transcript.text)
-        return is_echo
+        text = self._spoken.without_echo(transcript.text, language, began_ms, ended_ms, delay_ms)
+        if text != transcript.text and transcript.is_final:
+            self._happened("echo_words", text=transcript.text, **({"caller": text} if text else {}))
+        return text
 
     def _prepare(self) -> None:
         sounds = self.agent.spec.sounds

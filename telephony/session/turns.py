@@ -440,7 +440,9 @@ class TurnTaker:
         if waited_ms >= self.settings.preparing_limit_ms:
             self._end(self._hang_up or "internal_error")
         elif self.line is None and not self._filled:
-            silent_ms = max(self._stopped_ms, self._keypad.last_ms, self._quiet_since_ms)  # since the last sound of either
+            silent_ms = max(
+                self._stopped_ms, self._keypad.last_ms, self._quiet_since_ms
+            )  # since the last sound of either
             after_ms = max(silent_ms + self.settings.fill_after_ms, self._prepared_at_ms + 1_200)
             by_ms = max(silent_ms + self.settings.fill_by_ms, self._prepared_at_ms + 300)
             if self.now_ms >= min(after_ms, by_ms):

@@ -11,7 +11,7 @@ from agents.mind import EndCall
 from telephony.audio.playout import words_heard
 from telephony.audio.vad import SpeechStarted, SpeechStopped, VADEdge
 from telephony.end_reasons import REASONS
-from telephony.session.echo_guard import CALM_MS, LONGEST_WAIT_MS
+from telephony.session.echo_guard import CALM_MS, LONGEST_WAIT_MS, VOICED_MS
 from telephony.session.events import (
     BargedIn,
     Ended,
@@ -306,7 +306,9 @@ def pauses_at_once(call: Call) -> Iterator[str]:
             continue
         is_unknown_line = sum(call.heard.is_voiced[: at_ms // FRAME_MS]) * FRAME_MS < CALM_MS
         # Is it the agent? That may take a moment.
-        longest_ms = LONGEST_WAIT_MS if plan.line.echo_ms is not None or is_unknown_line else 0
+        longest_ms = LONGEST_WAIT_MS if is_unknown_line else 0
+        if plan.line.echo_ms is not None:  # taken for the echo first, it may be, and known for a voice by going on
+            longest_ms = max(LONGEST_WAIT_MS, VOICED_MS + FRAME_MS)
         first = at_ms // FRAME_MS
         frame = first + longest_ms // FRAME_MS
         heard = next((each for each in call.heard.heard if any(index == frame + 2 for index, _ in each.frames)), None)

@@ -34,7 +34,7 @@ def test_the_agents_words_in_their_time_are_an_echo(
     text: str, began_ms: int, ended_ms: int, delay_ms: int | None
 ) -> None:
     words = spoken((HOURS, 0, 5_000))
-    assert words.is_echo(text, "en-US", began_ms, ended_ms, delay_ms)
+    assert words.without_echo(text, "en-US", began_ms, ended_ms, delay_ms) == ""
 
 
 CALLERS = [
@@ -48,33 +48,51 @@ CALLERS = [
     ("yes", 3_100, 3_400, 250, "a short answer"),
     ("three", 1_000, 1_400, 250, "a word that the agent says only later"),
     ("", 1_000, 1_400, 250, "nothing"),
-    ("Would you like to come on Tuesday at three yes please I would like that very much indeed", 300, 6_000, 250, "more than the agent's words"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "began_ms", "ended_ms", "delay_ms", "why"), CALLERS)
 def test_a_caller_is_none(text: str, began_ms: int, ended_ms: int, delay_ms: int | None, why: str) -> None:
     words = spoken((OFFER, 0, 3_000))
-    assert not words.is_echo(text, "en-US", began_ms, ended_ms, delay_ms), why
+    assert words.without_echo(text, "en-US", began_ms, ended_ms, delay_ms) == text, why
+
+
+BOTH = [
+    ("Would you like to come on Tuesday at three yes please that suits me", 300, 6_000, 250, "yes please that suits me"),
+    ("Wait would you like to come on Tuesday", 0, 2_400, 250, "Wait"),
+    ("Excuse me you like to come on Tuesday at three", 250, 3_200, None, "Excuse me"),
+    ("Hello would you like to come on Tuesday goodbye", 0, 3_000, 250, "Hello goodbye"),
+    ("Would you like to come no wait please on Tuesday at three", 200, 3_600, 250, "no wait please"),
+    ("Woody like to come on Tuesday at tree", 250, 3_250, 250, ""),
+    ("No I said Tuesday at three", 2_000, 4_100, None, "No I said Tuesday at three"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "began_ms", "ended_ms", "delay_ms", "caller"), BOTH)
+def test_what_a_caller_said_beside_them_stays(
+    text: str, began_ms: int, ended_ms: int, delay_ms: int | None, caller: str
+) -> None:
+    words = spoken((OFFER, 0, 3_000))
+    assert words.without_echo(text, "en-US", began_ms, ended_ms, delay_ms) == caller
 
 
 def test_words_are_taken_from_the_phrases_of_their_time() -> None:
     words = spoken(
         ("Good morning.", 0, 800), ("How can I help you?", 800, 2_000), ("Please hold the line.", 9_000, 10_000)
     )
-    assert words.is_echo("How can I help you?", "en-US", 1_050, 2_250, 250)
-    assert not words.is_echo("Good morning.", "en-US", 9_300, 10_000, 250)
+    assert words.without_echo("How can I help you?", "en-US", 1_050, 2_250, 250) == ""
+    assert words.without_echo("Good morning.", "en-US", 9_300, 10_000, 250) == "Good morning."
 
 
 def test_a_phrase_that_goes_on_is_heard_as_far_as_it_was_said() -> None:
     words = SpokenWords()
     words.begins(HOURS, 0)
-    assert words.is_echo("We are open from eight", "en-US", 250, 1_700, 250)
-    assert not words.is_echo("but not on Sunday", "en-US", 250, 1_400, 250)
+    assert words.without_echo("We are open from eight", "en-US", 250, 1_700, 250) == ""
+    assert words.without_echo("but not on Sunday", "en-US", 250, 1_400, 250) == "but not on Sunday"
 
 
 def test_an_agent_that_says_nothing_has_no_echo() -> None:
-    assert not SpokenWords().is_echo("Hello, is anybody there?", "en-US", 0, 1_500, None)
+    assert SpokenWords().without_echo("Hello, is anybody there?", "en-US", 0, 1_500, None) == "Hello, is anybody there?"
 
 
 @pytest.mark.parametrize(
