@@ -91,8 +91,8 @@ def test() -> Callable[[], int]:
     def check() -> int:
         failed = check_code()
         # The tests start databases of their own; pytest's closing line is the last of the output.
-        # More than one at once is sooner done, on a machine with processors for it: calls keep the pace of their sound.
-        at_once = os.environ.get("TESTS_AT_ONCE") or "1"
+        # Calls keep the pace of their sound, one after the other; beside them runs what doesn't (tests/at_once.py).
+        at_once = os.environ.get("TESTS_AT_ONCE") or ("2" if (os.cpu_count() or 1) > 1 else "1")
         beside = [] if at_once == "1" else ["-n", at_once, "--dist", "loadgroup"]
         tested = run(
             [str(PYTHON), "-m", "pytest", *beside],

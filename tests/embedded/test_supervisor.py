@@ -14,6 +14,8 @@ import pytest
 
 from tests.embedded.test_services import is_alive, wait_until
 
+pytestmark = pytest.mark.paced
+
 ROOT = Path(__file__).resolve().parents[2]
 
 PROGRAM = """

@@ -4,9 +4,12 @@ import asyncio
 import gc
 import time
 
+import pytest
 from prometheus_client import REGISTRY
 
 from monitoring.loop_lag import COLLECTING, LoopLagMonitor
+
+pytestmark = pytest.mark.paced
 
 
 def hold_the_loop(seconds: float) -> None:

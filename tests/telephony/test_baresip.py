@@ -27,7 +27,7 @@ from tests.telephony.test_sip_calls import (
 from tests.telephony.test_sipp import free_port
 
 __all__ = ["_sip", "published"]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 PHONE = Path(__file__).resolve().parent.parent / "peers" / "baresip_phone.py"
 HUM_HZ = 1_000
 """The stand-in agent's voice."""

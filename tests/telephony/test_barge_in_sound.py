@@ -10,7 +10,7 @@ from agents.speech import AudioFrame
 from telephony.audio import vad
 from tests.spoken import WEIGHTS, spoken
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.paced]
 LEAD_MS = 1_000
 Sound = npt.NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from tests.echo_line import EchoLine
 from tests.fakes import Silence, UntilAgentQuiet, UntilAgentSpeaks
 from tests.telephony.echo_calls import EchoCall, call, says
 
-pytestmark = [pytest.mark.models, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.models, pytest.mark.timeout(600), pytest.mark.paced]
 
 QUESTION, STOP = "When are you open on Saturdays?", "Wait, I need to ask something else."
 ANSWER = (

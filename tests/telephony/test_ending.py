@@ -22,6 +22,8 @@ from tests.telephony.lines import Caller
 from tests.telephony.test_worker import placed, row, until
 from tests.telephony.test_worker_killed import ROOT, a_worker, environment
 
+pytestmark = pytest.mark.paced
+
 __all__ = ["environment"]
 
 

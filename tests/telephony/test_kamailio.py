@@ -27,6 +27,8 @@ from tests.telephony.sip_phone import Registrar, SipPhone, peak_hz, recent
 from tests.telephony.test_sip_calls import _sip, has_ended, published, serving, the_call
 from tests.telephony.test_sipp import SCENARIOS, sipp
 
+pytestmark = pytest.mark.paced
+
 __all__ = ["_sip", "published"]
 
 

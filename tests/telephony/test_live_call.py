@@ -27,7 +27,7 @@ from tests.telephony import stand_ins
 from tests.telephony.lines import Caller
 from tests.telephony.test_worker import place, placed, row, until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 
 async def test_what_breaks_before_the_answer_is_told_at_once(

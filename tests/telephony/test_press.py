@@ -18,7 +18,7 @@ from tests.telephony.test_digits import Phone
 from tests.telephony.test_signalling import a_running_call, post
 from tests.telephony.test_worker import until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 
 @pytest.fixture

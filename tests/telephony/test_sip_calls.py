@@ -20,7 +20,7 @@ from telephony.trunks import house, manage, routes, upkeep
 from telephony.trunks.fields import TrunkFields
 from tests.telephony.sip_phone import Registrar, SipPhone, peak_hz, recent
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 OURS, THEIRS = "+14155550142", "+14155550177"
 

@@ -28,7 +28,7 @@ from tests.telephony.test_transfers import DESK, WORDS, Minds, billing, minds, r
 
 __all__ = ["_sip", "billing", "minds", "published"]
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ from tests.telephony.test_sip_calls import (
 )
 
 __all__ = ["_sip", "published"]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 SCENARIOS = Path(__file__).resolve().parent / "sipp"
 PCAPS = Path("/usr/share/sip-tester")
 

@@ -31,7 +31,7 @@ from tests.telephony.test_worker import until as until_status
 
 __all__ = ["bearer"]
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 DESK = "+14155550199"
 WORDS = "One moment."

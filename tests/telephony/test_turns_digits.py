@@ -134,7 +134,9 @@ def test_more_digits_after_the_hash_are_another_number_of_the_same_turn() -> Non
         ),
     ],
 )  # fmt: skip
-def test_a_filler_counts_from_the_last_sound_there_was(told: list[Timed], knobs: dict[str, Any], filled_ms: int) -> None:
+def test_a_filler_counts_from_the_last_sound_there_was(
+    told: list[Timed], knobs: dict[str, Any], filled_ms: int
+) -> None:
     asked = run(told, until_ms=filled_ms + 1_000, **knobs)
     assert [at_ms for at_ms, what in asked if what == "Fill"] == [filled_ms]
 

@@ -21,7 +21,7 @@ from telephony.models import Call, CallEvent
 from tests.peers.twilio_stand_in import TOKEN, PhoneCall, sign
 from tests.telephony.phones import NUMBER, Phones, ask_our_pages, is_humming, phones, tone
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ from tests.telephony.test_worker import placed
 
 __all__ = ["_sip", "bearer", "minds"]
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 CALLER_HZ, DESK_HZ, AGENT_HZ = 440, 660, 1_000
 """Who is who, by ear. The music's notes are others."""

@@ -13,6 +13,8 @@ from telephony.transports.webrtc import Line, WebRTCTransport
 from telephony.wire.offer import BadOffer
 from tests.telephony.lines import Caller, a_call, hear, is_tone
 
+pytestmark = pytest.mark.paced
+
 
 async def test_both_hear_each_other() -> None:
     async with a_call() as (caller, transport):

@@ -20,7 +20,7 @@ from telephony.recordings import absolute
 from tests.telephony import stand_ins
 from tests.telephony.lines import Caller
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 
 async def place(agent: Any, caller: Caller, **more: Any) -> Any:

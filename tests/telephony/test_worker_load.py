@@ -16,7 +16,7 @@ from telephony.worker_room import Limits, Room, Sample
 from tests.telephony.lines import Caller
 from tests.telephony.test_worker import place, placed, row, until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 
 def busy_room(loop_share: float) -> Room:

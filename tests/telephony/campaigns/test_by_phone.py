@@ -32,7 +32,7 @@ from tests.telephony.campaigns.test_killed import ROOT, _databases
 from tests.telephony.phones import NUMBER, Phones, phones
 from tests.telephony.test_twilio_calls import listens_at, until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 LIST = b"""name,phone
 Ada,(212) 736-5000

@@ -36,7 +36,7 @@ from tests.telephony.campaigns.sip_exchange import SipExchange
 from tests.telephony.campaigns.test_killed import ROOT, _databases
 from tests.telephony.test_sip_calls import knows, serving
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 OURS = "+14155550142"
 LIST = b"""name,phone

@@ -26,6 +26,8 @@ from tests.telephony.media.network import Weather
 from tests.telephony.media.phones import Hum, loudness, packet, pitch_hz
 from tests.telephony.media.relay import Relay, a_relay
 
+pytestmark = pytest.mark.paced
+
 
 class Humming(Playout):
     def __init__(self, hz: int) -> None:
