@@ -277,6 +277,9 @@ def test_an_agents_sip_address_is_on_numbers_and_beside_talk(
 # ---- traces
 
 
+A_MINUTE_AGO = timezone.now() - timedelta(minutes=1)
+
+
 def note(
     trunk: Trunk | None, number: int, direction: str, start_line: str, cseq: str, text: str = "", **more: Any
 ) -> None:
@@ -285,7 +288,7 @@ def note(
         SipMessage.objects.create(
             organization=organization, trunk=trunk, number=number, direction=direction, start_line=start_line, cseq=cseq,
             text=f"{start_line}\n{text}", peer="192.0.2.7:5060", transport="udp", dialog="abc",
-            at=timezone.now() - timedelta(seconds=60 - number), **more,
+            at=A_MINUTE_AGO + timedelta(seconds=number), **more,
         )  # fmt: skip
 
 
