@@ -54,7 +54,5 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def is_paced(item: pytest.Item) -> bool:
-    """It says so, or calls are held with a platform that runs beside it."""
-    return "parley" in getattr(item, "fixturenames", ()) or any(
-        item.get_closest_marker(name) for name in (PACED, "platform")
-    )
+    """It says so, or calls are held with a platform that all such tests share."""
+    return item.get_closest_marker(PACED) is not None or "parley" in getattr(item, "fixturenames", ())

@@ -12,7 +12,13 @@ from playwright.sync_api import Page, expect
 from tests.browser.test_talk import FAKE_MICROPHONE, RECEIVED, chromium, make_agent, microphone, signed_in, status, talk
 from tests.platform_fixture import Platform
 
-pytestmark = [pytest.mark.browser, pytest.mark.platform, pytest.mark.models, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.platform,
+    pytest.mark.paced,
+    pytest.mark.models,
+    pytest.mark.timeout(400),
+]
 __all__ = ["chromium"]
 
 NO_DTMF = """Object.defineProperty(RTCRtpSender.prototype, "dtmf", {get: () => null});"""

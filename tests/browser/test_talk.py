@@ -17,7 +17,13 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from tests.platform_fixture import Platform
 from tests.spoken import spoken
 
-pytestmark = [pytest.mark.browser, pytest.mark.platform, pytest.mark.models, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.platform,
+    pytest.mark.paced,
+    pytest.mark.models,
+    pytest.mark.timeout(400),
+]
 
 CHROMIUM = os.environ.get("CHROMIUM") or "/usr/bin/chromium"
 PROMPT = """\

@@ -22,7 +22,7 @@ from embedded.environment import free_port
 from tests.embedded.test_services import is_alive, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = [pytest.mark.platform, pytest.mark.models, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.platform, pytest.mark.paced, pytest.mark.models, pytest.mark.timeout(900)]
 
 
 class Up:

@@ -23,6 +23,7 @@ from tests.telephony.test_worker_killed import a_worker, environment
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.platform,
+    pytest.mark.paced,
     pytest.mark.models,
     pytest.mark.timeout(240),
 ]

@@ -20,7 +20,7 @@ from tests.telephony.test_phone import a_website
 from tests.telephony.test_worker import until
 from tests.telephony.test_worker_killed import a_worker, environment
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.platform, pytest.mark.models]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.platform, pytest.mark.paced, pytest.mark.models]
 __all__ = ["environment"]
 
 

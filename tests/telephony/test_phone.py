@@ -22,7 +22,7 @@ from telephony.phone_script import Line
 from tests.spoken import caller_lines
 from tests.telephony.test_worker_killed import ROOT, a_worker, environment
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.platform, pytest.mark.models]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.platform, pytest.mark.paced, pytest.mark.models]
 __all__ = ["environment"]
 
 VOICE = configured.WEIGHTS_DIR / "piper" / "en_US-joe-medium.onnx"

@@ -14,7 +14,7 @@ from telephony.phone_audio import resampled, write_wav
 from tests.platform_fixture import Platform
 from tests.spoken import spoken
 
-pytestmark = [pytest.mark.platform, pytest.mark.models, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.platform, pytest.mark.paced, pytest.mark.models, pytest.mark.timeout(600)]
 
 PHONE = Path(__file__).resolve().parent.parent / "peers" / "baresip_phone.py"
 QUESTION = "How much is a check-up?"

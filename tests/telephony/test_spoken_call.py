@@ -17,7 +17,7 @@ from telephony.phone_audio import RATE_HZ, resampled, write_wav
 from tests.platform_fixture import Platform
 from tests.spoken import spoken
 
-pytestmark = [pytest.mark.platform, pytest.mark.models, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.platform, pytest.mark.paced, pytest.mark.models, pytest.mark.timeout(900)]
 
 AGENT = "Bright Smile front desk"
 PRICE, PARKING, POOL = "How much is a check-up?", "Where can I park my car?", "Actually do you have a swimming pool?"

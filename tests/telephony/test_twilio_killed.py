@@ -18,7 +18,7 @@ from tests.telephony.phones import phones
 from tests.telephony.test_twilio_calls import ended, until
 from tests.telephony.test_worker_killed import a_worker, environment
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.platform, pytest.mark.models]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.platform, pytest.mark.paced, pytest.mark.models]
 __all__ = ["environment"]
 
 

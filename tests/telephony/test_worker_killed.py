@@ -25,7 +25,7 @@ from telephony.tasks import reap
 from tests.telephony.lines import Caller
 from tests.telephony.test_worker import placed, row, until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.platform, pytest.mark.models]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.platform, pytest.mark.paced, pytest.mark.models]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -25,8 +25,6 @@ from telephony.dialing.models import DialReservation
 from tests.telephony.campaigns.carrier_line import BASE, FastClock
 from tests.telephony.campaigns.people import a_campaign, states
 
-pytestmark = pytest.mark.paced
-
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 SEED = os.environ.get("CAMPAIGN_SEED", "4711")
 PEOPLE, CONCURRENCY, SPEED = 500, 20, 600.0
