@@ -49,6 +49,11 @@ def status_url(account: CarrierAccount) -> str:
     return page_for(account, "status")
 
 
+def text_url(account: CarrierAccount) -> str:
+    """ "": the account's carrier brings no texts."""
+    return page_for(account, "text-in") if "texts" in carrier_of(account).able else ""
+
+
 def carrier_of(account: CarrierAccount) -> Carrier:
     return registry.carrier(account.provider)
 
@@ -155,7 +160,7 @@ def available(account: CarrierAccount) -> list[tuple[CarrierNumber, bool]]:
 
 
 def import_number(account: CarrierAccount, number_sid: str, agent: Agent | None = None) -> PhoneNumber:
-    """Lead the number's calls here. Imported again it is led here again. Raises :class:`CannotDo` and ``CarrierError``."""
+    """Lead the number's calls and texts here. Imported again it is led here again. Raises :class:`CannotDo` and ``CarrierError``."""
     title = carrier_of(account).title
     if not is_public(account):
         raise CannotDo(
@@ -172,12 +177,17 @@ def import_number(account: CarrierAccount, number_sid: str, agent: Agent | None 
         number = PhoneNumber.objects.filter(number=found.number).first()
         if number is not None and number.account_id != account.pk:
             raise CannotDo(f"{found.number} rings here already, by another account or over a trunk.")
-    before = async_to_sync(at_carrier.lead)(number_sid, voice_url(account), status_url(account))
+    before = async_to_sync(at_carrier.lead)(
+        number_sid, voice_url(account), status_url(account), text_url=text_url(account)
+    )
     with tenancy.use(account.organization_id):
         if number is None:
             number = PhoneNumber(organization_id=account.organization_id, account=account, number=found.number)
+        texts = {name: value for name, value in before.items() if name.startswith("sms_")}
         if before["voice_url"] != voice_url(account):
-            number.before = before
+            number.before = {**number.before, **{name: value for name, value in before.items() if name not in texts}}
+        if before.get("sms_url") != text_url(account):
+            number.before = {**number.before, **texts}
         number.sid = number_sid
         number.label = number.label or ("" if found.label == found.number else found.label[:120])
         number.agent = agent or number.agent
@@ -195,7 +205,7 @@ def assign(number: PhoneNumber, agent: Agent | None) -> None:
 
 
 def remove(number: PhoneNumber) -> bool:
-    """Lead the number's calls where they went before, and forget it. False: they were led elsewhere meanwhile, and were left so.
+    """Lead the number's calls and texts where they went before, and forget it. False: the calls were led elsewhere meanwhile, and were left so.
 
     Of one on a trunk nothing was led here: it is only forgotten. Raises :class:`CannotDo` and ``CarrierError``; the number is kept
     then.
@@ -205,8 +215,8 @@ def remove(number: PhoneNumber) -> bool:
         return True
     assert number.account is not None
     with tenancy.use(number.organization_id):
-        at_carrier, ours = carrier(number.account), voice_url(number.account)
-    was_put_back = async_to_sync(at_carrier.put_back)(number.sid, number.before, ours)
+        at_carrier, ours, texts = carrier(number.account), voice_url(number.account), text_url(number.account)
+    was_put_back = async_to_sync(at_carrier.put_back)(number.sid, number.before, ours, texts_only_if=texts)
     forget(number)
     return was_put_back
 

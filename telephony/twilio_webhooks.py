@@ -20,9 +20,10 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts import tenancy
 from accounts.ratelimit import TooManyRequests, client_address, hit
-from telephony import carrier_answers, outbound, phone_calls, phone_numbers, texts
+from telephony import carrier_answers, outbound, phone_calls, phone_numbers, texts, texts_in
 from telephony.carriers import CarrierError
 from telephony.carriers.carrier import Asked, Carrier
+from telephony.finish import command
 from telephony.models import Call, CarrierAccount, TextMessage
 from telephony.transfers import by_carrier
 from telephony.wire import twiml
@@ -159,12 +160,30 @@ def call_status(account: CarrierAccount, form: dict[str, str], call_id: UUID) ->
 
 
 @_signed
+def second_status(account: CarrierAccount, form: dict[str, str], call_id: UUID, key: UUID) -> HttpResponse:
+    """A call that was placed for the caller of another is over. That one may be on a web page or a trunk: it has no account, then."""
+    with tenancy.use(account.organization_id):
+        call = Call.objects.filter(pk=call_id).exclude(status=Call.Status.ENDED).first()
+    if call is not None:
+        sip = form.get("SipResponseCode", "")
+        command(call, "second_over", key=str(key), status=form.get("CallStatus", ""), sip=sip)
+    return HttpResponse(status=204)
+
+
+@_signed
+def text(account: CarrierAccount, form: dict[str, str]) -> HttpResponse:
+    """Somebody writes to one of our numbers. Nothing is answered."""
+    texts_in.receive(account, form)
+    return _told(twiml.document())
+
+
+@_signed
 def text_status(account: CarrierAccount, form: dict[str, str], text_id: UUID) -> HttpResponse:
     """What became of a text that we sent."""
     with tenancy.use(account.organization_id):
-        text = TextMessage.objects.filter(pk=text_id, carrier_account=account).first()
-    if text is not None:
-        texts.became(text, form)
+        found = TextMessage.objects.filter(pk=text_id, carrier_account=account).first()
+    if found is not None:
+        texts.became(found, form)
     return HttpResponse(status=204)
 
 

@@ -278,7 +278,9 @@ _STEPS: dict[str, Callable[[Facts], str]] = {
         "The caller is on hold"
         + (", in silence" if data.get("music") == "quiet" else f", with {data.get('music')} music")
     ),
-    "ringing": lambda data: f"Calling {data.get('to', '')} ({data.get('by', '')})",
+    "ringing": lambda data: (
+        f"Calling {data.get('to', '')} ({data.get('by', '')}){' at Twilio' if data.get('at') == 'twilio' else ''}"
+    ),
     "picked_up": lambda data: f"{data.get('to', '')} picked up",
     "told": lambda data: f"The agent said to {data.get('to', '')}: “{data.get('text', '')}”",
     "answered": lambda data: f"{data.get('to', '')} said: “{data.get('text', '')}”",
@@ -329,6 +331,11 @@ EVENTS: dict[str, Callable[[Facts], str]] = {
     "transfer_step": _transfer_step,
     "picked_up": _picked_up,
     "agent_failed": _agent_failed,
+    "forwarding": lambda data: (
+        f"Calling {data.get('to', '')}{' at Twilio' if data.get('at') == 'twilio' else ''}, and staying in the middle. The trunk doesn't put "
+        f"callers through itself: {data.get('why', '')}"
+    ),
+    "forward_over": lambda data: _STEPS["over"](data),
     "put_through": _put_through,
     "not_put_through": _not_put_through,
     "text_sent": lambda data: f"Sent to {data.get('to', '')}: “{data.get('text', '')}”",

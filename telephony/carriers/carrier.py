@@ -14,6 +14,8 @@ from telephony.carriers import CarrierCall, CarrierError, CarrierNumber
 from telephony.dialing.gate import Permit
 from telephony.wire.streams import Wire
 
+LONGEST_VALUE = 4_000
+"""Letters of one value that a carrier tells: the longest is what a text says, 1,600 at most."""
 Able = Literal["words", "machines", "texts", "transfers", "voicemail"]
 """What not every carrier does for Parley; ``words``: it hears and speaks itself."""
 LACKS: dict[Able, str] = {
@@ -71,7 +73,7 @@ class Asked:
 
     def one(self, name: str) -> str:
         values = self.form.get(name)
-        return values[-1][:1_000] if values else ""
+        return values[-1][:LONGEST_VALUE] if values else ""
 
 
 class AtCarrier(Protocol):
@@ -85,12 +87,13 @@ class AtCarrier(Protocol):
 
     async def numbers(self) -> list[CarrierNumber]: ...
 
-    async def lead(self, number_sid: str, voice_url: str, status_url: str) -> dict[str, str]:
-        """Let calls of this number come to ``voice_url``. Returns what to give :meth:`put_back`, its ``voice_url`` being ours where
-        they came here already."""
+    async def lead(self, number_sid: str, voice_url: str, status_url: str, text_url: str = "") -> dict[str, str]:
+        """Let calls of this number come to ``voice_url``, and texts, where the carrier brings them, to ``text_url``. Returns what to
+        give :meth:`put_back`, its ``voice_url`` being ours where they came here already."""
 
-    async def put_back(self, number_sid: str, before: Mapping[str, str], only_if: str) -> bool:
-        """As it was. False: its calls were led elsewhere than ``only_if`` meanwhile, or it is gone, and nothing was changed."""
+    async def put_back(self, number_sid: str, before: Mapping[str, str], only_if: str, texts_only_if: str = "") -> bool:
+        """As it was; texts, too, where they come to ``texts_only_if`` still. False: its calls were led elsewhere than ``only_if``
+        meanwhile, or it is gone, and they were left alone."""
 
     async def call(
         self, to: str, from_: str, url: str, status_url: str, *, detect_machine: bool, until_beep: bool = False,

@@ -57,14 +57,14 @@ class Plivo(Lacking):
         found = [_number(each) for each in await self._pages("Number/")]
         return sorted(found, key=lambda each: each.number)
 
-    async def lead(self, number_sid: str, voice_url: str, status_url: str) -> dict[str, str]:
+    async def lead(self, number_sid: str, voice_url: str, status_url: str, text_url: str = "") -> dict[str, str]:
         was = _application_of(await self._ask("GET", f"Number/{_id(number_sid)}/"))
         ours = await self._application(voice_url) or await self._make_application(voice_url, status_url)
         if was != ours:
             await self._ask("POST", f"Number/{_id(number_sid)}/", {"app_id": ours})
         return {"voice_url": voice_url if was == ours else "", "app_id": was}
 
-    async def put_back(self, number_sid: str, before: Mapping[str, str], only_if: str) -> bool:
+    async def put_back(self, number_sid: str, before: Mapping[str, str], only_if: str, texts_only_if: str = "") -> bool:
         try:
             number = await self._ask("GET", f"Number/{_id(number_sid)}/")
         except CarrierError as error:

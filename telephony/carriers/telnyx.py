@@ -64,7 +64,7 @@ class Telnyx(Lacking):
         found = [_number(each) for each in await self._pages("/v2/phone_numbers")]
         return sorted(found, key=lambda each: each.number)
 
-    async def lead(self, number_sid: str, voice_url: str, status_url: str) -> dict[str, str]:
+    async def lead(self, number_sid: str, voice_url: str, status_url: str, text_url: str = "") -> dict[str, str]:
         was = str(_data(await self._ask("GET", f"/v2/phone_numbers/{_id(number_sid)}")).get("connection_id") or "")
         ours = await self._application(voice_url)
         if ours is None:
@@ -73,7 +73,7 @@ class Telnyx(Lacking):
             await self._ask("PATCH", f"/v2/phone_numbers/{_id(number_sid)}", {"connection_id": ours})
         return {"voice_url": voice_url if was == ours else "", "connection_id": was}
 
-    async def put_back(self, number_sid: str, before: Mapping[str, str], only_if: str) -> bool:
+    async def put_back(self, number_sid: str, before: Mapping[str, str], only_if: str, texts_only_if: str = "") -> bool:
         try:
             number = _data(await self._ask("GET", f"/v2/phone_numbers/{_id(number_sid)}"))
         except CarrierError as error:

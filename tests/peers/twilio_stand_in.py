@@ -139,6 +139,10 @@ class PhoneCall:
     _socket: Any = None
     _tongue: Tongue = field(default_factory=Tongue)
     _stream_sid: str = ""
+    document: str = ""
+    """TwiML that it was placed with, to obey when somebody picks up."""
+    picks_up: asyncio.Event = field(default_factory=asyncio.Event)
+    """Of one that is "slow" to be picked up: now."""
     _hangs_up: asyncio.Event = field(default_factory=asyncio.Event)
     _instead: str | None = None
     """TwiML that the account gave it by REST, to obey instead of what it does."""
@@ -172,7 +176,7 @@ class Exchange:
         self._account: Account | None = None
         self.calls: dict[str, PhoneCall] = {}
         self.picks_up = "human"
-        """Who picks up calls that we place: "human", "machine_start", or "busy", "no-answer", "failed"."""
+        """Who picks up calls that we place: "human", "machine_start", or "busy", "no-answer", "failed", "rings" (nobody) or "slow"."""
         self.who: dict[str, str] = {}
         """The same of single numbers."""
         self.answers_say: bytes = b""
@@ -198,7 +202,23 @@ class Exchange:
             self.calls[sid] = call
             return
         more = {"AnsweredBy": picks_up} if form.get("MachineDetection") else {}
-        self._run(self._live(account, call, form["Url"], form.get("StatusCallback", ""), more))
+        call.document = form.get("Twiml", "")
+        work = self._live(account, call, form.get("Url", ""), form.get("StatusCallback", ""), more)
+        self._run(self._rings(account, call, work, form) if picks_up in ("rings", "slow") else work)
+
+    async def _rings(self, account: Account, call: PhoneCall, work: Any, form: dict[str, str]) -> None:
+        """ "rings": until it may no longer, or is hung up; "slow": until the test says."""
+        self.calls[call.sid] = call
+        waiting = [asyncio.create_task(each.wait()) for each in (call._hangs_up, call.picks_up)]
+        await asyncio.wait(waiting, timeout=float(form.get("Timeout", "60")), return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        if call.picks_up.is_set() and not call._hangs_up.is_set():
+            await work
+            return
+        work.close()
+        call.status = "canceled" if call._hangs_up.is_set() else "no-answer"
+        await self._end(account, call, form.get("StatusCallback", ""))
 
     def _run(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -219,7 +239,11 @@ class Exchange:
         self, account: Account, call: PhoneCall, url: str, status_url: str, more: dict[str, str] | None = None
     ) -> None:
         self.calls[call.sid] = call
-        document = await self.ask(account, call, url, more or {})
+        document: str | None = call.document
+        if document:
+            call.documents.append(document)
+        else:
+            document = await self.ask(account, call, url, more or {})
         while document is not None and not call._hangs_up.is_set():
             document = await self._obey(account, call, document)
         if call.status not in ("rejected",):
@@ -257,6 +281,7 @@ class Exchange:
                         return instead
                     if not account.connect_asks:
                         assert "action" not in verb.attrib
+                    if "action" not in verb.attrib:
                         continue
                     return await self.ask(
                         account, call, verb.attrib["action"], {"StreamEvent": event, "StreamSid": call._stream_sid}
@@ -464,9 +489,13 @@ class Account:
         self.status = "active"
         self.numbers: dict[str, dict[str, Any]] = {}
         self.texts: list[dict[str, str]] = []
+        self.stopped: set[str] = set()
+        """Who has texted STOP."""
         self.unreachable: set[str] = set()
+        self.loses_hang_ups = False
+        """A call that was told to end goes on."""
         self.refuses_calls = ""
-        """Why it places no call; "": it does."""
+        """Why no call is placed; "": it is."""
         self.refuses_updates = ""
         """Why no running call may be told to do something else; "": it may."""
         """To whom no text can be sent."""
@@ -579,6 +608,7 @@ class Account:
             "sid": sid, "account_sid": self.sid, "phone_number": number, "friendly_name": number,
             "voice_url": "https://demo.twilio.com/welcome/voice/", "voice_method": "POST", "voice_application_sid": "",
             "trunk_sid": "", "status_callback": "", "status_callback_method": "POST",
+            "sms_url": "https://demo.twilio.com/welcome/sms/reply/", "sms_method": "POST", "sms_application_sid": "",
             "capabilities": {"voice": True, "sms": True, "mms": False, "fax": False}, **more,
         }  # fmt: skip
         return sid
@@ -615,7 +645,8 @@ class Account:
             case "POST", ["Calls", sid]:
                 if form.get("Status") == "completed":
                     self.hung_up.append(sid)
-                    if self.exchange is not None and sid in self.exchange.calls and self._loop is not None:
+                    is_here = self.exchange is not None and sid in self.exchange.calls and not self.loses_hang_ups
+                    if self.exchange is not None and is_here and self._loop is not None:
                         self._loop.call_soon_threadsafe(self.exchange.calls[sid].hang_up)
                 return 200, {"sid": sid, "status": "completed"}
             case "GET", ["Recordings", name] if name.removesuffix(".wav") in self.recordings:
@@ -626,6 +657,8 @@ class Account:
             case "POST", ["Messages"]:
                 if form["To"] in self.unreachable:
                     return 400, {"code": 21211, "message": f"Invalid 'To' Phone Number: {form['To']}", "status": 400}
+                if form["To"] in self.stopped:
+                    return 400, {"code": 21610, "message": "Attempt to send to unsubscribed recipient", "status": 400}
                 self.texts.append({**form, "sid": new_sid("SM")})
                 return 201, {
                     "sid": self.texts[-1]["sid"],
@@ -655,7 +688,7 @@ class Account:
 
     def _place(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
         if self.refuses_calls:
-            return 400, {"code": 21210, "message": self.refuses_calls, "status": 400}
+            return 400, {"code": 21215, "message": self.refuses_calls, "status": 400}
         if form["From"] not in {each["phone_number"] for each in self.numbers.values()}:
             message = f"The source phone number provided, {form['From']}, is not yet verified for your account."
             return 400, {"code": 21210, "message": message, "status": 400}

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("telephony", "0010_events_in_order")]
+    dependencies = [("telephony", "0012_texts_come_in")]
 
     operations = [
         migrations.AddField(
