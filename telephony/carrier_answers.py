@@ -18,7 +18,7 @@ from telephony.answering import is_address
 from telephony.dialing import gate
 from telephony.finish import Outcome, end_call
 from telephony.models import Call, CallEvent
-from telephony.phone_numbers import public_url
+from telephony.phone_numbers import page_for
 from telephony.reception import WITHOUT_AGENT_FOR
 from telephony.wire import twiml
 
@@ -30,10 +30,9 @@ def carry_out(call: Call) -> str:
     """What the carrier shall do, as TwiML."""
     _take(call)
     decided: dict[str, Any] = call.instead
-    account = call.carrier_account_id
     match decided["how"]:
         case "voicemail":
-            told = public_url("twilio-message", account, call.pk)
+            told = page_of(call, "message")
             recording = twiml.record(action=told, told=told, seconds=int(decided["longest_s"]))
             return twiml.document(_say(call, decided["greeting"]), recording, twiml.hang_up())
         case "forward":
@@ -71,7 +70,7 @@ def _put_through(permit: gate.Permit, call: Call) -> str:
     dial = twiml.dial_sip if is_address(permit.number) else twiml.dial
     return dial(
         permit.number,
-        action=public_url("twilio-forwarded", call.carrier_account_id, call.pk),
+        action=page_of(call, "forwarded"),
         seconds=int(call.instead["ring_s"]),
         longest_s=permit.longest_minutes * 60,
     )
@@ -127,6 +126,13 @@ def over(call: Call, form: Mapping[str, str]) -> None:
             reason = "machine_message" if decided.get("why") == "machine" else "message_said"
     outcome = Outcome(duration_ms=whole(form.get("CallDuration")) * 1000, answered_at=call.answered_at)
     end_call(call, call.organization_id, reason, outcome=outcome)
+
+
+def page_of(call: Call, page: str) -> str:
+    """The address of one of our pages about this call, as its carrier is told it."""
+    with tenancy.use(call.organization_id):
+        assert call.carrier_account is not None
+        return page_for(call.carrier_account, page, call.pk)
 
 
 def note(call: Call, kind: str, data: dict[str, Any]) -> None:

@@ -13,6 +13,9 @@ class CarrierAccount(Owned):
 
     class Provider(models.TextChoices):
         TWILIO = "twilio", "Twilio"
+        SIGNALWIRE = "signalwire", "SignalWire"
+        TELNYX = "telnyx", "Telnyx"
+        PLIVO = "plivo", "Plivo"
 
     provider = models.CharField(max_length=20, choices=Provider.choices, default=Provider.TWILIO)
     sid = models.CharField(max_length=64)
@@ -20,6 +23,8 @@ class CarrierAccount(Owned):
     label = models.CharField(max_length=120, blank=True)
     credential = models.CharField(max_length=80)
     """The stored key's name."""
+    details = models.JSONField(default=dict, blank=True)
+    """What is no secret and belongs to it: where its REST API is, the key that checks what the carrier signs."""
 
     class Meta:
         ordering = ["created_at"]

@@ -18,6 +18,7 @@ from agents.variables import clean, say
 from telephony import carrier_answers, finish, phone_calls, phone_numbers, reception, worker_status
 from telephony.answering import Say
 from telephony.carriers import CarrierError
+from telephony.carriers.carrier import lack
 from telephony.dialing import gate
 from telephony.dialing.policy import Path
 from telephony.finish import end_call, worker_channel
@@ -33,7 +34,7 @@ LONGEST_MESSAGE = 1_000
 MACHINES = ("machine_start", "machine_end_beep", "machine_end_silence", "machine_end_other", "fax")
 
 
-NOT_PUBLIC = "Twilio can't reach this installation: it needs an https address that is open to the internet."
+NOT_PUBLIC = "{carrier} can't reach this installation: it needs an https address that is open to the internet."
 
 
 class MayNotDial(Exception):
@@ -64,7 +65,7 @@ def ring(
     assert ours.account is not None
     frozen = published(agent)
     message = _message_for(on_machine, machine_message)
-    check_line(ours)
+    check_line(ours, on_machine)
     at_carrier = phone_numbers.carrier(ours.account)
     permit = _permitted(ours.organization, to, path, frozen)
     return dial(
@@ -89,10 +90,15 @@ def _permitted(organization: Any, to: str, path: Path, frozen: spec.AgentSpec) -
         raise MayNotDial(str(error)) from error
 
 
-def check_line(ours: PhoneNumber) -> None:
-    """Raises :class:`MayNotDial` where the number's line can't be used from here at all."""
-    if ours.account is not None and not phone_numbers.is_public():
-        raise MayNotDial(NOT_PUBLIC)
+def check_line(ours: PhoneNumber, on_machine: OnMachine = "talk") -> None:
+    """Raises :class:`MayNotDial` where the number's line can't be used from here at all, or not in this way."""
+    if ours.account is None:
+        return
+    at = phone_numbers.carrier_of(ours.account)
+    if not phone_numbers.is_public(ours.account):
+        raise MayNotDial(NOT_PUBLIC.format(carrier=at.title))
+    if on_machine != "talk" and (why := lack(at, "machines")):
+        raise MayNotDial(why)
 
 
 def longest_minutes(frozen: spec.AgentSpec) -> int:
@@ -299,12 +305,13 @@ def enter(
 
 def place(permit: gate.Permit, at_carrier: Any, call: Call, *, on_machine: OnMachine) -> None:
     """Ask the carrier for the call that was entered. Raises ``CarrierError``: where that has no ``status`` it may ring all the same."""
-    account = call.carrier_account_id
+    account = call.carrier_account
+    assert account is not None
     sid = async_to_sync(at_carrier.call)(
         permit.number,
         call.from_number,
-        phone_numbers.public_url("twilio-answered", account, call.pk),
-        phone_numbers.public_url("twilio-call-status", account, call.pk),
+        phone_numbers.page_for(account, "answered", call.pk),
+        phone_numbers.page_for(account, "call-status", call.pk),
         detect_machine=on_machine != "talk",
         until_beep=on_machine == "leave_message",
         ring_seconds=RING_SECONDS,

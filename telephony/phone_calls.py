@@ -29,7 +29,7 @@ from telephony import carrier_answers, reception, worker_status
 from telephony.answering import Answering, Refuse, Talk
 from telephony.finish import command, end_call
 from telephony.models import Call, CarrierAccount, PhoneNumber, Trunk
-from telephony.phone_numbers import public_url
+from telephony.phone_numbers import page_for
 from telephony.wire import twiml
 
 TOKEN_SECONDS = 60
@@ -64,6 +64,8 @@ class Stream:
     """Twilio hears and speaks: words come, and no sound."""
     is_back: bool = False
     """The caller was here a moment ago, and nobody was there whom they were put through to: there is room for them."""
+    carrier: str = "twilio"
+    """A key of ``telephony.carriers.registry.CARRIERS``: how the stream speaks."""
 
 
 def ring(account: CarrierAccount, form: Mapping[str, str]) -> str:
@@ -165,20 +167,22 @@ def to_a_worker(call: Call, *, is_back: bool = False) -> str:
     stream = {
         "call": str(row.pk), "organization": str(row.organization_id), "number": row.streams,
         "carrier_call_id": row.carrier_call_id, "carrier_account_sid": account.sid, "is_words": by_twilio,
-        "is_back": is_back,
+        "is_back": is_back, "carrier": account.provider,
     }  # fmt: skip
     worker_status.client().set(_token_key(token), orjson.dumps(stream), ex=TOKEN_SECONDS)
     if by_twilio:
         return twiml.document(
             twiml.connect_relay(
                 f"{settings.PHONE_MEDIA_URL}/twilio-words/{token}",
-                public_url("twilio-next", account.pk, row.pk),
+                page_for(account, "next", row.pk),
                 **relay_terms(row, speech.speech.voice),
             )
         )
     return twiml.document(
         twiml.connect_stream(
-            f"{settings.PHONE_MEDIA_URL}/twilio/{token}", public_url("twilio-next", account.pk, row.pk)
+            f"{settings.PHONE_MEDIA_URL}/{account.provider}/{token}",
+            page_for(account, "next", row.pk),
+            {} if account.provider == "twilio" else {"call": row.carrier_call_id},
         )
     )
 
@@ -217,6 +221,7 @@ async def use_up(valkey: redis.asyncio.Redis, token: str) -> Stream | None:
     return Stream(
         uuid.UUID(body["call"]), uuid.UUID(body["organization"]), int(body["number"]), body["carrier_call_id"],
         body["carrier_account_sid"], body.get("is_words") is True, body.get("is_back") is True,
+        str(body.get("carrier", "twilio")),
     )  # fmt: skip
 
 

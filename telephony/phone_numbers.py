@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +13,10 @@ from django.db import transaction
 from django.urls import reverse
 
 from accounts import credentials, tenancy, vault
-from accounts.models import Organization, User
+from accounts.models import Credential, Organization, User
 from agents.models import Agent
-from telephony.carriers import CarrierNumber
-from telephony.carriers.twilio import ACCOUNT_SID, Twilio
+from telephony.carriers import CarrierNumber, registry
+from telephony.carriers.carrier import Able, AtCarrier, Carrier, Login, WrongLogin, lack
 from telephony.models import CarrierAccount, PhoneNumber
 
 
@@ -22,9 +24,11 @@ class CannotDo(Exception):
     """What was asked for can't be done; the message says why, in plain words."""
 
 
-def is_public() -> bool:
-    """Whether the carrier can reach this installation: over the internet by https only; one that is here itself in any case."""
-    return settings.SITE_URL.startswith("https://") or settings.TWILIO_API_URL.startswith("http://")
+def is_public(account: CarrierAccount | None = None) -> bool:
+    """Whether the carrier can reach this installation: over the internet by https only; one that is here itself in any case.
+    ``account``: one of its; ``None``: Twilio."""
+    address = carrier_of(account).address(account.details) if account is not None else settings.TWILIO_API_URL
+    return settings.SITE_URL.startswith("https://") or address.startswith("http://")
 
 
 def public_url(name: str, *parts: Any) -> str:
@@ -32,49 +36,97 @@ def public_url(name: str, *parts: Any) -> str:
     return f"{settings.SITE_URL}{reverse(name, args=parts)}"
 
 
+def page_for(account: CarrierAccount, page: str, *parts: Any) -> str:
+    """The address of one of the pages that the account's carrier asks and tells."""
+    return public_url(f"{account.provider}-{page}", account.pk, *parts)
+
+
 def voice_url(account: CarrierAccount) -> str:
-    return public_url("twilio-voice", account.pk)
+    return page_for(account, "voice")
 
 
 def status_url(account: CarrierAccount) -> str:
-    return public_url("twilio-status", account.pk)
+    return page_for(account, "status")
 
 
-def token_of(account: CarrierAccount) -> str:
-    """The account's secret. Raises :class:`CannotDo`."""
+def carrier_of(account: CarrierAccount) -> Carrier:
+    return registry.carrier(account.provider)
+
+
+def check_able(account: CarrierAccount, able: Able) -> None:
+    """Raises :class:`CannotDo` where the account's carrier doesn't do this for Parley."""
+    if why := lack(carrier_of(account), able):
+        raise CannotDo(why)
+
+
+def login_of(account: CarrierAccount) -> Login:
+    """The account with its secrets. Raises :class:`CannotDo`."""
+    address = carrier_of(account).address(account.details)
+    wanted = {account.credential: address}
+    if account.details.get("signs"):
+        wanted[_signing_name(account.credential)] = address
     try:
-        found = credentials.secrets_for(account.organization, {account.credential: settings.TWILIO_API_URL})
+        found = credentials.secrets_for(account.organization, wanted)
     except credentials.NotGiven as error:
         raise CannotDo(str(error)) from None
     except vault.CannotOpen:
         raise CannotDo("The stored auth token can't be opened any more. Connect the account again.") from None
-    return found[account.credential]
+    signing = found.get(_signing_name(account.credential), "")
+    return Login(account.sid, found[account.credential], address, signing, account.details)
 
 
-def carrier(account: CarrierAccount) -> Twilio:
-    return Twilio(account.sid, token_of(account))
+def token_of(account: CarrierAccount) -> str:
+    """The account's secret. Raises :class:`CannotDo`."""
+    return login_of(account).secret
+
+
+def carrier(account: CarrierAccount) -> AtCarrier:
+    return carrier_of(account).at(login_of(account))
 
 
 def connect(organization: Organization, member: User | None, sid: str, token: str) -> CarrierAccount:
-    """Keep the account, after asking Twilio whether it is one. Connected again it gets the new token.
+    """An account at Twilio; see :func:`connect_to`."""
+    return connect_to(organization, member, "twilio", {"account_sid": sid, "auth_token": token})
+
+
+def connect_to(
+    organization: Organization, member: User | None, carrier_key: str, given: Mapping[str, str]
+) -> CarrierAccount:
+    """Keep the account, after asking the carrier whether it is one. Connected again it gets the new secrets. ``given``: by
+    ``Carrier.login``.
 
     Raises :class:`CannotDo` and ``CarrierError``.
     """
-    sid, token = sid.strip(), token.strip()
-    if not ACCOUNT_SID.fullmatch(sid):
-        raise CannotDo(
-            "An account SID begins with AC, followed by 32 letters and digits. You find it in Twilio's console."
-        )
-    if not token or len(token) > 200:
-        raise CannotDo("Give the account's auth token. You find it in Twilio's console, below the account SID.")
-    name = async_to_sync(Twilio(sid, token).name)()
+    at = registry.CARRIERS.get(carrier_key)
+    if at is None:
+        raise CannotDo(f"Parley knows no carrier “{carrier_key}”. It knows {', '.join(registry.CARRIERS)}.")
+    try:
+        login = at.read(given)
+    except WrongLogin as error:
+        raise CannotDo(str(error)) from None
+    login, name = async_to_sync(_look)(at, login)
+    details = {**login.details, **({"signs": "own key"} if login.signing else {})}
     with transaction.atomic(), tenancy.use(organization):
-        key = f"Twilio {sid[:6]}…{sid[-4:]}"
-        credentials.store(organization, key, "twilio", token, member, settings.TWILIO_API_URL)
+        key = f"{at.title} {login.sid[:6]}…{login.sid[-4:]}"
+        credentials.store(organization, key, at.key, login.secret, member, login.address)
+        if login.signing:
+            credentials.store(organization, _signing_name(key), at.key, login.signing, member, login.address)
         account, _ = CarrierAccount.objects.update_or_create(
-            organization=organization, provider="twilio", sid=sid, defaults={"label": name[:120], "credential": key}
-        )
+            organization=organization, provider=at.key, sid=login.sid,
+            defaults={"label": name[:120], "credential": key, "details": details},
+        )  # fmt: skip
         return account  # type: ignore[no-any-return]
+
+
+async def _look(at: Carrier, login: Login) -> tuple[Login, str]:
+    """Whether it is an account, and what it is called; its id where a person can't know it."""
+    there = at.at(login)
+    name = await there.name()
+    return replace(login, sid=there.sid), name
+
+
+def _signing_name(credential: str) -> str:
+    return f"{credential} (signing key)"
 
 
 def disconnect(account: CarrierAccount) -> None:
@@ -83,9 +135,7 @@ def disconnect(account: CarrierAccount) -> None:
         if PhoneNumber.objects.filter(account=account).exists():
             raise CannotDo("Numbers of this account are still imported. Remove them first.")
         account.delete()
-        from accounts.models import Credential
-
-        Credential.objects.filter(name=account.credential).delete()
+        Credential.objects.filter(name__in=[account.credential, _signing_name(account.credential)]).delete()
 
 
 def available(account: CarrierAccount) -> list[tuple[CarrierNumber, bool]]:
@@ -98,15 +148,16 @@ def available(account: CarrierAccount) -> list[tuple[CarrierNumber, bool]]:
 
 def import_number(account: CarrierAccount, number_sid: str, agent: Agent | None = None) -> PhoneNumber:
     """Lead the number's calls here. Imported again it is led here again. Raises :class:`CannotDo` and ``CarrierError``."""
-    if not is_public():
+    title = carrier_of(account).title
+    if not is_public(account):
         raise CannotDo(
-            f"Twilio can't reach {settings.SITE_URL}. Parley needs an https address that is open to the internet: set SITE_URL "
+            f"{title} can't reach {settings.SITE_URL}. Parley needs an https address that is open to the internet: set SITE_URL "
             "to it (docs/phones.md says how)."
         )
     at_carrier = carrier(account)
     found = next((each for each in async_to_sync(at_carrier.numbers)() if each.sid == number_sid), None)
     if found is None:
-        raise CannotDo("This Twilio account has no such number.")
+        raise CannotDo(f"This {title} account has no such number.")
     if not found.can_call:
         raise CannotDo(f"{found.number} can't be called: it is for text messages only.")
     with tenancy.use(account.organization_id):

@@ -40,7 +40,7 @@ from telephony.answering import (
 from telephony.dialing.e164 import Number, read
 from telephony.dialing.policies import policy_of
 from telephony.models import Call, PhoneNumber
-from telephony.phone_numbers import CannotDo
+from telephony.phone_numbers import CannotDo, check_able
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +68,10 @@ def change(number: PhoneNumber, changes: dict[str, Any]) -> Answering:
         changed = Answering.model_validate(merge(row.answering, changes))
         for what in (changed.after_hours, changed.on_failure):
             _check(what, number.organization)
+            if what.how == "voicemail" and row.account is not None:
+                check_able(row.account, "voicemail")
+        if changed.speech.by == "twilio" and row.account is not None:
+            check_able(row.account, "words")
         if changed.speech.by == "twilio" and row.account_id is None:
             raise CannotDo("Twilio hears and speaks only where the number is at Twilio. This one is on a SIP trunk.")
         row.answering = number.answering = changed.model_dump(mode="json", exclude_defaults=True)

@@ -39,9 +39,10 @@ def send(ours: PhoneNumber, to: str, body: str, *, call: Call | None = None) -> 
         raise MayNotDial(f"The text has {len(body):,} letters, and {LONGEST:,} is the most.")
     if ours.account is None:
         raise MayNotDial("This number is on a SIP trunk, which carries no text messages. Send from a number at Twilio.")
+    phone_numbers.check_able(ours.account, "texts")
     carrier = phone_numbers.carrier(ours.account)
     text = _enter(ours, to, body, call)
-    url = phone_numbers.public_url("twilio-text", ours.account_id, text.pk) if phone_numbers.is_public() else ""
+    url = phone_numbers.page_for(ours.account, "text", text.pk) if phone_numbers.is_public(ours.account) else ""
     try:
         sid = async_to_sync(carrier.send_text)(text.to_number, text.from_number, body, url)
     except CarrierError as error:

@@ -1,4 +1,4 @@
-"""Where Twilio brings the sound of calls: a WebSocket server inside the call worker, past every web server.
+"""Where carriers bring the sound of calls: a WebSocket server inside the call worker, past every web server.
 
 Only who has a token that was just made for one call gets in, once. Several workers of a machine listen on the same port: the
 kernel gives each connection to one of them, and one that is leaving doesn't listen any more.
@@ -23,6 +23,7 @@ from websockets.http11 import Request, Response
 
 from telephony import phone_calls
 from telephony.call_transport import MakeTransport
+from telephony.carriers.registry import CARRIERS
 from telephony.live_call import Offer
 from telephony.transports.relay import RelayTransport, setup_of
 from telephony.transports.twilio import NoStart, TwilioTransport, start_of
@@ -33,7 +34,8 @@ from telephony.wire.relay import MAX_MESSAGE_BYTES, Setup
 logger = logging.getLogger(__name__)
 
 START_SECONDS = 5
-"""For Twilio to say whose sound it brings, once it is connected."""
+"""For the carrier to say whose sound it brings, once it is connected."""
+WORDS = "twilio-words"
 SPARE_CONNECTIONS = 8
 """Beyond those of calls: they wait for their start, or are being closed."""
 
@@ -103,7 +105,8 @@ class TwilioListener:
         if request.path.rstrip("/").endswith("/healthz"):
             return connection.respond(http.HTTPStatus.OK, "ok\n")
         kind, _, token = request.path.strip("/").rpartition("/")
-        if not kind.endswith(("twilio", "twilio-words")) or "Origin" in request.headers:
+        kind = kind.rpartition("/")[2]
+        if kind not in (*CARRIERS, WORDS) or "Origin" in request.headers:
             return connection.respond(http.HTTPStatus.NOT_FOUND, "There is nothing here.\n")
         if self._open >= self._most:
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "No room for another call.\n")
@@ -112,7 +115,7 @@ class TwilioListener:
         except redis.RedisError:
             logger.warning("A stream's token can't be looked up: Valkey can't be reached")
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "Try again.\n")
-        if stream is not None and stream.is_words is not kind.endswith("twilio-words"):
+        if stream is not None and kind != (WORDS if stream.is_words else stream.carrier):
             stream = None
         if stream is None:
             logger.warning("A stream with no token, an old one or one that was used is refused")
@@ -143,8 +146,9 @@ class TwilioListener:
                 started = await setup_of(connection)
                 make = partial(RelayTransport, connection, leaving)
             else:
-                started = await start_of(connection)
-                make = partial(TwilioTransport, connection, started.stream_sid, leaving)
+                speaks = CARRIERS[stream.carrier].wire
+                started = await start_of(connection, speaks)
+                make = partial(TwilioTransport, connection, started.stream_sid, leaving, speaks=speaks)
         if started.call_sid != stream.carrier_call_id or started.account_sid not in ("", stream.carrier_account_sid):
             raise NoStart("it brings another call than its token is for")
         return offer, make

@@ -1,13 +1,15 @@
-"""What Twilio asks and tells over HTTP. Each request is signed with its account's token, and refused where it isn't.
+"""What carriers ask and tell over HTTP, in Twilio's way; each by pages of its own address. Each request is signed as its account's
+carrier signs, and refused where it isn't.
 
-The address that is signed is the public one, exactly as Twilio was told it: ``SITE_URL`` and the path. What a proxy makes of the
-request doesn't matter.
+The address that is signed is the public one, exactly as the carrier was told it: ``SITE_URL`` and the path. What a proxy makes of
+the request doesn't matter.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -19,10 +21,11 @@ from django.views.decorators.csrf import csrf_exempt
 from accounts import tenancy
 from accounts.ratelimit import TooManyRequests, client_address, hit
 from telephony import carrier_answers, outbound, phone_calls, phone_numbers, texts
+from telephony.carriers import CarrierError
+from telephony.carriers.carrier import Asked, Carrier
 from telephony.models import Call, CarrierAccount, TextMessage
 from telephony.transfers import by_carrier
 from telephony.wire import twiml
-from telephony.wire.twilio_signature import HEADER, is_signed
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +35,8 @@ View = Callable[..., HttpResponse]
 
 
 def _signed(view: View) -> View:
-    """POST, by whoever knows the account's token. ``view`` is given the account and the form."""
+    """POST, by whoever knows the account's secret. ``view`` is given the account and the form, in Twilio's names, and answers in TwiML;
+    the carrier gets that in its own words."""
 
     @csrf_exempt
     @functools.wraps(view)
@@ -40,35 +44,45 @@ def _signed(view: View) -> View:
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         account = phone_numbers.account_of(account_id)
-        if account is None or not _is_theirs(request, account):
+        asked = _asked(request)
+        if account is None or not _is_theirs(asked, account):
             try:
                 hit(REFUSED_AN_ADDRESS, "twilio-refused", client_address(request))
             except TooManyRequests as error:
                 return HttpResponse(status=429, headers={"Retry-After": str(error.retry_after)})
-            logger.warning("A request to %s is not signed by its Twilio account and is refused", request.path)
+            logger.warning("A request to %s is not signed by its account's carrier and is refused", request.path)
             return HttpResponseForbidden(
                 "This request is not signed by the account's auth token.", content_type="text/plain"
             )
-        form = {name: str(value)[:1_000] for name, value in request.POST.items()}
-        return view(account, form, **more)
+        carrier = phone_numbers.carrier_of(account)
+        return _in_its_words(view(account, carrier.form(asked), **more), carrier)
 
     return guarded
 
 
-def _is_theirs(request: HttpRequest, account: CarrierAccount) -> bool:
-    signature = request.headers.get(HEADER, "")
-    if not signature or len(signature) > 200:
-        return False
+def _asked(request: HttpRequest) -> Asked:
+    body = request.body  # before the form is: it is gone after that
+    form = {name: [str(value) for value in request.POST.getlist(name)] for name in request.POST}
+    return Asked(f"{settings.SITE_URL}{request.get_full_path()}", request.headers, form, body)
+
+
+def _is_theirs(asked: Asked, account: CarrierAccount) -> bool:
     try:
-        token = phone_numbers.token_of(account)
+        login = phone_numbers.login_of(account)
     except phone_numbers.CannotDo as error:
         logger.error("A call of %s can't be taken: %s", account, error)
         return False
-    form = {name: request.POST.getlist(name) for name in request.POST}
-    url = f"{settings.SITE_URL}{request.get_full_path()}"
-    return form.get("AccountSid", [account.sid]) == [account.sid] and is_signed(
-        token, url, form, signature, b"" if form else request.body
-    )
+    return phone_numbers.carrier_of(account).is_theirs(asked, login, time.time())
+
+
+def _in_its_words(answer: HttpResponse, carrier: Carrier) -> HttpResponse:
+    if answer.get("Content-Type") == twiml.CONTENT_TYPE:
+        try:
+            answer.content = carrier.spoken(answer.content.decode()).encode()
+        except CarrierError as error:
+            logger.error("%s can't be told what to do with a call: %s", carrier.title, error)
+            answer.content = carrier.spoken(phone_calls.GOODBYE).encode()
+    return answer
 
 
 def _told(text: str) -> HttpResponse:

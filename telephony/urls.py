@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from telephony import listen, signalling, twilio_webhooks
+from telephony.carriers.registry import CARRIERS
 
 urlpatterns = [
     path("rtc/offer", signalling.offer, name="rtc-offer"),
@@ -38,4 +39,17 @@ urlpatterns = [
     path("phone/twilio/<uuid:account_id>/texts/<uuid:text_id>", twilio_webhooks.text_status, name="twilio-text"),
     path("rtc/calls/<uuid:call_id>/digits", signalling.digits, name="rtc-digits"),
     path("recordings/<str:signed>/", listen.recording_by_signature, name="recording"),
+]
+
+# Carriers that copy Twilio's ways have the same pages, each under its own name: signalwire-voice, …
+_TWILIOS = [page for page in urlpatterns if (page.name or "").startswith("twilio-")]
+urlpatterns += [
+    path(
+        str(page.pattern).replace("phone/twilio/", f"phone/{key}/"),
+        page.callback,
+        name=(page.name or "").replace("twilio", key, 1),
+    )
+    for key in CARRIERS
+    for page in _TWILIOS
+    if key != "twilio"
 ]

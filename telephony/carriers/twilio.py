@@ -14,7 +14,10 @@ from django.conf import settings
 
 import egress
 from telephony.carriers import CarrierCall, CarrierError, CarrierNumber
+from telephony.carriers.carrier import Able, Asked, AtCarrier, Login, LoginField, WrongLogin
 from telephony.dialing.gate import Permit
+from telephony.wire.streams import TwilioWire, Wire
+from telephony.wire.twilio_signature import HEADER, is_signed
 
 SECONDS = 10.0
 MOST_PAGES = 20
@@ -28,21 +31,25 @@ _LEADS = (
     "status_callback_method",
 )
 """What of a number says where its calls go."""
-_BAD_LOGIN = "Twilio doesn't know this account SID with this auth token. Copy both again from Twilio's console."
 
 
 class Twilio:
     """One account. Every method opens a connection of its own, through ``egress``, and raises :class:`CarrierError`."""
 
-    def __init__(self, sid: str, token: str) -> None:
+    title = "Twilio"
+    root = "/2010-04-01"
+    bad_login = "Twilio doesn't know this account SID with this auth token. Copy both again from Twilio's console."
+
+    def __init__(self, sid: str, token: str, address: str = "") -> None:
         self.sid = sid
         self._token = token
+        self._address = address or settings.TWILIO_API_URL
 
     async def name(self) -> str:
         """What the account is called. Raises where it is closed or suspended."""
-        found = await self._ask("GET", f"/2010-04-01/Accounts/{self.sid}.json")
+        found = await self._ask("GET", f"{self._account}.json")
         if found.get("status") != "active":
-            raise CarrierError(f"This Twilio account is {found.get('status')}: no calls can be made with it.")
+            raise CarrierError(f"This {self.title} account is {found.get('status')}: no calls can be made with it.")
         return str(found.get("friendly_name") or self.sid)
 
     async def numbers(self) -> list[CarrierNumber]:
@@ -128,11 +135,11 @@ class Twilio:
             async with self._client(most_bytes) as client:
                 answer = await client.get(path)
         except egress.EgressRefused as error:
-            raise CarrierError(f"Twilio can't be reached from here: {error}") from error
+            raise CarrierError(f"{self.title} can't be reached from here: {error}") from error
         except httpx.HTTPError as error:
-            raise CarrierError("Twilio can't be reached just now. Try again in a moment.") from error
+            raise CarrierError(f"{self.title} can't be reached just now. Try again in a moment.") from error
         if not answer.is_success:
-            raise CarrierError("Twilio doesn't give the recording.", status=answer.status_code)
+            raise CarrierError(f"{self.title} doesn't give the recording.", status=answer.status_code)
         return answer.content
 
     async def forget_recording(self, recording_sid: str) -> None:
@@ -146,36 +153,38 @@ class Twilio:
 
     @property
     def _account(self) -> str:
-        return f"/2010-04-01/Accounts/{self.sid}"
+        return f"{self.root}/Accounts/{self.sid}"
 
     async def _change(self, number_sid: str, form: Mapping[str, str]) -> None:
         await self._ask("POST", f"{self._account}/IncomingPhoneNumbers/{number_sid}.json", form)
 
     def _client(self, most_bytes: int = egress.MAX_BYTES) -> httpx.AsyncClient:
         login = httpx.BasicAuth(self.sid, self._token)
-        return egress.client(max_bytes=most_bytes, base_url=settings.TWILIO_API_URL, auth=login, timeout=SECONDS)
+        return egress.client(max_bytes=most_bytes, base_url=self._address, auth=login, timeout=SECONDS)
 
     async def _ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> dict[str, Any]:
         try:
             async with self._client() as client:
                 answer = await client.request(method, path, data=form)
         except egress.EgressRefused as error:
-            raise CarrierError(f"Twilio can't be reached from here: {error}") from error
+            raise CarrierError(f"{self.title} can't be reached from here: {error}") from error
         except httpx.HTTPError as error:
-            raise CarrierError("Twilio can't be reached just now. Try again in a moment.") from error
+            raise CarrierError(f"{self.title} can't be reached just now. Try again in a moment.") from error
         try:
             body = answer.json() if answer.content else {}
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            raise CarrierError(f"Twilio answered with something that is no JSON (status {answer.status_code}).")
+            raise CarrierError(f"{self.title} answered with something that is no JSON (status {answer.status_code}).")
         if answer.is_success:
             return body
         if answer.status_code in (401, 403) and body.get("code") in (None, 20003, 20404):
-            raise CarrierError(_BAD_LOGIN, code=20003, status=answer.status_code)
+            raise CarrierError(self.bad_login, code=20003, status=answer.status_code)
         code = body.get("code") if isinstance(body.get("code"), int) else 0
         raise CarrierError(
-            f"Twilio says: {body.get('message') or answer.reason_phrase}", code=code or 0, status=answer.status_code
+            f"{self.title} says: {body.get('message') or answer.reason_phrase}",
+            code=code or 0,
+            status=answer.status_code,
         )
 
 
@@ -206,3 +215,48 @@ def _call(each: Mapping[str, Any]) -> CarrierCall:
 
 def _camel(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
+
+
+class TwilioCarrier:
+    """``telephony.carriers.carrier.Carrier``: what the others are measured by."""
+
+    key = "twilio"
+    title = "Twilio"
+    login: tuple[LoginField, ...] = (
+        LoginField("account_sid", "Account SID", "In Twilio's console, under Account info.", placeholder="AC…"),
+        LoginField("auth_token", "Auth token", "Below the account SID.", is_secret=True),
+    )
+    able: frozenset[Able] = frozenset({"words", "machines", "texts", "transfers", "voicemail"})
+    wire: Wire = TwilioWire()
+
+    def read(self, given: Mapping[str, str]) -> Login:
+        sid, token = given.get("account_sid", "").strip(), given.get("auth_token", "").strip()
+        if not ACCOUNT_SID.fullmatch(sid):
+            raise WrongLogin(
+                "An account SID begins with AC, followed by 32 letters and digits. You find it in Twilio's console."
+            )
+        if not token or len(token) > 200:
+            raise WrongLogin("Give the account's auth token. You find it in Twilio's console, below the account SID.")
+        return Login(sid, token, self.address({}))
+
+    def address(self, details: Mapping[str, str]) -> str:
+        return str(settings.TWILIO_API_URL)
+
+    def at(self, login: Login) -> AtCarrier:
+        return Twilio(login.sid, login.secret)
+
+    def is_theirs(self, asked: Asked, login: Login, now_s: float) -> bool:
+        return is_signed_for(asked, login.sid, login.secret, asked.headers.get(HEADER, ""))
+
+    def form(self, asked: Asked) -> dict[str, str]:
+        return {name: asked.one(name) for name in asked.form}
+
+    def spoken(self, document: str) -> str:
+        return document
+
+
+def is_signed_for(asked: Asked, sid: str, secret: str, signature: str) -> bool:
+    """By the account of this id, in Twilio's manner."""
+    if not signature or len(signature) > 200 or list(asked.form.get("AccountSid", [sid])) != [sid]:
+        return False
+    return is_signed(secret, asked.url, asked.form, signature, b"" if asked.form else asked.body)

@@ -22,7 +22,7 @@ from django.utils import timezone
 from accounts import tenancy
 from agents.transfers import TransferTarget
 from telephony import phone_calls, phone_numbers, worker_status
-from telephony.carrier_answers import note, whole
+from telephony.carrier_answers import note, page_of, whole
 from telephony.carriers import CarrierError
 from telephony.dialing import gate
 from telephony.finish import end_call
@@ -53,6 +53,7 @@ def put_through(call: Call, wanted: TransferTarget) -> None:
             account = phone_numbers.account_of(call.carrier_account_id) if call.carrier_account_id else None
             if account is None:
                 raise NotReached("not_reached", "The account at the telephone company was removed.")
+            phone_numbers.check_able(account, "transfers")
             at_carrier = phone_numbers.carrier(account)
             async_to_sync(at_carrier.transfer_out)(permit, call.carrier_call_id, _order(permit, call))
         except (CarrierError, phone_numbers.CannotDo) as error:
@@ -77,7 +78,7 @@ def _order(permit: gate.Permit, call: Call) -> str:
         dial(
             permit.number,
             caller_id=ours,
-            action=phone_numbers.public_url("twilio-transferred", call.carrier_account_id, call.pk),
+            action=page_of(call, "transferred"),
             seconds=RING_SECONDS,
             longest_s=permit.longest_minutes * 60,
         )

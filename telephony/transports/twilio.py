@@ -1,4 +1,4 @@
-"""A telephone call over Twilio's Media Streams: one WebSocket, whose first messages the listener has read already."""
+"""A telephone call over a carrier's media stream, as Twilio's are: one WebSocket, whose first messages the listener has read already."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 
 from agents.speech import AudioFrame
 from telephony.audio.playout import Playout
 from telephony.transports.carrier_sound import FRAME_MS, RATE_HZ, AgentSound, CallerSound, Clear, Mark, Sound
+from telephony.transports.in_order import InOrder
 from telephony.wire import media_streams as wire
 from telephony.wire.dtmf import DigitEvent, Pressed, Released
+from telephony.wire.streams import TwilioWire, Wire
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +41,13 @@ class NoStart(Exception):
     """What comes over the socket is not the beginning of a stream; the message says what is wrong."""
 
 
-async def start_of(connection: ServerConnection) -> wire.Started:
+TWILIO = TwilioWire()
+
+
+async def start_of(connection: ServerConnection, speaks: Wire = TWILIO) -> wire.Started:
     """Whose sound the socket brings: its first messages. Raises :class:`NoStart`, ``wire.BadMessage`` and ``ConnectionClosed``."""
     while True:
-        match wire.parse(await connection.recv(decode=False)):
+        match speaks.parse(await connection.recv(decode=False)):
             case wire.Started() as started:
                 return started
             case wire.Connected(protocol) if protocol != "Call":
@@ -54,8 +59,9 @@ async def start_of(connection: ServerConnection) -> wire.Started:
 
 
 class TwilioTransport:
-    """``telephony.call_transport.CallTransport``. ``leaving`` is awaited before we close the stream of our own accord: then Twilio
-    asks what comes next, and somebody must know. Where the stream breaks it is not: another worker goes on with the call.
+    """``telephony.call_transport.CallTransport``, for each carrier that streams sound as Twilio does. ``leaving`` is awaited before
+    we close the stream of our own accord: then the carrier asks what comes next, and somebody must know. Where the stream breaks
+    it is not: another worker goes on with the call.
     """
 
     def __init__(
@@ -64,12 +70,16 @@ class TwilioTransport:
         stream_sid: str,
         leaving: Callable[[], Awaitable[None]],
         on_report: Callable[[Mapping[str, int | float]], None] | None = None,
+        *,
+        speaks: Wire = TWILIO,
     ) -> None:
         self.end_reason: str | None = None
         self.comes_back_seconds: float = COMES_BACK_SECONDS
         self._tell_digit: Callable[[DigitEvent], None] = lambda event: None
         self._socket = socket
-        self._writer = wire.Writer(stream_sid)
+        self._speaks = speaks
+        self._writer = speaks.writer(stream_sid)
+        self._in_order = InOrder() if not speaks.in_order else None
         self._leaving = leaving
         self._on_report = on_report
         self._caller, self._agent = CallerSound(), AgentSound()
@@ -163,13 +173,15 @@ class TwilioTransport:
                 self._take(await self._socket.recv(decode=False))
         except ConnectionClosed as error:
             self._is_closed = True
+            if isinstance(error, ConnectionClosedOK) and not self._speaks.has_stop:
+                self._end("caller_hung_up")
             if self.end_reason is None:
                 logger.warning("A telephone's stream broke: %s", error)
             self._end("connection_lost")
 
     def _take(self, text: bytes) -> None:
         try:
-            message = wire.parse(text)
+            message = self._speaks.parse(text)
         except wire.BadMessage as error:
             self._bad += 1
             logger.warning("A message of a telephone's stream is passed over: %s", error)
@@ -177,9 +189,10 @@ class TwilioTransport:
                 self._end("connection_lost")
             return
         match message:
-            case wire.Media(sound=sound):
+            case wire.Media(chunk=chunk, sound=sound):
                 self._heard_s = asyncio.get_running_loop().time()
-                self._caller.push(sound)
+                for each in (sound,) if self._in_order is None else self._in_order.push(chunk, sound):
+                    self._caller.push(each)
             case wire.Marked(name):
                 if name.isascii() and name.isdigit():
                     self._agent.marked(int(name[:15]), asyncio.get_running_loop().time() * 1000)

@@ -1,0 +1,170 @@
+"""What Parley asks of a telephone company, whichever it is. Each is a file beside this one, listed in ``registry``.
+
+What shall be done with a call is TwiML (``telephony.wire.twiml``) in all of Parley, and what a carrier asks and tells has the names
+of Twilio's form fields: ``spoken`` and ``form`` translate for those that speak otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from telephony.carriers import CarrierCall, CarrierError, CarrierNumber
+from telephony.dialing.gate import Permit
+from telephony.wire.streams import Wire
+
+Able = Literal["words", "machines", "texts", "transfers", "voicemail"]
+"""What not every carrier does for Parley; ``words``: it hears and speaks itself."""
+LACKS: dict[Able, str] = {
+    "words": "{carrier} doesn't hear and speak for an agent here: choose Parley. Only Twilio does (ConversationRelay).",
+    "machines": "Parley doesn't listen for answering machines at {carrier} yet: let the agent talk.",
+    "texts": "Parley sends no text messages by {carrier} yet. Send from a number at a carrier that does, such as Twilio.",
+    "transfers": "Parley doesn't put callers through by {carrier} yet: another agent can go on in the same call.",
+    "voicemail": "Parley takes no messages at {carrier} yet: choose another agent, a number to put through to, or a message.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LoginField:
+    """Something that a person copies from the carrier's pages to connect an account."""
+
+    name: str
+    title: str
+    help: str
+    placeholder: str = ""
+    is_secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """An account, and how to get into it."""
+
+    sid: str
+    """What the carrier calls the account."""
+    secret: str
+    address: str
+    """Where the secret is sent, and nowhere else."""
+    signing: str = ""
+    """The secret that webhooks are signed with, where it is another. It is sent nowhere."""
+    details: Mapping[str, str] = field(default_factory=dict)
+    """What is no secret and belongs to the account."""
+
+
+class WrongLogin(Exception):
+    """What was typed can't be an account; the message says what to give."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A carrier's request to one of our pages. ``url``: as the carrier was told it."""
+
+    url: str
+    headers: Mapping[str, str]
+    form: Mapping[str, Sequence[str]]
+    body: bytes
+
+    def one(self, name: str) -> str:
+        values = self.form.get(name)
+        return values[-1][:1_000] if values else ""
+
+
+class AtCarrier(Protocol):
+    """One account at its carrier. Every method raises :class:`CarrierError`."""
+
+    sid: str
+    """What the carrier calls it; where only the carrier knows, it is right after :meth:`name`."""
+
+    async def name(self) -> str:
+        """What the account is called. Raises where nobody can call with it."""
+
+    async def numbers(self) -> list[CarrierNumber]: ...
+
+    async def lead(self, number_sid: str, voice_url: str, status_url: str) -> dict[str, str]:
+        """Let calls of this number come to ``voice_url``. Returns what to give :meth:`put_back`, its ``voice_url`` being ours where
+        they came here already."""
+
+    async def put_back(self, number_sid: str, before: Mapping[str, str], only_if: str) -> bool:
+        """As it was. False: its calls were led elsewhere than ``only_if`` meanwhile, or it is gone, and nothing was changed."""
+
+    async def call(
+        self, to: str, from_: str, url: str, status_url: str, *, detect_machine: bool, until_beep: bool = False,
+        ring_seconds: int,
+    ) -> str:  # fmt: skip
+        """Ring ``to``; who picks up is asked about at ``url``. Returns the call's id."""
+
+    async def placed(self, to: str, from_: str) -> list[CarrierCall]: ...
+
+    async def look_up(self, call_sid: str) -> CarrierCall: ...
+
+    async def hang_up(self, call_sid: str) -> None: ...
+
+    async def transfer_out(self, permit: Permit, call_sid: str, document: str) -> None: ...
+
+    async def recording(self, recording_sid: str, most_bytes: int) -> bytes: ...
+
+    async def forget_recording(self, recording_sid: str) -> None: ...
+
+    async def send_text(self, to: str, from_: str, text: str, status_url: str = "") -> str: ...
+
+
+class Carrier(Protocol):
+    """A telephone company."""
+
+    key: str
+    title: str
+    login: tuple[LoginField, ...]
+    able: frozenset[Able]
+    wire: Wire
+    """How its streams speak."""
+
+    def read(self, given: Mapping[str, str]) -> Login:
+        """What a person typed, field by field. Raises :class:`WrongLogin`."""
+
+    def address(self, details: Mapping[str, str]) -> str:
+        """Of its REST API, for an account with these details."""
+
+    def at(self, login: Login) -> AtCarrier: ...
+
+    def is_theirs(self, asked: Asked, login: Login, now_s: float) -> bool:
+        """Whether this account of the carrier's sent the request. ``now_s``: Unix time."""
+
+    def form(self, asked: Asked) -> dict[str, str]:
+        """What was asked or told, as Twilio names it."""
+
+    def spoken(self, document: str) -> str:
+        """This TwiML, as the carrier is told it. Raises :class:`CarrierError` for what it has no words for."""
+
+
+class Lacking:
+    """An account at a carrier that does what is in nobody's way to leave out; each of these is refused in plain words."""
+
+    title = ""
+
+    async def transfer_out(self, permit: Permit, call_sid: str, document: str) -> None:
+        raise self._lacks("transfers")
+
+    async def recording(self, recording_sid: str, most_bytes: int) -> bytes:
+        raise self._lacks("voicemail")
+
+    async def forget_recording(self, recording_sid: str) -> None:
+        raise self._lacks("voicemail")
+
+    async def send_text(self, to: str, from_: str, text: str, status_url: str = "") -> str:
+        raise self._lacks("texts")
+
+    def _lacks(self, able: Able) -> CarrierError:
+        return CarrierError(LACKS[able].format(carrier=self.title))
+
+
+def lack(carrier: Carrier, able: Able) -> str:
+    """Why the carrier doesn't do this; "": it does."""
+    return "" if able in carrier.able else LACKS[able].format(carrier=carrier.title)
+
+
+def field_of(given: Mapping[str, str], wanted: LoginField, longest: int = 200) -> str:
+    """What was typed there. Raises :class:`WrongLogin` where nothing was, or far too much."""
+    value = given.get(wanted.name, "").strip()
+    if not value or len(value) > longest:
+        raise WrongLogin(f"Give the {wanted.title[0].lower()}{wanted.title[1:]}. {wanted.help}")
+    return value

@@ -1,0 +1,14 @@
+"""The telephone companies that Parley knows."""
+
+from __future__ import annotations
+
+from telephony.carriers.carrier import Carrier
+from telephony.carriers.twilio import TwilioCarrier
+
+CARRIERS: dict[str, Carrier] = {each.key: each for each in (TwilioCarrier(),)}
+"""In the order in which they are offered."""
+
+
+def carrier(key: str) -> Carrier:
+    """Raises ``KeyError``: only a newer Parley knows it."""
+    return CARRIERS[key]
