@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Path, Query, Router, Schema, Status
-from pydantic import Field
+from pydantic import Field, create_model
 
 from accounts import tenancy
 from accounts.auth import allowed
@@ -22,6 +22,7 @@ from agents.partial import partial
 from telephony import phone_numbers, reception
 from telephony.answering import WHY_WORDS, Answering, Talk, changes_at
 from telephony.carriers import CarrierError
+from telephony.carriers.registry import CARRIERS
 from telephony.models import CarrierAccount, PhoneNumber
 from telephony.outbound import MayNotDial
 
@@ -44,24 +45,48 @@ CARRIER_FAILS = {
 
 class AccountOut(Schema):
     id: uuid.UUID = Field(description="The account's id here.")
-    provider: str = Field(description="The telephone company.", examples=["twilio"])
+    carrier: str = Field(description="The telephone company.", examples=["twilio"])
+    provider: str = Field(description="The same, as it was called first.", examples=["twilio"])
     account_sid: str = Field(
         description="What the company calls the account.", examples=["AC5ef8732a3c49700934481addd5ce1659"]
     )
     label: str = Field(description="Its name there.", examples=["Bright Smiles"])
+    lacks: list[str] = Field(
+        description="What Parley doesn't do at this company, in plain words; such is refused.",
+        examples=[["Parley sends no text messages by Telnyx yet."]],
+    )
 
     @classmethod
     def of(cls, account: CarrierAccount) -> AccountOut:
-        return cls(id=account.pk, provider=account.provider, account_sid=account.sid, label=account.label)
+        return cls(
+            id=account.pk,
+            carrier=account.provider,
+            provider=account.provider,
+            account_sid=account.sid,
+            label=account.label,
+            lacks=phone_numbers.lacks(account),
+        )
 
 
-class AccountIn(Schema):
-    account_sid: str = Field(
-        description="Twilio's account SID.", max_length=64, examples=["AC5ef8732a3c49700934481addd5ce1659"]
+def _logins() -> dict[str, Any]:
+    """What each carrier asks for, by name."""
+    asked: dict[str, list[str]] = {}
+    for at in CARRIERS.values():
+        for each in at.login:
+            kept = " Kept encrypted, never shown again." if each.is_secret else ""
+            asked.setdefault(each.name, []).append(f"{at.title}: {each.title[0].lower()}{each.title[1:]}.{kept}")
+    return {
+        name: (str | None, Field(None, description=" ".join(words), max_length=200)) for name, words in asked.items()
+    }
+
+
+class _AccountIn(Schema):
+    carrier: CarrierAccount.Provider = Field(
+        CarrierAccount.Provider.TWILIO, description="The telephone company; what else to give depends on it."
     )
-    auth_token: str = Field(
-        description="The account's auth token. Kept encrypted, never shown again.", max_length=200, examples=["0f1e…"]
-    )
+
+
+AccountIn = create_model("AccountIn", __base__=_AccountIn, **_logins())
 
 
 class OfferedOut(Schema):
@@ -189,9 +214,10 @@ def list_accounts(request: HttpRequest) -> list[AccountOut]:
     openapi_extra=CARRIER_FAILS,
 )  # fmt: skip
 def connect(request: HttpRequest, body: AccountIn) -> Status[AccountOut]:
-    """Twilio is asked whether the token is right. Connect it again to give a new token."""
+    """The company is asked whether the token is right. Connect it again to give a new token."""
+    given = {name: value for name, value in body.model_dump(exclude={"carrier"}).items() if value}
     with told():
-        account = phone_numbers.connect(request.organization, None, body.account_sid, body.auth_token)  # type: ignore[attr-defined]
+        account = phone_numbers.connect_to(request.organization, None, str(body.carrier), given)  # type: ignore[attr-defined]
     return Status(201, AccountOut.of(account))
 
 

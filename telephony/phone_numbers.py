@@ -16,7 +16,7 @@ from accounts import credentials, tenancy, vault
 from accounts.models import Credential, Organization, User
 from agents.models import Agent
 from telephony.carriers import CarrierNumber, registry
-from telephony.carriers.carrier import Able, AtCarrier, Carrier, Login, WrongLogin, lack
+from telephony.carriers.carrier import LACKS, Able, AtCarrier, Carrier, Login, WrongLogin, lack
 from telephony.models import CarrierAccount, PhoneNumber
 
 
@@ -57,6 +57,11 @@ def check_able(account: CarrierAccount, able: Able) -> None:
     """Raises :class:`CannotDo` where the account's carrier doesn't do this for Parley."""
     if why := lack(carrier_of(account), able):
         raise CannotDo(why)
+
+
+def lacks(account: CarrierAccount) -> list[str]:
+    """What Parley doesn't do at the account's carrier, in plain words."""
+    return [why for able in LACKS if (why := lack(carrier_of(account), able))]
 
 
 def login_of(account: CarrierAccount) -> Login:
@@ -100,6 +105,9 @@ def connect_to(
     at = registry.CARRIERS.get(carrier_key)
     if at is None:
         raise CannotDo(f"Parley knows no carrier “{carrier_key}”. It knows {', '.join(registry.CARRIERS)}.")
+    names = [asked.name for asked in at.login]
+    if strange := sorted(name for name, value in given.items() if value and name not in names):
+        raise CannotDo(f"{at.title} has no {strange[0]}: give {', '.join(names)}.")
     try:
         login = at.read(given)
     except WrongLogin as error:

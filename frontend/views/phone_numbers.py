@@ -11,7 +11,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -24,6 +23,7 @@ from frontend.views.shared import may
 from telephony import phone_calls
 from telephony import phone_numbers as use_case
 from telephony.carriers import CarrierError
+from telephony.carriers.registry import CARRIERS
 from telephony.models import CarrierAccount, PhoneNumber
 from telephony.phone_numbers import CannotDo
 from telephony.trunks import addresses, manage
@@ -32,36 +32,47 @@ REFUSALS = (CannotDo, CarrierError)
 
 
 class ConnectForm(forms.Form):
-    account_sid = forms.CharField(
-        label=gettext_lazy("Account SID"),
-        max_length=64,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "placeholder": "AC…"}),
-        help_text=gettext_lazy("In Twilio's console, under Account info."),
-    )
-    auth_token = forms.CharField(
-        label=gettext_lazy("Auth token"),
-        max_length=200,
-        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text=gettext_lazy("Below the account SID. Kept encrypted; nobody can read it here again."),
-    )
+    """An account at one carrier: what that one asks for."""
+
+    carrier = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, carrier: str, data: dict[str, str] | None = None) -> None:
+        super().__init__(data, initial={"carrier": carrier})
+        self.at = CARRIERS[carrier]
+        for asked in self.at.login:
+            plain = {"autocomplete": "off", "spellcheck": "false", "placeholder": asked.placeholder}
+            kept = _(" Kept encrypted; nobody can read it here again.") if asked.is_secret else ""
+            self.fields[asked.name] = forms.CharField(
+                label=asked.title,
+                max_length=200,
+                widget=forms.PasswordInput(attrs=plain) if asked.is_secret else forms.TextInput(attrs=plain),
+                help_text=f"{asked.help}{kept}",
+            )
 
 
 @require(Role.VIEWER)
 @require_GET
 def numbers(request: Any) -> HttpResponse:
-    return _page(request, ConnectForm())
+    return _page(request, ConnectForm(_chosen(request.GET)))
+
+
+def _chosen(given: Any) -> str:
+    """Which carrier somebody wants to connect."""
+    wanted = given.get("carrier", "")
+    return wanted if wanted in CARRIERS else next(iter(CARRIERS))
 
 
 @require(Role.ADMIN)
 @require_POST
-@sensitive_post_parameters("auth_token")
+@sensitive_post_parameters()
 def connect(request: Any) -> HttpResponse:
-    form = ConnectForm(request.POST)
+    chosen = _chosen(request.POST)
+    form = ConnectForm(chosen, {**request.POST.dict(), "carrier": chosen})
     if not form.is_valid():
         return _page(request, form, 422)
-    given = form.cleaned_data
+    given = {asked.name: form.cleaned_data[asked.name] for asked in form.at.login}
     try:
-        account = use_case.connect(request.organization, request.user, given["account_sid"], given["auth_token"])
+        account = use_case.connect_to(request.organization, request.user, chosen, given)
     except REFUSALS as error:
         form.add_error(None, str(error))
         return _page(request, form, 422)
@@ -87,7 +98,16 @@ def account(request: Any, pk: UUID) -> HttpResponse:
         offered = use_case.available(found)
     except REFUSALS as error:
         problem = str(error)
-    context = {"account": found, "offered": offered, "problem": problem, "is_public": use_case.is_public()}
+    at = use_case.carrier_of(found)
+    context = {
+        "account": found,
+        "offered": offered,
+        "problem": problem,
+        "company": at.title,
+        "lacks": use_case.lacks(found),
+        "unreached": "" if use_case.is_public(found) else at.title,
+        "site_url": settings.SITE_URL,
+    }
     return render(request, "frontend/numbers/account.html", context)
 
 
@@ -140,7 +160,11 @@ def remove(request: Any, pk: UUID) -> HttpResponse:
     elif was_put_back:
         messages.success(request, _("%s is removed; its calls go where they went before.") % number.number)
     else:
-        messages.success(request, _("%s is removed. Look in Twilio's console where its calls go now.") % number.number)
+        assert number.account is not None
+        words = {"number": number.number, "carrier": use_case.carrier_of(number.account).title}
+        messages.success(
+            request, _("%(number)s is removed. Look in %(carrier)s's console where its calls go now.") % words
+        )
     return _back(request, number)
 
 
@@ -176,6 +200,10 @@ def _page(request: Any, form: ConnectForm, status: int = 200) -> HttpResponse:
     )
     names = names_of(request.organization)
     trunk_rows, stamp = trunks.rows(request.organization)
+    accounts = list(CarrierAccount.objects.owned_by(request.organization))
+    unreached = [use_case.carrier_of(each).title for each in accounts if not use_case.is_public(each)]
+    if not accounts and not use_case.is_public():
+        unreached = [form.at.title]
     context = {
         "trunks": trunk_rows,
         "trunks_stamp": stamp,
@@ -184,12 +212,13 @@ def _page(request: Any, form: ConnectForm, status: int = 200) -> HttpResponse:
         "sip_addresses": trunks.agent_addresses(request.organization),
         "rows": [(each, now_of(each, names)) for each in rows],
         "has_room": phone_calls.has_room(),
-        "accounts": list(CarrierAccount.objects.owned_by(request.organization)),
+        "accounts": accounts,
+        "carriers": list(CARRIERS.values()),
         "agents": agents_of(request),
         "form": form,
         "can_assign": may(request, Role.EDITOR),
         "can_manage": may(request, Role.ADMIN),
-        "is_public": use_case.is_public(),
+        "unreached": unreached[0] if unreached else "",
         "site_url": settings.SITE_URL,
     }
     response = render(request, "frontend/numbers/list.html", context, status=status)

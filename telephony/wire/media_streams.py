@@ -90,6 +90,8 @@ def parse(text: str | bytes) -> Message:
         raise BadMessage("The message is no JSON.") from error
     if not isinstance(body, dict):
         raise BadMessage("The message is no JSON object.")
+    if "event" not in body and isinstance(body.get("rawEvent"), dict):
+        body = body["rawEvent"]  # so SignalWire's page shows them, wrapped
     match body.get("event"):
         case "media":
             return _media(_inside(body, "media"))

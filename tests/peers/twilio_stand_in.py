@@ -47,6 +47,61 @@ def new_sid(kind: str) -> str:
     return kind + uuid.uuid4().hex
 
 
+class Tongue:
+    """How a carrier's streams speak: Twilio's. Those of others differ in the shape of their messages."""
+
+    def opening(self, account: Account, call: PhoneCall, sid: str, terms: dict[str, Any]) -> list[dict[str, Any]]:
+        return [
+            {"event": "connected", "protocol": "Call", "version": "1.0.0"},
+            {
+                "event": "start", "sequenceNumber": "1", "streamSid": sid,
+                "start": {
+                    "accountSid": account.sid, "streamSid": sid, "callSid": call.sid, "tracks": ["inbound"],
+                    "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}, "customParameters": {},
+                },
+            },
+        ]  # fmt: skip
+
+    def media(self, sid: str, number: int, sound: bytes) -> dict[str, Any]:
+        return {
+            "event": "media", "sequenceNumber": str(number + 1), "streamSid": sid,
+            "media": {
+                "track": "inbound", "chunk": str(number), "timestamp": str(number * 20),
+                "payload": base64.b64encode(sound).decode(),
+            },
+        }  # fmt: skip
+
+    def digit(self, sid: str, digit: str) -> dict[str, Any]:
+        return {
+            "event": "dtmf", "streamSid": sid, "sequenceNumber": "9", "dtmf": {"track": "inbound_track", "digit": digit}
+        }  # fmt: skip
+
+    def mark(self, sid: str, name: str) -> dict[str, Any]:
+        return {"event": "mark", "streamSid": sid, "sequenceNumber": "4", "mark": {"name": name}}
+
+    def stop(self, account: Account, call: PhoneCall, sid: str, number: int) -> dict[str, Any] | None:
+        """``None``: the socket is closed, and that is all."""
+        return {
+            "event": "stop", "sequenceNumber": str(number), "streamSid": sid,
+            "stop": {"accountSid": account.sid, "callSid": call.sid},
+        }  # fmt: skip
+
+    def heard(self, sid: str, message: dict[str, Any]) -> bytes | str | None:
+        """What we are sent: sound, the name of a mark, or to clear all (``None``)."""
+        assert message["streamSid"] == sid
+        match message["event"]:
+            case "media":
+                return base64.b64decode(message["media"]["payload"], validate=True)
+            case "mark":
+                return str(message["mark"]["name"])
+        assert message["event"] == "clear"
+        return None
+
+    def cleared(self, sid: str) -> dict[str, Any] | None:
+        """What is said to that, if anything."""
+        return None
+
+
 @dataclass
 class PhoneCall:
     """One call in the exchange, as the person at its other end has it."""
@@ -82,6 +137,7 @@ class PhoneCall:
     """The newest session of ConversationRelay."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     _socket: Any = None
+    _tongue: Tongue = field(default_factory=Tongue)
     _stream_sid: str = ""
     _hangs_up: asyncio.Event = field(default_factory=asyncio.Event)
     _instead: str | None = None
@@ -99,9 +155,7 @@ class PhoneCall:
         self._instead = document
 
     async def press(self, digit: str) -> None:
-        await self._socket.send(json.dumps({
-            "event": "dtmf", "streamSid": self._stream_sid, "sequenceNumber": "9", "dtmf": {"track": "inbound_track", "digit": digit},
-        }))  # fmt: skip
+        await self._socket.send(json.dumps(self._tongue.digit(self._stream_sid, digit)))
 
     def heard_since(self, moment: float) -> bytes:
         return b"".join(sound for at, sound in self.heard if at >= moment)
@@ -109,6 +163,8 @@ class PhoneCall:
 
 class Exchange:
     """The telephone network behind one account."""
+
+    tongue = Tongue()
 
     def __init__(self, post: Post, *, network_ms: int = 0) -> None:
         self._post = post
@@ -125,22 +181,24 @@ class Exchange:
 
     def ring(self, account: Account, to: str, from_: str = "+14155550100", says: bytes = b"") -> PhoneCall:
         """Somebody calls a number of the account."""
-        call = PhoneCall(new_sid("CA"), to, from_, says=bytearray(says))
-        number = next(each for each in account.numbers.values() if each["phone_number"] == to)
-        self._run(self._live(account, call, str(number["voice_url"]), {}, str(number["status_callback"])))
+        call = PhoneCall(account.call_sid(), to, from_, says=bytearray(says))
+        self._run(self._live(account, call, *account.leads(to)))
         return call
 
     def place(self, account: Account, sid: str, form: dict[str, str]) -> None:
         """The account asked for a call by REST."""
         call = PhoneCall(sid, form["To"], form["From"], "outbound-api", says=bytearray(self.answers_say))
         picks_up = self.who.get(form["To"], self.picks_up)
+        if picks_up == "rings":
+            self.calls[sid] = call
+            return
         if picks_up in ("busy", "no-answer", "failed"):
             call.status = picks_up
             self._run(self._end(account, call, form.get("StatusCallback", "")))
             self.calls[sid] = call
             return
         more = {"AnsweredBy": picks_up} if form.get("MachineDetection") else {}
-        self._run(self._live(account, call, form["Url"], more, form.get("StatusCallback", "")))
+        self._run(self._live(account, call, form["Url"], form.get("StatusCallback", ""), more))
 
     def _run(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -157,9 +215,11 @@ class Exchange:
 
     # ---- a call
 
-    async def _live(self, account: Account, call: PhoneCall, url: str, more: dict[str, str], status_url: str) -> None:
+    async def _live(
+        self, account: Account, call: PhoneCall, url: str, status_url: str, more: dict[str, str] | None = None
+    ) -> None:
         self.calls[call.sid] = call
-        document = await self.ask(account, call, url, more)
+        document = await self.ask(account, call, url, more or {})
         while document is not None and not call._hangs_up.is_set():
             document = await self._obey(account, call, document)
         if call.status not in ("rejected",):
@@ -172,11 +232,8 @@ class Exchange:
         call.over.set()
 
     async def ask(self, account: Account, call: PhoneCall, url: str, more: dict[str, str]) -> str | None:
-        form = {
-            "AccountSid": account.sid, "ApiVersion": "2010-04-01", "CallSid": call.sid, "CallStatus": call.status,
-            "Called": call.to, "Caller": call.from_, "Direction": call.direction, "From": call.from_, "To": call.to, **more,
-        }  # fmt: skip
-        status, body = await self._post(url, form, {"X-Twilio-Signature": sign(account.token, url, form)})
+        form = {**account.asks(call), **more}
+        status, body = await self._post(url, form, account.headers(url, form))
         if status != 200 or not body.lstrip().startswith("<?xml"):
             return None
         call.documents.append(body)
@@ -195,9 +252,14 @@ class Exchange:
                     if (instead := call._instead) is not None:
                         call._instead = None
                         return instead
+                    if not account.connect_asks:
+                        assert "action" not in verb.attrib
+                        continue
                     return await self.ask(
                         account, call, verb.attrib["action"], {"StreamEvent": event, "StreamSid": call._stream_sid}
                     )
+                case "Redirect":
+                    return await self.ask(account, call, verb.text or "", {})
                 case "Dial":
                     call.status = "in-progress"
                     call.dialled.append(verb[0].text or "")
@@ -283,18 +345,12 @@ class Exchange:
                 call._socket, call.streams = socket, call.streams + 1
                 call.connected_s = call.connected_s or began
                 sid = call._stream_sid
-                await socket.send(json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}))
-                await socket.send(json.dumps({
-                    "event": "start", "sequenceNumber": "1", "streamSid": sid,
-                    "start": {
-                        "accountSid": account.sid, "streamSid": sid, "callSid": call.sid, "tracks": ["inbound"],
-                        "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}, "customParameters": {},
-                    },
-                }))  # fmt: skip
-                player = _Player(call, socket, sid)
+                for message in self.tongue.opening(account, call, sid, terms):
+                    await socket.send(json.dumps(message))
+                player = _Player(call, socket, sid, self.tongue)
                 listening = asyncio.create_task(player.listen())
                 try:
-                    await self._talk(call, socket, sid, player, listening)
+                    await self._talk(account, call, socket, sid, player, listening)
                 finally:
                     listening.cancel()
                     await asyncio.wait({listening})
@@ -306,46 +362,41 @@ class Exchange:
         return "stream-stopped"
 
     async def _talk(
-        self, call: PhoneCall, socket: Any, sid: str, player: _Player, listening: asyncio.Task[None]
+        self,
+        account: Account,
+        call: PhoneCall,
+        socket: Any,
+        sid: str,
+        player: _Player,
+        listening: asyncio.Task[None],
     ) -> None:
         due, number = time.monotonic(), 0
         while not call._hangs_up.is_set() and not listening.done() and call._instead is None:
             number += 1
             sound = bytes(call.says[:160]).ljust(160, b"\xff")
             del call.says[:160]
-            await socket.send(json.dumps({
-                "event": "media", "sequenceNumber": str(number + 1), "streamSid": sid,
-                "media": {
-                    "track": "inbound", "chunk": str(number), "timestamp": str(number * 20),
-                    "payload": base64.b64encode(sound).decode(),
-                },
-            }))  # fmt: skip
+            await socket.send(json.dumps(self.tongue.media(sid, number, sound)))
             await player.play(due)
             due += 0.02
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-        if (call._hangs_up.is_set() or call._instead is not None) and not listening.done():
-            await socket.send(json.dumps({
-                "event": "stop", "sequenceNumber": str(number + 2), "streamSid": sid,
-                "stop": {"accountSid": SID, "callSid": call.sid},
-            }))  # fmt: skip
+        is_over = (call._hangs_up.is_set() or call._instead is not None) and not listening.done()
+        if is_over and (last := self.tongue.stop(account, call, sid, number + 2)) is not None:
+            await socket.send(json.dumps(last))
 
 
 class _Player:
     """Twilio's buffer towards the person: sound and marks in order, played in real time."""
 
-    def __init__(self, call: PhoneCall, socket: Any, sid: str) -> None:
-        self._call, self._socket, self._sid = call, socket, sid
+    def __init__(self, call: PhoneCall, socket: Any, sid: str, tongue: Tongue) -> None:
+        self._call, self._socket, self._sid, self._tongue = call, socket, sid, tongue
         self._buffer: list[bytes | str] = []
         self._ran_dry_s: float | None = None
 
     async def listen(self) -> None:
         with contextlib.suppress(ConnectionClosed):
             async for text in self._socket:
-                message = json.loads(text)
-                assert message["streamSid"] == self._sid
-                match message["event"]:
-                    case "media":
-                        sound = base64.b64decode(message["media"]["payload"], validate=True)
+                match self._tongue.heard(self._sid, json.loads(text)):
+                    case bytes(sound):
                         now = time.monotonic()
                         if self._call.first_sound_s is None and set(sound) - {0xFF, 0x7F}:
                             self._call.first_sound_s = now
@@ -355,13 +406,16 @@ class _Player:
                         self._buffer += [sound[at : at + 160] for at in range(0, len(sound), 160)]
                         waiting = sum(len(each) for each in self._buffer if isinstance(each, bytes))
                         self._call.most_buffered_ms = max(self._call.most_buffered_ms, waiting // 8)
-                    case "mark":
+                    case str(name):
                         self._call.marks += 1
-                        self._buffer.append(str(message["mark"]["name"]))
+                        self._buffer.append(name)
                         await self._return_marks()
-                    case "clear":
+                    case None:
                         self._call.clears += 1
                         self._buffer = [each for each in self._buffer if isinstance(each, str)]
+                        if (said := self._tongue.cleared(self._sid)) is not None:
+                            await self._socket.send(json.dumps(said))
+                            self._buffer.clear()
                         await self._return_marks()
 
     async def play(self, now: float) -> None:
@@ -376,11 +430,9 @@ class _Player:
 
     async def _return_marks(self) -> None:
         while self._buffer and isinstance(self._buffer[0], str):
-            name = self._buffer.pop(0)
+            name = str(self._buffer.pop(0))
             with contextlib.suppress(ConnectionClosed):
-                await self._socket.send(
-                    json.dumps({"event": "mark", "streamSid": self._sid, "sequenceNumber": "4", "mark": {"name": name}})
-                )
+                await self._socket.send(json.dumps(self._tongue.mark(self._sid, name)))
 
 
 def as_wav(coded: bytes) -> bytes:
@@ -400,12 +452,18 @@ def as_wav(coded: bytes) -> bytes:
 class Account:
     """One Twilio account with its numbers, and the address of its REST API."""
 
+    root = "/2010-04-01/Accounts"
+    connect_asks = True
+    """``<Connect>`` has an ``action``."""
+
     def __init__(self, *numbers: str, sid: str = SID, token: str = TOKEN, exchange: Exchange | None = None) -> None:
         self.sid, self.token, self.exchange = sid, token, exchange
         self.status = "active"
         self.numbers: dict[str, dict[str, Any]] = {}
         self.texts: list[dict[str, str]] = []
         self.unreachable: set[str] = set()
+        self.refuses_calls = ""
+        """Why it places no call; "": it does."""
         self.refuses_updates = ""
         """Why no running call may be told to do something else; "": it may."""
         """To whom no text can be sent."""
@@ -435,14 +493,15 @@ class Account:
 
             def do_POST(self) -> None:
                 text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-                self._answer(
-                    "POST", {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True).items()}
-                )
+                self._answer("POST", account.read(text))
+
+            def do_PATCH(self) -> None:
+                text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+                self._answer("PATCH", account.read(text))
 
             def _answer(self, method: str, form: dict[str, str]) -> None:
-                login = base64.b64encode(f"{account.sid}:{account.token}".encode()).decode()
-                if self.headers.get("Authorization") != f"Basic {login}":
-                    status, body = 401, {"code": 20003, "message": "Authenticate", "more_info": "", "status": 401}
+                if self.headers.get("Authorization") != account.authorization:
+                    status, body = 401, account.stranger
                 else:
                     status, body = account.answer(method, self.path, form)
                 is_sound = isinstance(body, bytes)
@@ -459,6 +518,53 @@ class Account:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
+
+    # What differs from carrier to carrier.
+
+    stranger: Any = {"code": 20003, "message": "Authenticate", "more_info": "", "status": 401}
+    """What somebody with another login is told."""
+
+    @property
+    def authorization(self) -> str:
+        return "Basic " + base64.b64encode(f"{self.sid}:{self.token}".encode()).decode()
+
+    def call_sid(self) -> str:
+        return new_sid("CA")
+
+    def headers(self, url: str, form: dict[str, str]) -> dict[str, str]:
+        """Of a webhook: how it is signed."""
+        return {"X-Twilio-Signature": sign(self.token, url, form)}
+
+    def asks(self, call: PhoneCall) -> dict[str, str]:
+        """The form of every webhook about a call."""
+        return {
+            "AccountSid": self.sid, "ApiVersion": "2010-04-01", "CallSid": call.sid, "CallStatus": call.status,
+            "Called": call.to, "Caller": call.from_, "Direction": call.direction, "From": call.from_, "To": call.to,
+        }  # fmt: skip
+
+    def forget_secret(self) -> None:
+        """It signs with another one from now on."""
+        self.token = "another"
+
+    def where_calls_go(self, number: str) -> dict[str, Any]:
+        return dict(self.numbers[self.sid_of(number)])
+
+    def lead_elsewhere(self, number: str) -> None:
+        self.numbers[self.sid_of(number)]["voice_url"] = "https://b.example/"
+
+    def sid_of(self, number: str) -> str:
+        """What the carrier calls the number."""
+        return next(sid for sid, each in self.numbers.items() if each["phone_number"] == number)
+
+    def leads(self, to: str) -> tuple[str, str]:
+        """Who is asked about calls of a number, and told of their end."""
+        number = self.numbers[self.sid_of(to)]
+        return str(number["voice_url"]), str(number["status_callback"])
+
+    def read(self, text: str) -> dict[str, Any]:
+        return {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True).items()}
+
+    # ----
 
     def close(self) -> None:
         self._server.shutdown()
@@ -477,7 +583,7 @@ class Account:
     def answer(self, method: str, path: str, form: dict[str, str]) -> tuple[int, Any]:
         parts = urlsplit(path)
         self.asked.append((method, parts.path, form))
-        rest = parts.path.removeprefix(f"/2010-04-01/Accounts/{self.sid}").removesuffix(".json").strip("/").split("/")
+        rest = parts.path.removeprefix(f"{self.root}/{self.sid}").removesuffix(".json").strip("/").split("/")
         match method, rest:
             case "GET", [""]:
                 return 200, {"sid": self.sid, "friendly_name": "Bright Smiles", "status": self.status}
@@ -531,7 +637,7 @@ class Account:
         asked = parse_qs(query)
         size, page = min(int(asked.get("PageSize", ["50"])[0]), 2), int(asked.get("Page", ["0"])[0])
         every = list(self.numbers.values())
-        more = f"/2010-04-01/Accounts/{self.sid}/IncomingPhoneNumbers.json?PageSize={size}&Page={page + 1}"
+        more = f"{self.root}/{self.sid}/IncomingPhoneNumbers.json?PageSize={size}&Page={page + 1}"
         return {
             "incoming_phone_numbers": every[page * size : (page + 1) * size], "page": page, "page_size": size,
             "next_page_uri": more if (page + 1) * size < len(every) else None,
@@ -545,10 +651,12 @@ class Account:
             number[key] = value
 
     def _place(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        if self.refuses_calls:
+            return 400, {"code": 21210, "message": self.refuses_calls, "status": 400}
         if form["From"] not in {each["phone_number"] for each in self.numbers.values()}:
             message = f"The source phone number provided, {form['From']}, is not yet verified for your account."
             return 400, {"code": 21210, "message": message, "status": 400}
-        sid = new_sid("CA")
+        sid = self.call_sid()
         call = {
             "sid": sid, "status": "queued", "to": form["To"], "from": form["From"], "direction": "outbound-api",
             "date_created": format_datetime(datetime.now(UTC)), "answered_by": None,

@@ -17,6 +17,7 @@ from telephony import phone_numbers
 from telephony.audio import g711
 from telephony.dialing import policies
 from telephony.models import Call, CarrierAccount, PhoneNumber
+from tests.peers.signalwire_stand_in import Project
 from tests.peers.twilio_stand_in import Account, Exchange, PhoneCall
 
 NUMBER = "+14155550142"
@@ -58,22 +59,44 @@ async def ask_our_pages(url: str, form: dict[str, str], headers: dict[str, str])
     return response.status_code, response.content.decode()
 
 
-@asynccontextmanager
-async def phones(settings: Any, agent: Any, alice: Any, **line: Any) -> AsyncIterator[Phones]:
-    """Everything a person does in the dashboard, done: connected, imported, assigned, published."""
-    from agents.publish import publish
-
+def at_twilio(settings: Any, **line: Any) -> tuple[Exchange, Account, dict[str, str]]:
+    """A stand-in, and what a person copies from its pages."""
     exchange = Exchange(ask_our_pages, **line)
     account = Account(NUMBER, exchange=exchange)
     settings.TWILIO_API_URL = account.url
+    return exchange, account, {"account_sid": account.sid, "auth_token": account.token}
+
+
+def at_signalwire(settings: Any, **line: Any) -> tuple[Exchange, Account, dict[str, str]]:
+    exchange = Exchange(ask_our_pages, **line)
+    account = Project(NUMBER, exchange=exchange)
+    given = {
+        "space_url": account.url,
+        "project_id": account.sid,
+        "api_token": account.token,
+        "signing_key": account.key,
+    }
+    settings.EGRESS_ALLOW = [account.url.removeprefix("http://")]
+    return exchange, account, given
+
+
+AT = {"twilio": at_twilio, "signalwire": at_signalwire}
+
+
+@asynccontextmanager
+async def phones(settings: Any, agent: Any, alice: Any, at: str = "twilio", **line: Any) -> AsyncIterator[Phones]:
+    """Everything a person does in the dashboard, done: connected, imported, assigned, published."""
+    from agents.publish import publish
+
+    exchange, account, given = AT[at](settings, **line)
     settings.EGRESS_ALLOW = [account.url.removeprefix("http://")]
 
     def set_up() -> tuple[CarrierAccount, PhoneNumber]:
         with tenancy.use(agent.organization_id):
             publish(agent, alice)
             policies.change(agent.organization, {"home_country": "US", "calls_from": "00:00", "calls_until": "24:00"})
-            row = phone_numbers.connect(agent.organization, alice, account.sid, account.token)
-            return row, phone_numbers.import_number(row, next(iter(account.numbers)), agent)
+            row = phone_numbers.connect_to(agent.organization, alice, at, given)
+            return row, phone_numbers.import_number(row, account.sid_of(NUMBER), agent)
 
     try:
         row, number = await sync_to_async(set_up)()

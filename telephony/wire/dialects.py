@@ -1,0 +1,41 @@
+"""TwiML, as carriers that copied it understand it. Pure: XML in, XML out.
+
+https://signalwire.com/docs/compatibility-api/cxml, https://developers.telnyx.com/docs/voice/programmable-voice/texml-verbs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from xml.etree.ElementTree import Element, fromstring, tostring
+
+
+class CannotSay(ValueError):
+    """A carrier has no words for something in the document; the message says for what."""
+
+
+def instructions(document: str) -> list[Element]:
+    return list(fromstring(document))  # noqa: S314 - it is our own
+
+
+def written(instructions: list[Element]) -> str:
+    response = Element("Response")
+    response.extend(instructions)
+    return f'<?xml version="1.0" encoding="UTF-8"?>{tostring(response, encoding="unicode")}'
+
+
+def connect_then_redirect(document: str, stream: Mapping[str, str] | None = None) -> str:
+    """For carriers whose ``<Connect>`` has no ``action``: what follows it is done when the stream is over, so ``<Redirect>`` asks
+    what comes next. ``stream``: what their ``<Stream>`` needs besides."""
+    said = []
+    for each in instructions(document):
+        said.append(each)
+        if each.tag != "Connect":
+            continue
+        if [inside.tag for inside in each] != ["Stream"]:
+            raise CannotSay(f"There is no <{each[0].tag}>.")
+        each[0].attrib.update(stream or {})
+        action, _ = each.attrib.pop("action"), each.attrib.pop("method", None)
+        redirect = Element("Redirect", method="POST")
+        redirect.text = action
+        said.append(redirect)
+    return written(said)
