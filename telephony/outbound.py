@@ -316,7 +316,8 @@ def place(permit: gate.Permit, at_carrier: Any, call: Call, *, on_machine: OnMac
         until_beep=on_machine == "leave_message",
         ring_seconds=RING_SECONDS,
     )
-    is_called(call, sid)
+    if sid:  # else what the carrier asks or tells next says it
+        is_called(call, sid)
 
 
 def is_called(call: Call, sid: str) -> None:

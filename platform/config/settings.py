@@ -225,7 +225,7 @@ CALL_WORKER_MAX_LAG_MS = env_int("CALL_WORKER_MAX_LAG_MS", 100)
 DRAIN_LIMIT_S = env_int("DRAIN_LIMIT_S", 60 if EMBEDDED else 3600)
 WEBRTC_PRIVATE_CANDIDATES = env_bool("WEBRTC_PRIVATE_CANDIDATES", EMBEDDED)
 WEBRTC_LOOPBACK = env_bool("WEBRTC_LOOPBACK", EMBEDDED)
-# Telephones: where carriers send a call's sound (a call worker listens there, behind the proxy), and Twilio's own address.
+# Telephones: where carriers send a call's sound (a call worker listens there, behind the proxy), and carriers' own addresses.
 PHONE_MEDIA_HOST = env_str("PHONE_MEDIA_HOST", "127.0.0.1" if EMBEDDED else "0.0.0.0")  # noqa: S104 - a container's own network
 PHONE_MEDIA_PORT = env_int("PHONE_MEDIA_PORT", 8090)
 PHONE_MEDIA_URL = (
@@ -237,6 +237,8 @@ if urlsplit(PHONE_MEDIA_URL).scheme not in ("ws", "wss") or not urlsplit(PHONE_M
         f"PHONE_MEDIA_URL={PHONE_MEDIA_URL}: use an address such as wss://voice.example.com/media."
     )
 TWILIO_API_URL = env_str("TWILIO_API_URL", "https://api.twilio.com").rstrip("/")
+TELNYX_API_URL = env_str("TELNYX_API_URL", "https://api.telnyx.com").rstrip("/")
+PLIVO_API_URL = env_str("PLIVO_API_URL", "https://api.plivo.com").rstrip("/")
 # SIP: which of this machine's addresses a call worker listens on (none: SIP is off), and as whom others reach it.
 SIP_HOST = env_list("SIP_HOST", "127.0.0.1" if EMBEDDED else "")
 SIP_PORT = env_int("SIP_PORT", 5060)

@@ -39,3 +39,25 @@ def connect_then_redirect(document: str, stream: Mapping[str, str] | None = None
         redirect.text = action
         said.append(redirect)
     return written(said)
+
+
+_TEXML_DIAL = ("action", "method", "callerId", "timeout", "timeLimit")
+
+
+def texml(document: str) -> str:
+    """As Telnyx is told it. Its plain voices speak American only: ``alice`` has the language. ``<Record>`` is not said (yet)."""
+    said = connect_then_redirect(
+        document, {"track": "inbound_track", "codec": "PCMU", "bidirectionalMode": "rtp", "bidirectionalCodec": "PCMU"}
+    )
+    told = instructions(said)
+    for each in told:
+        match each.tag:
+            case "Say":
+                each.attrib["voice"] = "alice"
+            case "Dial":
+                each.attrib = {name: value for name, value in each.attrib.items() if name in _TEXML_DIAL}
+            case "Connect" | "Redirect" | "Hangup" | "Reject" | "Pause":
+                pass
+            case other:
+                raise CannotSay(f"Parley has no words for <{other}> there.")
+    return written(told)

@@ -79,7 +79,7 @@ class Unknown:
 Message = Connected | Started | Media | DigitPressed | Marked | Stopped | Unknown
 
 
-def parse(text: str | bytes) -> Message:
+def json_object(text: str | bytes) -> dict[str, object]:
     """Raises :class:`BadMessage`."""
     data = text.encode() if isinstance(text, str) else text
     if len(data) > MAX_MESSAGE_BYTES:
@@ -90,22 +90,25 @@ def parse(text: str | bytes) -> Message:
         raise BadMessage("The message is no JSON.") from error
     if not isinstance(body, dict):
         raise BadMessage("The message is no JSON object.")
-    if "event" not in body and isinstance(body.get("rawEvent"), dict):
-        body = body["rawEvent"]  # so SignalWire's page shows them, wrapped
+    return body
+
+
+def parse(text: str | bytes) -> Message:
+    """Raises :class:`BadMessage`."""
+    body = json_object(text)
+    if "event" not in body and "rawEvent" in body:
+        body = inside(body, "rawEvent")  # so SignalWire's page shows them, wrapped
     match body.get("event"):
         case "media":
-            return _media(_inside(body, "media"))
+            return media_of(inside(body, "media"))
         case "mark":
-            return Marked(_text(_inside(body, "mark"), "name", 200))
+            return Marked(text_of(inside(body, "mark"), "name", 200))
         case "dtmf":
-            digit = _text(_inside(body, "dtmf"), "digit", 1).upper()
-            if digit not in DIGITS:
-                raise BadMessage("The digit is on no keypad.")
-            return DigitPressed(digit)
+            return DigitPressed(digit_of(inside(body, "dtmf")))
         case "connected":
-            return Connected(_text(body, "protocol", 40))
+            return Connected(text_of(body, "protocol", 40))
         case "start":
-            return _started(_inside(body, "start"))
+            return _started(inside(body, "start"))
         case "stop":
             return Stopped()
         case str() as event:
@@ -114,7 +117,14 @@ def parse(text: str | bytes) -> Message:
             raise BadMessage("The message doesn't say what it is.")
 
 
-def _media(media: dict[str, object]) -> Media:
+def digit_of(dtmf: dict[str, object]) -> str:
+    digit = text_of(dtmf, "digit", 1).upper()
+    if digit not in DIGITS:
+        raise BadMessage("The digit is on no keypad.")
+    return digit
+
+
+def media_of(media: dict[str, object]) -> Media:
     payload = media.get("payload")
     if not isinstance(payload, str):
         raise BadMessage("The media has no payload.")
@@ -124,14 +134,14 @@ def _media(media: dict[str, object]) -> Media:
         raise BadMessage("The payload is no base64.") from error
     if len(sound) > MAX_SOUND_BYTES:
         raise BadMessage("The payload is longer than a second.")
-    return Media(_number(media, "chunk"), _number(media, "timestamp"), sound)
+    return Media(number_of(media, "chunk"), number_of(media, "timestamp"), sound)
 
 
 def _started(start: dict[str, object]) -> Started:
     shape = start.get("mediaFormat")
     if not isinstance(shape, dict):
         raise BadMessage("The start doesn't say what the sound is.")
-    if (shape.get("encoding"), _number(shape, "sampleRate"), _number(shape, "channels")) != (
+    if (shape.get("encoding"), number_of(shape, "sampleRate"), number_of(shape, "channels")) != (
         "audio/x-mulaw",
         RATE_HZ,
         1,
@@ -141,28 +151,28 @@ def _started(start: dict[str, object]) -> Started:
     if not isinstance(given, dict):
         raise BadMessage("The parameters are no JSON object.")
     return Started(
-        _text(start, "streamSid", 80),
-        _text(start, "callSid", 80),
-        _text(start, "accountSid", 80),
+        text_of(start, "streamSid", 80),
+        text_of(start, "callSid", 80),
+        text_of(start, "accountSid", 80),
         {str(name)[:200]: str(value)[:1_000] for name, value in list(given.items())[:50]},
     )
 
 
-def _inside(body: dict[str, object], name: str) -> dict[str, object]:
+def inside(body: dict[str, object], name: str) -> dict[str, object]:
     inside = body.get(name)
     if not isinstance(inside, dict):
         raise BadMessage(f"The message has no “{name}”.")
     return inside
 
 
-def _text(body: dict[str, object], name: str, longest: int) -> str:
+def text_of(body: dict[str, object], name: str, longest: int) -> str:
     value = body.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= longest:
         raise BadMessage(f"“{name}” is missing or no text.")
     return value
 
 
-def _number(body: dict[str, object], name: str) -> int:
+def number_of(body: dict[str, object], name: str) -> int:
     """Twilio writes numbers as text as often as not."""
     value = body.get(name)
     if type(value) is str and len(value) <= 15 and value.isascii() and value.isdigit():

@@ -246,7 +246,10 @@ class Exchange:
                 case "Connect":
                     call.status = "in-progress"
                     bring = self._words if verb[0].tag == "ConversationRelay" else self._stream
-                    event = await bring(account, call, verb[0].attrib)
+                    parameters = {each.attrib["name"]: each.attrib["value"] for each in verb[0].iter("Parameter")}
+                    event = await bring(
+                        account, call, {**verb[0].attrib, **({"parameters": parameters} if parameters else {})}
+                    )
                     if call._hangs_up.is_set():
                         return None
                     if (instead := call._instead) is not None:
@@ -305,7 +308,7 @@ class Exchange:
 
     # ---- its sound
 
-    async def _words(self, account: Account, call: PhoneCall, terms: dict[str, str]) -> str:
+    async def _words(self, account: Account, call: PhoneCall, terms: dict[str, Any]) -> str:
         call.stream_urls.append(terms["url"])
         relay = call.relay = Relay(dict(terms))
         try:
@@ -332,10 +335,10 @@ class Exchange:
             pass
         return "session-ended"
 
-    async def _stream(self, account: Account, call: PhoneCall, terms: dict[str, str]) -> str:
+    async def _stream(self, account: Account, call: PhoneCall, terms: dict[str, Any]) -> str:
         url = terms["url"]
         call.stream_urls.append(url)
-        call._stream_sid = new_sid("MZ")
+        call._stream_sid, call._tongue = new_sid("MZ"), self.tongue
         began = time.monotonic()
         try:
             async with connect(

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 from asgiref.sync import sync_to_async
@@ -18,6 +19,7 @@ from telephony.audio import g711
 from telephony.dialing import policies
 from telephony.models import Call, CarrierAccount, PhoneNumber
 from tests.peers.signalwire_stand_in import Project
+from tests.peers.telnyx_stand_in import TelnyxAccount, TelnyxExchange
 from tests.peers.twilio_stand_in import Account, Exchange, PhoneCall
 
 NUMBER = "+14155550142"
@@ -55,7 +57,9 @@ async def ask_our_pages(url: str, form: dict[str, str], headers: dict[str, str])
     from django.conf import settings
 
     assert url.startswith(settings.SITE_URL), url
-    response = await _client().post(url.removeprefix(settings.SITE_URL), form, headers=headers)
+    response = await _client().post(
+        url.removeprefix(settings.SITE_URL), urlencode(form), "application/x-www-form-urlencoded", headers=headers
+    )
     return response.status_code, response.content.decode()
 
 
@@ -80,7 +84,14 @@ def at_signalwire(settings: Any, **line: Any) -> tuple[Exchange, Account, dict[s
     return exchange, account, given
 
 
-AT = {"twilio": at_twilio, "signalwire": at_signalwire}
+def at_telnyx(settings: Any, **line: Any) -> tuple[Exchange, Account, dict[str, str]]:
+    exchange = TelnyxExchange(ask_our_pages, **line)
+    account = TelnyxAccount(NUMBER, exchange=exchange)
+    settings.TELNYX_API_URL = account.url
+    return exchange, account, {"api_key": account.token, "public_key": account.public_key}
+
+
+AT = {"twilio": at_twilio, "signalwire": at_signalwire, "telnyx": at_telnyx}
 
 
 @asynccontextmanager
