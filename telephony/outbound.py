@@ -327,6 +327,16 @@ def is_called(call: Call, sid: str) -> None:
         Call.objects.filter(pk=call.pk).update(carrier_call_id=sid)
 
 
+def told(call: Call, form: Mapping[str, str]) -> None:
+    """The carrier tells of a call that we placed, maybe for the first time. One that was called off before anybody knew what the
+    carrier calls it is hung up now."""
+    is_new = not call.carrier_call_id
+    is_called(call, form.get("CallSid", ""))
+    if is_new and call.status == Call.Status.ENDED and form.get("CallStatus") not in phone_calls.ENDED:
+        with tenancy.use(call.organization_id):
+            _hang_up(call)
+
+
 def picked_up(call: Call, form: Mapping[str, str]) -> str:
     """What the carrier shall do with a call of ours that was picked up, as TwiML."""
     sid = form.get("CallSid", "")

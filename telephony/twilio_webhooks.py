@@ -153,7 +153,7 @@ def call_status(account: CarrierAccount, form: dict[str, str], call_id: UUID) ->
     """The same of a call that we placed: its address says which, also where the carrier's id of it was never heard."""
     call = _call(account, call_id)
     if call is not None and call.carrier_call_id in ("", form.get("CallSid")):
-        outbound.is_called(call, form.get("CallSid", ""))
+        outbound.told(call, form)
         phone_calls.over(call, form)
     return HttpResponse(status=204)
 

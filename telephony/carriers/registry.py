@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from telephony.carriers.carrier import Carrier
+from telephony.carriers.plivo import PlivoCarrier
 from telephony.carriers.signalwire import SignalWireCarrier
 from telephony.carriers.telnyx import TelnyxCarrier
 from telephony.carriers.twilio import TwilioCarrier
 
-CARRIERS: dict[str, Carrier] = {each.key: each for each in (TwilioCarrier(), SignalWireCarrier(), TelnyxCarrier())}
+_ALL: tuple[Carrier, ...] = (TwilioCarrier(), SignalWireCarrier(), TelnyxCarrier(), PlivoCarrier())
+CARRIERS = {each.key: each for each in _ALL}
 """In the order in which they are offered."""
 
 

@@ -1,6 +1,7 @@
 """TwiML, as carriers that copied it understand it. Pure: XML in, XML out.
 
-https://signalwire.com/docs/compatibility-api/cxml, https://developers.telnyx.com/docs/voice/programmable-voice/texml-verbs.
+https://signalwire.com/docs/compatibility-api/cxml, https://developers.telnyx.com/docs/voice/programmable-voice/texml-verbs,
+https://www.plivo.com/docs/voice/xml.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def connect_then_redirect(document: str, stream: Mapping[str, str] | None = None
     return written(said)
 
 
-_TEXML_DIAL = ("action", "method", "callerId", "timeout", "timeLimit")
+_DIAL = ("action", "method", "callerId", "timeout", "timeLimit")
 
 
 def texml(document: str) -> str:
@@ -55,9 +56,42 @@ def texml(document: str) -> str:
             case "Say":
                 each.attrib["voice"] = "alice"
             case "Dial":
-                each.attrib = {name: value for name, value in each.attrib.items() if name in _TEXML_DIAL}
+                each.attrib = {name: value for name, value in each.attrib.items() if name in _DIAL}
             case "Connect" | "Redirect" | "Hangup" | "Reject" | "Pause":
                 pass
+            case other:
+                raise CannotSay(f"Parley has no words for <{other}> there.")
+    return written(told)
+
+
+def plivo_xml(document: str) -> str:
+    """As Plivo is told it: its own names for the same instructions."""
+    told = []
+    for each in instructions(connect_then_redirect(document)):
+        match each.tag:
+            case "Connect":
+                stream = Element(
+                    "Stream", bidirectional="true", keepCallAlive="true", contentType="audio/x-mulaw;rate=8000"
+                )
+                stream.text = each[0].attrib["url"]
+                told.append(stream)
+            case "Say":
+                speak = Element("Speak", each.attrib)
+                speak.text = each.text
+                told.append(speak)
+            case "Dial":
+                dial = Element("Dial", {name: value for name, value in each.attrib.items() if name in _DIAL})
+                for whom in each:
+                    to = Element("User" if whom.tag == "Sip" else "Number")
+                    to.text = whom.text
+                    dial.append(to)
+                told.append(dial)
+            case "Reject":
+                told.append(Element("Hangup", reason=each.attrib.get("reason", "rejected")))
+            case "Pause":
+                told.append(Element("Wait", each.attrib))
+            case "Redirect" | "Hangup":
+                told.append(each)
             case other:
                 raise CannotSay(f"Parley has no words for <{other}> there.")
     return written(told)

@@ -18,6 +18,7 @@ from telephony import phone_numbers
 from telephony.audio import g711
 from telephony.dialing import policies
 from telephony.models import Call, CarrierAccount, PhoneNumber
+from tests.peers.plivo_stand_in import PlivoAccount, PlivoExchange
 from tests.peers.signalwire_stand_in import Project
 from tests.peers.telnyx_stand_in import TelnyxAccount, TelnyxExchange
 from tests.peers.twilio_stand_in import Account, Exchange, PhoneCall
@@ -91,7 +92,14 @@ def at_telnyx(settings: Any, **line: Any) -> tuple[Exchange, Account, dict[str, 
     return exchange, account, {"api_key": account.token, "public_key": account.public_key}
 
 
-AT = {"twilio": at_twilio, "signalwire": at_signalwire, "telnyx": at_telnyx}
+def at_plivo(settings: Any, **line: Any) -> tuple[Exchange, Account, dict[str, str]]:
+    exchange = PlivoExchange(ask_our_pages, **line)
+    account = PlivoAccount(NUMBER, exchange=exchange)
+    settings.PLIVO_API_URL = account.url
+    return exchange, account, {"auth_id": account.sid, "auth_token": account.token}
+
+
+AT = {"twilio": at_twilio, "signalwire": at_signalwire, "telnyx": at_telnyx, "plivo": at_plivo}
 
 
 @asynccontextmanager

@@ -1,0 +1,235 @@
+"""Plivo without Plivo: Twilio's stand-in with Plivo's own XML, REST API, signature and messages.
+
+Webhooks are signed with Plivo's own library's words where that is installed: ``tests/peers/test_plivo_stand_in.py``.
+https://www.plivo.com/docs/voice
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import secrets
+import uuid
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from xml.etree import ElementTree
+
+from telephony.wire.plivo_signature import sign
+from tests.peers.twilio_stand_in import Account, Exchange, PhoneCall, Tongue
+
+AUTH_ID, TOKEN = "MA" + "5" * 18, "the token of the Plivo account"
+
+
+class PlivoTongue(Tongue):
+    def opening(self, account: Account, call: PhoneCall, sid: str, terms: dict[str, Any]) -> list[dict[str, Any]]:
+        assert terms["bidirectional"] == terms["keepCallAlive"] == "true"
+        encoding, _, rate = terms["contentType"].partition(";rate=")
+        return [{
+            "sequenceNumber": 0, "event": "start", "extra_headers": "{}",
+            "start": {
+                "callId": call.sid, "streamId": sid, "accountId": account.sid, "tracks": ["inbound"],
+                "mediaFormat": {"encoding": encoding, "sampleRate": int(rate)},
+            },
+        }]  # fmt: skip
+
+    def media(self, sid: str, number: int, sound: bytes) -> dict[str, Any]:
+        return {
+            "sequenceNumber": number, "streamId": sid, "event": "media", "extra_headers": "{}",
+            "media": {
+                "track": "inbound", "timestamp": str(number * 20), "chunk": number, "payload": base64.b64encode(sound).decode(),
+            },
+        }  # fmt: skip
+
+    def digit(self, sid: str, digit: str) -> dict[str, Any]:
+        pressed = {"track": "inbound", "digit": digit, "timestamp": "1"}
+        return {"event": "dtmf", "sequenceNumber": 9, "streamId": sid, "dtmf": pressed, "extra_headers": "{}"}
+
+    def mark(self, sid: str, name: str) -> dict[str, Any]:
+        return {"event": "playedStream", "sequenceNumber": 4, "streamId": sid, "name": name}
+
+    def stop(self, account: Account, call: PhoneCall, sid: str, number: int) -> dict[str, Any] | None:
+        return None
+
+    def heard(self, sid: str, message: dict[str, Any]) -> bytes | str | None:
+        match message:
+            case {
+                "event": "playAudio",
+                "media": {"contentType": "audio/x-mulaw", "sampleRate": 8000, "payload": payload},
+            }:
+                return base64.b64decode(payload, validate=True)
+            case {"event": "checkpoint", "streamId": str(stream), "name": str(name)}:
+                assert stream == sid
+                return name
+        assert message == {"event": "clearAudio", "streamId": sid}
+        return None
+
+    def cleared(self, sid: str) -> dict[str, Any] | None:
+        return {"event": "clearedAudio", "sequenceNumber": 5, "streamId": sid}
+
+
+class PlivoExchange(Exchange):
+    tongue = PlivoTongue()
+
+    def place(self, account: Account, sid: str, form: dict[str, Any]) -> None:
+        call = PhoneCall(account.call_sid(), form["to"], form["from"], "outbound", says=bytearray(self.answers_say))
+        self._run(self._rings(account, call, form))
+
+    async def _rings(self, account: Account, call: PhoneCall, form: dict[str, Any]) -> None:
+        await self.ask(account, call, form["ring_url"], {})
+        self.calls[call.sid] = call
+        picks_up = self.who.get(f"+{call.to}", self.picks_up)
+        if picks_up == "rings":
+            return
+        if picks_up in ("busy", "no-answer", "failed"):
+            call.status = "timeout" if picks_up == "no-answer" else picks_up
+            await self._end(account, call, form["hangup_url"])
+            return
+        call.status = "in-progress"
+        await self._live(account, call, form["answer_url"], form["hangup_url"])
+
+    async def _obey(self, account: Account, call: PhoneCall, document: str) -> str | None:
+        for verb in ElementTree.fromstring(document):
+            match verb.tag:
+                case "Stream":
+                    call.status = "in-progress"
+                    await self._stream(account, call, {"url": verb.text, **verb.attrib})
+                    if call._hangs_up.is_set():
+                        return None
+                case "Redirect":
+                    return await self.ask(account, call, verb.text or "", {})
+                case "Speak":
+                    call.status = "in-progress"
+                    call.said.append(verb.text or "")
+                case "Dial":
+                    call.status = "in-progress"
+                    call.dialled.append(verb[0].text or "")
+                    call.dial_attributes.append(dict(verb.attrib))
+                    how = self.who.get(verb[0].text or "", "completed")
+                    return await self.ask(account, call, verb.attrib["action"], {"DialStatus": how})
+                case "Hangup":
+                    if "reason" in verb.attrib and call.status == "ringing":
+                        call.status = "rejected"
+                    return None
+                case "Wait":
+                    await asyncio.sleep(float(verb.attrib.get("length", "1")))
+                case other:
+                    raise AssertionError(f"Plivo has no <{other}>")
+        return None
+
+
+class PlivoAccount(Account):
+    stranger = "Could not verify your access level for that URL."
+
+    def __init__(self, *numbers: str, exchange: Exchange | None = None) -> None:
+        self.applications: dict[str, dict[str, Any]] = {}
+        self.by_another = self.new_application("https://b.example/voice", "")
+        super().__init__(*numbers, sid=AUTH_ID, token=TOKEN, exchange=exchange)
+
+    def new_application(self, answer_url: str, hangup_url: str, **more: Any) -> str:
+        sid = str(secrets.randbelow(10**16) + 10**16)
+        self.applications[sid] = {"app_id": sid, "answer_url": answer_url, "hangup_url": hangup_url, **more}
+        return sid
+
+    def _uri(self, application: str) -> str:
+        return f"/v1/Account/{AUTH_ID}/Application/{application}/"
+
+    def add(self, number: str, **more: Any) -> str:
+        sid = number.removeprefix("+")
+        self.numbers[sid] = {
+            "number": sid, "alias": "", "application": self._uri(self.by_another), "voice_enabled": True, "sms_enabled": True,
+            **more,
+        }  # fmt: skip
+        return sid
+
+    def sid_of(self, number: str) -> str:
+        return number.removeprefix("+")
+
+    def call_sid(self) -> str:
+        return str(uuid.uuid4())
+
+    def headers(self, url: str, form: dict[str, str]) -> dict[str, str]:
+        nonce = secrets.token_hex(8)
+        signature = sign(self.token, url, {name: [value] for name, value in form.items()}, nonce)
+        return {"X-Plivo-Signature-V3": f"another,{signature}", "X-Plivo-Signature-V3-Nonce": nonce}
+
+    def asks(self, call: PhoneCall) -> dict[str, str]:
+        of_ours = {"ALegUUID": call.sid, "ALegRequestUUID": str(uuid.uuid4())} if call.direction == "outbound" else {}
+        return {
+            "CallUUID": call.sid, "From": call.from_.removeprefix("+"), "To": call.to.removeprefix("+"),
+            "CallStatus": call.status, "Direction": call.direction, **of_ours,
+        }  # fmt: skip
+
+    def _application(self, number: str) -> str:
+        return str(self.numbers[self.sid_of(number)]["application"]).rstrip("/").rpartition("/")[2]
+
+    def leads(self, to: str) -> tuple[str, str]:
+        application = self.applications[self._application(to)]
+        return application["answer_url"], application["hangup_url"]
+
+    def where_calls_go(self, number: str) -> dict[str, Any]:
+        return {"application": self._application(number)}
+
+    def lead_elsewhere(self, number: str) -> None:
+        self.numbers[self.sid_of(number)]["application"] = self._uri(self.by_another)
+
+    def read(self, text: str) -> dict[str, Any]:
+        found = json.loads(text)
+        assert isinstance(found, dict)
+        return found
+
+    def answer(self, method: str, path: str, form: dict[str, Any]) -> tuple[int, Any]:
+        parts = urlsplit(path)
+        self.asked.append((method, parts.path, form))
+        asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        said = {"api_id": str(uuid.uuid4())}
+        match method, parts.path.removeprefix(f"/v1/Account/{self.sid}").strip("/").split("/"):
+            case "GET", [""]:
+                return 200, {**said, "auth_id": self.sid, "name": "Bright Smiles", "account_type": "standard"}
+            case "GET", ["Number"]:
+                return 200, {**said, **self._listed(list(self.numbers.values()), asked)}
+            case "GET", ["Application"]:
+                return 200, {**said, **self._listed(list(self.applications.values()), asked)}
+            case "GET", ["Number", sid] if sid in self.numbers:
+                return 200, {**said, **self.numbers[sid]}
+            case "POST", ["Number", sid] if sid in self.numbers:
+                assert form.keys() == {"app_id"} and form["app_id"] in self.applications
+                self.numbers[sid]["application"] = self._uri(form["app_id"])
+                return 202, {**said, "message": "changed"}
+            case "POST", ["Application"]:
+                assert all(letter.isalnum() or letter in "-_" for letter in form["app_name"])
+                return 201, {**said, "message": "created", "app_id": self.new_application(**form)}
+            case "POST", ["Call"]:
+                if self.refuses_calls or form["from"] not in self.numbers:
+                    return 400, {**said, "error": self.refuses_calls or "The caller ID is not yours."}
+                self.placed.append(form)
+                if self.exchange is not None and self._loop is not None:
+                    self._loop.call_soon_threadsafe(self.exchange.place, self, "", form)
+                return 201, {**said, "message": "call fired", "request_uuid": str(uuid.uuid4())}
+            case "GET", ["Call"] if asked.get("status") == "live":
+                return 200, {**said, "calls": [call.sid for call in self._live()]}
+            case "GET", ["Call"]:
+                return 200, {**said, "meta": {"next": None}, "objects": []}
+            case "GET", ["Call", sid] if found := [call for call in self._live() if call.sid == sid]:
+                (call,) = found
+                return 200, {
+                    **said, "call_uuid": sid, "call_status": call.status, "from": call.from_, "to": call.to,
+                    "direction": call.direction,
+                }  # fmt: skip
+            case "DELETE", ["Call", sid] if self.exchange is not None and sid in self.exchange.calls and self._loop:
+                self.hung_up.append(sid)
+                self._loop.call_soon_threadsafe(self.exchange.calls[sid].hang_up)
+                return 204, {}
+        return 404, {**said, "error": "not found"}
+
+    def _live(self) -> list[PhoneCall]:
+        every = self.exchange.calls.values() if self.exchange is not None else ()
+        return [call for call in every if not call.over.is_set()]
+
+    @staticmethod
+    def _listed(every: list[dict[str, Any]], asked: dict[str, str]) -> dict[str, Any]:
+        limit, offset = int(asked["limit"]), int(asked["offset"])
+        assert limit <= 20
+        after = f"/next?offset={offset + limit}" if offset + limit < len(every) else None
+        meta = {"limit": limit, "offset": offset, "next": after, "previous": None, "total_count": len(every)}
+        return {"meta": meta, "objects": every[offset : offset + limit]}
