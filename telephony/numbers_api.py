@@ -74,7 +74,7 @@ def _logins() -> dict[str, Any]:
     for at in CARRIERS.values():
         for each in at.login:
             kept = " Kept encrypted, never shown again." if each.is_secret else ""
-            asked.setdefault(each.name, []).append(f"{at.title}: {each.title[0].lower()}{each.title[1:]}.{kept}")
+            asked.setdefault(each.name, []).append(f"{at.title}: {each.word}.{kept}")
     return {
         name: (str | None, Field(None, description=" ".join(words), max_length=200)) for name, words in asked.items()
     }

@@ -35,6 +35,11 @@ class LoginField:
     placeholder: str = ""
     is_secret: bool = False
 
+    @property
+    def word(self) -> str:
+        """As it stands within a sentence."""
+        return self.title if self.title[1].isupper() else self.title[0].lower() + self.title[1:]
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -166,5 +171,5 @@ def field_of(given: Mapping[str, str], wanted: LoginField, longest: int = 200) -
     """What was typed there. Raises :class:`WrongLogin` where nothing was, or far too much."""
     value = given.get(wanted.name, "").strip()
     if not value or len(value) > longest:
-        raise WrongLogin(f"Give the {wanted.title[0].lower()}{wanted.title[1:]}. {wanted.help}")
+        raise WrongLogin(f"Give the {wanted.word}. {wanted.help}")
     return value

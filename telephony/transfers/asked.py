@@ -10,8 +10,10 @@ import redis
 from accounts import tenancy
 from agents.transfers import How, Way
 from telephony import worker_status
+from telephony.carriers.carrier import lack
 from telephony.finish import command
 from telephony.models import Call
+from telephony.phone_numbers import carrier_of
 from telephony.reception import settings_of
 from telephony.session.transferring import NotReached
 from telephony.transfers.second_line import NO_SIP, ONLY_WORDS, second_line
@@ -58,7 +60,13 @@ def _check_way(call: Call, name: str, row: Mapping[str, Any], how: How | None) -
     is_agent = row.get("to") == Way.AGENT
     if is_agent and how is not None:
         raise CannotSo(f"“{name}” is an agent, which goes on in the same call: there is neither warm nor cold.")
-    if is_agent or (how or row.get("how", How.COLD)) != How.WARM:
+    if is_agent:
+        return
+    if (how or row.get("how", How.COLD)) != How.WARM:
+        with tenancy.use(call.organization_id):
+            account = call.carrier_account
+            if account is not None and (why := lack(carrier_of(account), "transfers")):
+                raise CannotTransfer(why)
         return
     if _is_words(call):
         raise CannotTransfer(ONLY_WORDS)

@@ -41,6 +41,8 @@ ADMINS_DONE = (302, 403, 403, 404, 302)
 
 # name → method → what owner, editor, viewer, stranger and nobody are answered. 302 of "nobody" is the way to sign in. The
 # stranger gets 200 where the page is of their own organization, and 404 where the address names a thing of Alice's.
+OTHER_CARRIERS = ("signalwire", "telnyx", "plivo")
+"""Their pages are Twilio's, under other names."""
 EXPECTED: dict[str, dict[str, tuple[int, ...]]] = {
     "sign-in-link": {"get": (200,) * 5, "post": (302,) * 5},  # whoever has it; once
     "invitation": {"get": (200,) * 5, "post": (409, 409, 409, 409, 200)},  # it is for somebody else
@@ -117,6 +119,21 @@ EXPECTED: dict[str, dict[str, tuple[int, ...]]] = {
     "twilio-transferred": {"post": (403,) * 5},
     "twilio-message": {"post": (403,) * 5},
     "twilio-text": {"post": (403,) * 5},
+    **{
+        f"{carrier}-{page}": {"post": (403,) * 5}
+        for carrier in OTHER_CARRIERS
+        for page in (
+            "voice",
+            "status",
+            "answered",
+            "next",
+            "call-status",
+            "forwarded",
+            "transferred",
+            "message",
+            "text",
+        )
+    },
     "frontend:campaigns": {"get": EVERYBODY_IN},
     "frontend:campaign-create": {"get": (200, 200, 403, 200, 302), "post": (422, 422, 403, 422, 302)},  # without a file
     "frontend:campaign": {"get": MEMBERS},
@@ -323,7 +340,11 @@ def test_nobody_is_taken_out_by_a_team_mate(scene: Any, client_of: Clients) -> N
 
 @pytest.mark.parametrize(
     "name",
-    [name for name, methods in EXPECTED.items() if "post" in methods and not name.startswith(("rtc-", "twilio-"))],
+    [
+        name
+        for name, methods in EXPECTED.items()
+        if "post" in methods and not name.startswith(("rtc-", "twilio-", *OTHER_CARRIERS))
+    ],
 )
 def test_no_post_goes_without_its_csrf_token(scene: Any, name: str) -> None:
     client = Client(enforce_csrf_checks=True)

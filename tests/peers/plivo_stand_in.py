@@ -76,8 +76,8 @@ class PlivoExchange(Exchange):
         self._run(self._rings(account, call, form))
 
     async def _rings(self, account: Account, call: PhoneCall, form: dict[str, Any]) -> None:
-        await self.ask(account, call, form["ring_url"], {})
         self.calls[call.sid] = call
+        await self.ask(account, call, form["ring_url"], {})
         picks_up = self.who.get(f"+{call.to}", self.picks_up)
         if picks_up == "rings":
             return
@@ -193,7 +193,8 @@ class PlivoAccount(Account):
             case "GET", ["Number", sid] if sid in self.numbers:
                 return 200, {**said, **self.numbers[sid]}
             case "POST", ["Number", sid] if sid in self.numbers:
-                assert form.keys() == {"app_id"} and form["app_id"] in self.applications
+                assert form.keys() <= {"app_id", "number"}, form
+                assert form["app_id"] in self.applications, form
                 self.numbers[sid]["application"] = self._uri(form["app_id"])
                 return 202, {**said, "message": "changed"}
             case "POST", ["Application"]:
@@ -209,9 +210,15 @@ class PlivoAccount(Account):
             case "GET", ["Call"] if asked.get("status") == "live":
                 return 200, {**said, "calls": [call.sid for call in self._live()]}
             case "GET", ["Call"]:
-                return 200, {**said, "meta": {"next": None}, "objects": []}
-            case "GET", ["Call", sid] if found := [call for call in self._live() if call.sid == sid]:
-                (call,) = found
+                over = [self._record_of(call) for call in self._over()]
+                wanted = (asked["to_number"], asked["from_number"], asked["call_direction"])
+                names = ("to_number", "from_number", "call_direction")
+                found = [each for each in over if tuple(each[name] for name in names) == wanted]
+                return 200, {**said, "meta": {"next": None}, "objects": found}
+            case "GET", ["Call", sid] if not asked and (gone := [call for call in self._over() if call.sid == sid]):
+                return 200, {**said, **self._record_of(gone[0])}
+            case "GET", ["Call", sid] if asked and (here := [call for call in self._live() if call.sid == sid]):
+                (call,) = here
                 return 200, {
                     **said, "call_uuid": sid, "call_status": call.status, "from": call.from_, "to": call.to,
                     "direction": call.direction,
@@ -225,6 +232,17 @@ class PlivoAccount(Account):
     def _live(self) -> list[PhoneCall]:
         every = self.exchange.calls.values() if self.exchange is not None else ()
         return [call for call in every if not call.over.is_set()]
+
+    def _over(self) -> list[PhoneCall]:
+        every = self.exchange.calls.values() if self.exchange is not None else ()
+        return [call for call in every if call.over.is_set()]
+
+    @staticmethod
+    def _record_of(call: PhoneCall) -> dict[str, Any]:
+        return {
+            "call_uuid": call.sid, "call_direction": call.direction, "from_number": call.from_, "to_number": call.to,
+            "call_state": "ANSWERED", "answer_time": "2026-01-01 10:00:00+00:00", "initiation_time": "2026-01-01 10:00:00+00:00",
+        }  # fmt: skip
 
     @staticmethod
     def _listed(every: list[dict[str, Any]], asked: dict[str, str]) -> dict[str, Any]:

@@ -9,9 +9,22 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from tests.peers.twilio_stand_in import Account, Exchange, sign
+from tests.peers.twilio_stand_in import Account, Exchange, PhoneCall, as_wav, sign
 
 PROJECT, TOKEN, KEY = "b08dacad-2f6c-4de1-93d6-cc732e0c69c5", "PT of the project", "PSK of the project"
+
+
+class SignalWireExchange(Exchange):
+    async def _record(self, account: Account, call: PhoneCall, verb: dict[str, str]) -> str | None:
+        """Its ``action`` is asked whatever was said, and not told the recording's id: that comes when it can be fetched."""
+        if not call.says:
+            return await self.ask(account, call, verb["action"], {})
+        sid, more = str(uuid.uuid4()), {"RecordingDuration": str(len(call.says) // 8_000)}
+        account.recordings[sid] = as_wav(bytes(call.says))
+        document = await self.ask(account, call, verb["action"], more)
+        told = {**more, "RecordingSid": sid, "RecordingStatus": "completed"}
+        await self.ask(account, call, verb["recordingStatusCallback"], told)
+        return document
 
 
 class Project(Account):

@@ -19,7 +19,7 @@ from telephony.audio import g711
 from telephony.dialing import policies
 from telephony.models import Call, CarrierAccount, PhoneNumber
 from tests.peers.plivo_stand_in import PlivoAccount, PlivoExchange
-from tests.peers.signalwire_stand_in import Project
+from tests.peers.signalwire_stand_in import Project, SignalWireExchange
 from tests.peers.telnyx_stand_in import TelnyxAccount, TelnyxExchange
 from tests.peers.twilio_stand_in import Account, Exchange, PhoneCall
 
@@ -73,7 +73,7 @@ def at_twilio(settings: Any, **line: Any) -> tuple[Exchange, Account, dict[str, 
 
 
 def at_signalwire(settings: Any, **line: Any) -> tuple[Exchange, Account, dict[str, str]]:
-    exchange = Exchange(ask_our_pages, **line)
+    exchange = SignalWireExchange(ask_our_pages, **line)
     account = Project(NUMBER, exchange=exchange)
     given = {
         "space_url": account.url,
