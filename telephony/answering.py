@@ -128,7 +128,7 @@ def _how(default: How) -> Any:
     return Field(
         default,
         title="What happens",
-        description="At Twilio all but another agent need no call worker, so they are there when nothing else is.",
+        description="At a carrier all but another agent need no call worker, so they are there when nothing else is.",
         json_schema_extra=hint(
             widget="choice",
             labels={
