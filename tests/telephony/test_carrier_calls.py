@@ -18,7 +18,7 @@ from tests.peers.twilio_stand_in import PhoneCall
 from tests.telephony.phones import AT, NUMBER, ask_our_pages, is_humming, phones, tone
 from tests.telephony.test_twilio_calls import LoudVAD, _fresh, ended, listens_at, place, rows, until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 OTHERS = sorted(set(AT) - {"twilio"})
 each_carrier = pytest.mark.parametrize("at", OTHERS)

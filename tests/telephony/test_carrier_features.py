@@ -26,7 +26,7 @@ from tests.telephony.test_twilio_calls import _fresh, ended, listens_at, place, 
 
 __all__ = ["bearer", "billing", "minds"]
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 
 @pytest.fixture
