@@ -332,9 +332,11 @@ def told(call: Call, form: Mapping[str, str]) -> None:
     carrier calls it is hung up now."""
     is_new = not call.carrier_call_id
     is_called(call, form.get("CallSid", ""))
-    if is_new and call.status == Call.Status.ENDED and form.get("CallStatus") not in phone_calls.ENDED:
-        with tenancy.use(call.organization_id):
-            _hang_up(call)
+    with tenancy.use(call.organization_id):
+        if is_new and form.get("CallStatus") not in phone_calls.ENDED:
+            call.refresh_from_db(fields=["status"])  # ``stop`` looks the other way round
+            if call.status == Call.Status.ENDED:
+                _hang_up(call)
 
 
 def picked_up(call: Call, form: Mapping[str, str]) -> str:
@@ -359,12 +361,15 @@ def picked_up(call: Call, form: Mapping[str, str]) -> str:
 def stop(call: Call) -> None:
     """Somebody of the team ends it, whoever has it: a worker, the carrier that rings or that took it for us, or nobody yet."""
     is_without_worker = call.streams == 0 or call.instead.get("how", "agent") != "agent"
-    if call.carrier_account_id is None or not call.carrier_call_id or not is_without_worker:
+    if call.carrier_account_id is None or not is_without_worker:
         finish.hang_up(call)
         return
     is_ringing = call.direction == Call.Direction.OUTBOUND and call.answered_at is None
     if end_call(call, call.organization_id, "called_off" if is_ringing else "member_hung_up"):
-        _hang_up(call)
+        with tenancy.use(call.organization_id):
+            call.refresh_from_db(fields=["carrier_call_id"])
+            if call.carrier_call_id:  # else ``told`` sees to it
+                _hang_up(call)
 
 
 def _hang_up(call: Call) -> None:

@@ -191,7 +191,7 @@ async def test_a_call_that_was_called_off_before_it_had_an_id_is_hung_up_once_it
                 outbound.stop(Call.objects.select_related("carrier_account__organization").get(pk=call.pk))
 
         await sync_to_async(stop)()
-        assert (await line.call()).status == "ended" and line.account.hung_up == []
+        assert (await line.call()).end_reason == "called_off" and line.account.hung_up == []
         called_off.set()
         await until(lambda: line.account.hung_up)
     assert line.account.hung_up == list(line.exchange.calls)
