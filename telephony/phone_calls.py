@@ -33,6 +33,7 @@ from telephony.phone_numbers import public_url
 from telephony.wire import twiml
 
 TOKEN_SECONDS = 60
+HAND_ON_SECONDS = 10
 NEXT_SECONDS = 3600
 MOST_STREAMS = 20
 WAITS = timedelta(seconds=60)
@@ -64,6 +65,10 @@ class Stream:
     """Twilio hears and speaks: words come, and no sound."""
     is_back: bool = False
     """The caller was here a moment ago, and nobody was there whom they were put through to: there is room for them."""
+    second: str = ""
+    """Not the caller's: it brings whom the agent called for them, and this names the line that waits for it."""
+    at: str = ""
+    """Of such a stream: where the worker that has the caller listens, host and port."""
 
 
 def ring(account: CarrierAccount, form: Mapping[str, str]) -> str:
@@ -217,7 +222,22 @@ async def use_up(valkey: redis.asyncio.Redis, token: str) -> Stream | None:
     return Stream(
         uuid.UUID(body["call"]), uuid.UUID(body["organization"]), int(body["number"]), body["carrier_call_id"],
         body["carrier_account_sid"], body.get("is_words") is True, body.get("is_back") is True,
+        str(body.get("second", "")), str(body.get("at", "")),
     )  # fmt: skip
+
+
+def new_token(stream: Stream, seconds: int) -> str:
+    """One that stands for this stream, once, for so long."""
+    token = secrets.token_urlsafe(24)
+    worker_status.client().set(_token_key(token), orjson.dumps(stream), ex=seconds)
+    return token
+
+
+async def hand_on(valkey: redis.asyncio.Redis, stream: Stream) -> str:
+    """Another token in place of one that was used up at a worker that the stream is not for."""
+    token = secrets.token_urlsafe(24)
+    await valkey.set(_token_key(token), orjson.dumps(stream), ex=HAND_ON_SECONDS)
+    return token
 
 
 async def decide_next(valkey: redis.asyncio.Redis, call: uuid.UUID, document: str = GOODBYE) -> None:

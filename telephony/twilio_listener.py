@@ -23,6 +23,7 @@ from websockets.http11 import Request, Response
 
 from telephony import phone_calls
 from telephony.call_transport import MakeTransport
+from telephony.handed_on import hand_on, own_host
 from telephony.live_call import Offer
 from telephony.transports.relay import RelayTransport, setup_of
 from telephony.transports.twilio import NoStart, TwilioTransport, start_of
@@ -39,18 +40,26 @@ SPARE_CONNECTIONS = 8
 
 Take = Callable[[Offer, MakeTransport], Awaitable[None]]
 """The worker talks to this caller. Returns when the call is over."""
+Bring = Callable[[str, str, MakeTransport], Awaitable[None]]
+"""Whom the agent called for a caller is here: under this key, with Twilio's id of the call. Returns when that is over."""
 
 
 class TwilioListener:
     """``start`` it when calls can be taken; ``leave``: no new ones. The calls it gave to ``take`` go on."""
 
-    def __init__(self, valkey: redis.asyncio.Redis, take: Take, has_room: Callable[[], bool], most: int) -> None:
+    def __init__(
+        self, valkey: redis.asyncio.Redis, take: Take, has_room: Callable[[], bool], most: int, bring: Bring
+    ) -> None:
+        """``most``: calls. Each may have a second line."""
         self._valkey = valkey
-        self._take = take
+        self._take, self._bring = take, bring
         self._has_room = has_room
-        self._most = most + SPARE_CONNECTIONS
+        self._most = 2 * most + SPARE_CONNECTIONS
         self._open = 0
         self._server: Server | None = None
+        self._own: Server | None = None
+        self.address = ""
+        """Where this worker and no other listens, host and port; "": nowhere."""
 
     @property
     def port(self) -> int | None:
@@ -61,23 +70,11 @@ class TwilioListener:
     async def start(self) -> None:
         """Where the port can't be had, telephones can't ring here; everything else goes on."""
         try:
-            self._server = await serve(
-                self._talk,
-                settings.PHONE_MEDIA_HOST,
-                settings.PHONE_MEDIA_PORT,
-                process_request=self._check,
-                origins=None,
-                compression=None,
-                max_size=MAX_MESSAGE_BYTES,
-                max_queue=64,
-                open_timeout=START_SECONDS,
-                close_timeout=2,
-                ping_interval=5,
-                ping_timeout=15,
-                server_header=None,
-                reuse_port=hasattr(socket, "SO_REUSEPORT") and settings.PHONE_MEDIA_PORT != 0,
-                logger=logging.getLogger("websockets.server.telephones"),
-            )
+            self._server = await self._listen(settings.PHONE_MEDIA_HOST, settings.PHONE_MEDIA_PORT)
+            host = await asyncio.to_thread(own_host)
+            self._own = await self._listen(host, 0)
+            port = next(iter(self._own.sockets)).getsockname()[1]
+            self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         except OSError as error:
             logger.error(
                 "Telephones can't ring here: port %d can't be listened on (%s)", settings.PHONE_MEDIA_PORT, error
@@ -85,16 +82,37 @@ class TwilioListener:
             return
         logger.info("Telephones ring on port %s", self.port)
 
+    async def _listen(self, host: str, port: int) -> Server:
+        return await serve(
+            self._talk,
+            host,
+            port,
+            process_request=self._check,
+            origins=None,
+            compression=None,
+            max_size=MAX_MESSAGE_BYTES,
+            max_queue=64,
+            open_timeout=START_SECONDS,
+            close_timeout=2,
+            ping_interval=5,
+            ping_timeout=15,
+            server_header=None,
+            reuse_port=hasattr(socket, "SO_REUSEPORT") and port != 0,
+            logger=logging.getLogger("websockets.server.telephones"),
+        )
+
     def leave(self) -> None:
+        """Where the calls that are here are brought their second lines is open to the end."""
         if self._server is not None:
             self._server.close(close_connections=False)
 
     async def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        for server in filter(None, (self._server, self._own)):
+            server.close()
+        for server in filter(None, (self._server, self._own)):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1):
-                    await self._server.wait_closed()
+                    await server.wait_closed()
 
     # ----
 
@@ -117,7 +135,7 @@ class TwilioListener:
         if stream is None:
             logger.warning("A stream with no token, an old one or one that was used is refused")
             return connection.respond(http.HTTPStatus.FORBIDDEN, "This token is not valid any more.\n")
-        if not stream.is_back and not self._has_room():  # the carrier asks again what to do, and is told of another way
+        if not stream.is_back and not stream.second and not self._has_room():  # the carrier asks again what to do, and is told of another way
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "No room for another call.\n")
         connection.stream = stream  # type: ignore[attr-defined]
         return None
@@ -126,11 +144,26 @@ class TwilioListener:
         stream: phone_calls.Stream = connection.stream  # type: ignore[attr-defined]
         self._open += 1
         try:
-            await self._take(*await self._begin(connection, stream))
-        except (NoStart, wire.BadMessage, ConnectionClosed, TimeoutError) as error:
+            if stream.second:
+                await self._second(connection, stream)
+            else:
+                await self._take(*await self._begin(connection, stream))
+        except (NoStart, wire.BadMessage, ConnectionClosed, TimeoutError, redis.RedisError) as error:
             logger.warning("The stream of call %s is no use: %s", stream.call, error or "nothing came")
         finally:
             self._open -= 1
+
+    async def _second(self, connection: ServerConnection, stream: phone_calls.Stream) -> None:
+        """Whom the agent called for a caller, who is here or at another worker."""
+        if stream.at != self.address:
+            await hand_on(connection, stream.at, await phone_calls.hand_on(self._valkey, stream))
+            return
+        async with asyncio.timeout(START_SECONDS):
+            started = await start_of(connection)
+        if started.account_sid not in ("", stream.carrier_account_sid):
+            raise NoStart("it brings another account's call than its token is for")
+        make = partial(TwilioTransport, connection, started.stream_sid, _nothing_follows)
+        await self._bring(stream.second, started.call_sid, make)
 
     async def _begin(self, connection: ServerConnection, stream: phone_calls.Stream) -> tuple[Offer, MakeTransport]:
         """Its first messages, which say whose it is."""
@@ -148,3 +181,7 @@ class TwilioListener:
         if started.call_sid != stream.carrier_call_id or started.account_sid not in ("", stream.carrier_account_sid):
             raise NoStart("it brings another call than its token is for")
         return offer, make
+
+
+async def _nothing_follows() -> None:
+    """The carrier knows what comes after such a stream: it hangs up."""

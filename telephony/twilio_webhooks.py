@@ -19,6 +19,7 @@ from django.views.decorators.csrf import csrf_exempt
 from accounts import tenancy
 from accounts.ratelimit import TooManyRequests, client_address, hit
 from telephony import carrier_answers, outbound, phone_calls, phone_numbers, texts
+from telephony.finish import command
 from telephony.models import Call, CarrierAccount, TextMessage
 from telephony.transfers import by_carrier
 from telephony.wire import twiml
@@ -141,6 +142,17 @@ def call_status(account: CarrierAccount, form: dict[str, str], call_id: UUID) ->
     if call is not None and call.carrier_call_id in ("", form.get("CallSid")):
         outbound.is_called(call, form.get("CallSid", ""))
         phone_calls.over(call, form)
+    return HttpResponse(status=204)
+
+
+@_signed
+def second_status(account: CarrierAccount, form: dict[str, str], call_id: UUID, key: UUID) -> HttpResponse:
+    """A call that was placed for the caller of another is over. That one may be on a web page or a trunk: it has no account, then."""
+    with tenancy.use(account.organization_id):
+        call = Call.objects.filter(pk=call_id).exclude(status=Call.Status.ENDED).first()
+    if call is not None:
+        sip = form.get("SipResponseCode", "")
+        command(call, "second_over", key=str(key), status=form.get("CallStatus", ""), sip=sip)
     return HttpResponse(status=204)
 
 

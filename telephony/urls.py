@@ -33,6 +33,11 @@ urlpatterns = [
         name="twilio-transferred",
     ),
     path(
+        "phone/twilio/<uuid:account_id>/calls/<uuid:call_id>/second/<uuid:key>",
+        twilio_webhooks.second_status,
+        name="twilio-second",
+    ),
+    path(
         "phone/twilio/<uuid:account_id>/calls/<uuid:call_id>/message", twilio_webhooks.recorded, name="twilio-message"
     ),
     path("phone/twilio/<uuid:account_id>/texts/<uuid:text_id>", twilio_webhooks.text_status, name="twilio-text"),

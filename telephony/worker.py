@@ -33,6 +33,7 @@ from telephony.finish import worker_channel
 from telephony.journal import Database, Journal
 from telephony.live_call import FAREWELL_SECONDS, LiveCall, Offer
 from telephony.signalling import WORKERS
+from telephony.transfers.second_calls import SecondCalls
 from telephony.transports.webrtc import Line, WebRTCTransport
 from telephony.trunks.house import Order, PhoneHouse
 from telephony.trunks.setup import sip_settings
@@ -102,13 +103,14 @@ class CallWorker:
         self._is_draining = False
         self._drained = asyncio.Event()
         self._stop_now = asyncio.Event()
-        self.telephones = TwilioListener(
-            self._valkey, self._take, has_room=lambda: self.has_room, most=self._options.capacity
-        )
         self.house = PhoneHouse(
             sip_settings(self._options.capacity), self.id, self._database, self._journal, self._valkey, self._talk,
             has_room=lambda: self.has_room,
         )  # fmt: skip
+        self.seconds = SecondCalls(self.house, self._database, lambda: self.telephones.address)
+        self.telephones = TwilioListener(
+            self._valkey, self._take, has_room=lambda: self.has_room, most=self._options.capacity, bring=self.seconds.bring
+        )
         self.ready = asyncio.Event()
 
     # -- its life
@@ -290,7 +292,7 @@ class CallWorker:
         await asyncio.wait({self._talk(offer, transport, reply)})
 
     def _talk(self, offer: Offer, transport: MakeTransport, reply: Reply) -> asyncio.Task[None]:
-        call = LiveCall(offer, self.id, transport, self._database, self._journal, self.house.call_second)
+        call = LiveCall(offer, self.id, transport, self._database, self._journal, self.seconds)
         task = asyncio.create_task(call.run(reply), name=f"call {offer.call_id}")
         self._running[offer.call_id] = Running(call, task)
         if not self.has_room:
@@ -345,6 +347,8 @@ class CallWorker:
                 running.call.send_digits(str(message["digits"]))
             case "transfer" if running is not None:
                 running.call.transfer(str(message["target"]), str(message.get("how", "")))
+            case "second_over":
+                self.seconds.told(str(message["key"]), str(message["status"]), str(message["sip"]))
             case "candidates" if running is not None:
                 for item in message["candidates"]:
                     await running.call.add_candidate(item["candidate"], item["mid"], item["index"])

@@ -278,7 +278,9 @@ _STEPS: dict[str, Callable[[Facts], str]] = {
         "The caller is on hold"
         + (", in silence" if data.get("music") == "quiet" else f", with {data.get('music')} music")
     ),
-    "ringing": lambda data: f"Calling {data.get('to', '')} ({data.get('by', '')})",
+    "ringing": lambda data: (
+        f"Calling {data.get('to', '')} ({data.get('by', '')}){' at Twilio' if data.get('at') == 'twilio' else ''}"
+    ),
     "picked_up": lambda data: f"{data.get('to', '')} picked up",
     "told": lambda data: f"The agent said to {data.get('to', '')}: “{data.get('text', '')}”",
     "answered": lambda data: f"{data.get('to', '')} said: “{data.get('text', '')}”",

@@ -14,7 +14,7 @@ from telephony.finish import command
 from telephony.models import Call
 from telephony.reception import settings_of
 from telephony.session.transferring import NotReached
-from telephony.transfers.second_line import NO_SIP, ONLY_WORDS, second_line
+from telephony.transfers.second_line import ONLY_WORDS, second_line
 
 
 class CannotTransfer(Exception):
@@ -63,11 +63,9 @@ def _check_way(call: Call, name: str, row: Mapping[str, Any], how: How | None) -
     if _is_words(call):
         raise CannotTransfer(ONLY_WORDS)
     try:
-        second_line(call, 0)
+        second_line(call, 0, serves_sip=_serves_sip(call.worker))
     except NotReached as error:
         raise CannotTransfer(error.words) from error
-    if not _serves_sip(call.worker):
-        raise CannotTransfer(NO_SIP)
 
 
 def _is_words(call: Call) -> bool:

@@ -2,7 +2,7 @@
 
 another agent            ``handing_over``: the call's session ends, and the next one begins on the same line
 a number, a SIP address  cold: by Twilio (``by_carrier``), by the SIP telephone itself (REFER), from a web page not at all
-                         warm: over a trunk, on whatever line the caller is (``warm_call``)
+                         warm: over a trunk or at Twilio, on whatever line the caller is (``warm_call``)
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from telephony.session.transferring import HANDED_OVER, LONGEST_MS, NotReached
 from telephony.transfers import by_carrier, by_sip, handing_over, warm, warm_words
 from telephony.transfers.handing_over import Successor
 from telephony.transfers.kept_line import KeptLine
-from telephony.transfers.second_line import NO_SIP, ONLY_WORDS, CallsSecond, second_line
+from telephony.transfers.second_line import NO_SECOND, ONLY_WORDS, AtTwilio, CallsSecond, second_line
 from telephony.transfers.warm_call import Plan, WarmCall
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ TELL_SECONDS = 7.0
 """For the carrier to take an order, where nobody waits for it any more: less than a session that ends is waited for."""
 SUMMARY_SECONDS = 6.0
 """For a model to sum the call up, while it rings. Then it is done without."""
-WEB = "A call from a web page can't be sent on to a telephone cold, only warm (over a SIP trunk), or to another agent."
+WEB = "A call from a web page can't be sent on to a telephone cold, only warm (over a SIP trunk or Twilio), or to another agent."
 
 MakeAgent = Callable[[Call, AgentSpec], Awaitable[LiveAgent]]
 
@@ -197,14 +197,18 @@ class LiveTransfers:
         if session is None or kept is None:
             raise NotReached("not_allowed", ONLY_WORDS)
         if calls_second is None:
-            raise NotReached("not_allowed", NO_SIP)
-        second = await self._database.run(second_line, self._call, float(wanted.ring_s))
+            raise NotReached("not_allowed", NO_SECOND)
+        second = await self._database.run(
+            partial(second_line, self._call, float(wanted.ring_s), serves_sip=calls_second.serves_sip)
+        )
         permit = await self._database.run(
             partial(by_sip.permitted, self._call, wanted, key=f"transfer-{uuid.uuid4().hex}")
         )
 
         def tell(kind: str, data: dict[str, Any]) -> None:
-            by = {"by": permit.number} if kind == "put_through" or data.get("step") == "ringing" else {}
+            is_said = kind == "put_through" or data.get("step") == "ringing"
+            at = {"at": "twilio"} if isinstance(second, AtTwilio) else {}
+            by = {"by": permit.number, **at} if is_said else {}
             self._tell(kind, {"to": wanted.name, **by, **data})
 
         plan = Plan(_terms(wanted), self.spec.does.hold_music, wanted.asks_first, wanted.introduction)

@@ -1,4 +1,4 @@
-"""Over which trunk, and as whom, the other side of a warm transfer is called. Asks the database."""
+"""By which line, and as whom, the other side of a warm transfer is called: over a trunk, else at Twilio. Asks the database."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from typing import Protocol
 from accounts import tenancy
 from telephony.call_transport import CallTransport
 from telephony.dialing.gate import Permit
-from telephony.models import Call, Trunk
+from telephony.models import Call, PhoneNumber, Trunk
 from telephony.session.transferring import NotReached
 
-NO_TRUNK = (
-    "A warm transfer calls the other side over a SIP trunk, and there is none that has an address to call. Add one under Trunks, or "
-    "choose cold."
+NO_LINE = (
+    "A warm transfer calls the other side over a SIP trunk or from a number at Twilio. There is no trunk that has an address to call, and "
+    "no number at Twilio. Add one under Numbers, or choose cold."
 )
 NO_SIP = (
-    "The call worker that has this call serves no SIP telephones, and a warm transfer calls the other side by SIP. Switch SIP on "
-    "(docs/phones.md), or choose cold."
+    "The call worker that has this call serves no SIP telephones, so it can't call the other side over a trunk, and there is no number at "
+    "Twilio to call from. Switch SIP on (docs/phones.md), add a number, or choose cold."
 )
+NO_SECOND = "The call worker that has this call can't call anybody while the caller waits. Choose cold."
 ONLY_WORDS = (
     "Twilio hears and speaks in this call (ConversationRelay), so there is no sound here that could be joined with another line: no warm "
     "transfer. Choose cold, or have the number's calls heard here."
@@ -40,19 +41,55 @@ class SecondLine:
     ring_seconds: float
 
 
-class CallsSecond(Protocol):
-    """The worker's telephones (``telephony.trunks.house``)."""
+@dataclass(frozen=True, slots=True)
+class AtTwilio:
+    """The same, from a number of ours at Twilio."""
 
-    def __call__(self, permit: Permit, second: SecondLine) -> Awaitable[CallTransport]:
+    call: uuid.UUID
+    organization: uuid.UUID
+    account: uuid.UUID
+    caller: str
+    ring_seconds: float
+
+
+Second = SecondLine | AtTwilio
+
+
+class CallsSecond(Protocol):
+    """The worker's telephones (``telephony.transfers.second_calls``)."""
+
+    @property
+    def serves_sip(self) -> bool:
+        """Calls can go out over trunks."""
+
+    def __call__(self, permit: Permit, second: Second) -> Awaitable[CallTransport]:
         """A line that rings when it is asked to be ``connected``. Raises ``NotReached``."""
 
 
-def second_line(call: Call, ring_seconds: float) -> SecondLine:
-    """The call's own trunk where it came or went by one, else the first of the organization's that works. Raises ``NotReached``."""
+def second_line(call: Call, ring_seconds: float, *, serves_sip: bool) -> Second:
+    """Over a trunk where the call's worker serves SIP and there is one: the call's own, else the first of the organization's that works.
+    From a number at Twilio where there is none, or none that works: ours in this call, else the organization's first. Raises
+    ``NotReached``."""
     with tenancy.use(call.organization_id):
         trunks = [trunk for trunk in Trunk.objects.order_by("label", "created_at") if trunk.host or trunk.proxy]
+    has_trunks = bool(trunks)
+    trunks = trunks if serves_sip else []
+    number = _at_twilio(call)
+    is_any_good = any(each.state != Trunk.State.FAILED or each.pk == call.trunk_id for each in trunks)
+    if number is not None and number.account_id is not None and not is_any_good:
+        return AtTwilio(call.pk, call.organization_id, number.account_id, number.number, ring_seconds)
     if not trunks:
-        raise NotReached("not_allowed", NO_TRUNK)
+        raise NotReached("not_allowed", NO_SIP if has_trunks else NO_LINE)
+    return _over_trunk(call, trunks, ring_seconds)
+
+
+def _at_twilio(call: Call) -> PhoneNumber | None:
+    with tenancy.use(call.organization_id):
+        numbers = PhoneNumber.objects.exclude(account=None).order_by("number")
+        return numbers.filter(pk=call.phone_number_id).first() or numbers.first()
+
+
+def _over_trunk(call: Call, trunks: list[Trunk], ring_seconds: float) -> SecondLine:
     trunk = min(trunks, key=lambda each: (each.pk != call.trunk_id, each.state not in _GOOD))
     caller = trunk.caller_id or _our_number(call, trunk) or trunk.username
     if not caller:

@@ -17,11 +17,12 @@ def document(*instructions: str) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?><Response>{"".join(instructions)}</Response>'
 
 
-def connect_stream(url: str, action: str, parameters: Mapping[str, str] | None = None) -> str:
-    """Join the call's sound to this WebSocket. When that is over, ``action`` is asked what comes next. ``url`` may have no query:
-    Twilio drops it."""
+def connect_stream(url: str, action: str = "", parameters: Mapping[str, str] | None = None) -> str:
+    """Join the call's sound to this WebSocket. When that is over, ``action`` is asked what comes next; without one the next
+    instruction follows. ``url`` may have no query: Twilio drops it."""
     inside = "".join(_empty("Parameter", name=name, value=value) for name, value in (parameters or {}).items())
-    return _element("Connect", _element("Stream", inside, url=url), action=action, method="POST")
+    asks = {"action": action, "method": "POST"} if action else {}
+    return _element("Connect", _element("Stream", inside, url=url), **asks)
 
 
 def connect_relay(url: str, action: str, **attributes: str) -> str:

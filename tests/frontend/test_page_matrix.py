@@ -115,6 +115,7 @@ EXPECTED: dict[str, dict[str, tuple[int, ...]]] = {
     "twilio-call-status": {"post": (403,) * 5},
     "twilio-forwarded": {"post": (403,) * 5},
     "twilio-transferred": {"post": (403,) * 5},
+    "twilio-second": {"post": (403,) * 5},
     "twilio-message": {"post": (403,) * 5},
     "twilio-text": {"post": (403,) * 5},
     "frontend:campaigns": {"get": EVERYBODY_IN},
@@ -204,6 +205,8 @@ def address(scene: Any, name: str) -> str:
             given[argument] = scene.ids[thing(name, argument)]
         elif argument == "number":
             given[argument] = 1
+        elif argument == "key":
+            given[argument] = uuid.uuid4()
         elif argument == "act":
             given[argument] = "cancel"
         elif argument == "group":

@@ -83,6 +83,10 @@ class PhoneCall:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     _socket: Any = None
     _stream_sid: str = ""
+    document: str = ""
+    """TwiML that it was placed with, to obey when somebody picks up."""
+    picks_up: asyncio.Event = field(default_factory=asyncio.Event)
+    """Of one that is "slow" to be picked up: now."""
     _hangs_up: asyncio.Event = field(default_factory=asyncio.Event)
     _instead: str | None = None
     """TwiML that the account gave it by REST, to obey instead of what it does."""
@@ -116,7 +120,7 @@ class Exchange:
         self._account: Account | None = None
         self.calls: dict[str, PhoneCall] = {}
         self.picks_up = "human"
-        """Who picks up calls that we place: "human", "machine_start", or "busy", "no-answer", "failed"."""
+        """Who picks up calls that we place: "human", "machine_start", or "busy", "no-answer", "failed", "rings" (nobody) or "slow"."""
         self.who: dict[str, str] = {}
         """The same of single numbers."""
         self.answers_say: bytes = b""
@@ -140,7 +144,23 @@ class Exchange:
             self.calls[sid] = call
             return
         more = {"AnsweredBy": picks_up} if form.get("MachineDetection") else {}
-        self._run(self._live(account, call, form["Url"], more, form.get("StatusCallback", "")))
+        call.document = form.get("Twiml", "")
+        work = self._live(account, call, form.get("Url", ""), more, form.get("StatusCallback", ""))
+        self._run(self._rings(account, call, work, form) if picks_up in ("rings", "slow") else work)
+
+    async def _rings(self, account: Account, call: PhoneCall, work: Any, form: dict[str, str]) -> None:
+        """"rings": until it may no longer, or is hung up; "slow": until the test says."""
+        self.calls[call.sid] = call
+        waiting = [asyncio.create_task(each.wait()) for each in (call._hangs_up, call.picks_up)]
+        await asyncio.wait(waiting, timeout=float(form.get("Timeout", "60")), return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        if call.picks_up.is_set() and not call._hangs_up.is_set():
+            await work
+            return
+        work.close()
+        call.status = "canceled" if call._hangs_up.is_set() else "no-answer"
+        await self._end(account, call, form.get("StatusCallback", ""))
 
     def _run(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -159,7 +179,11 @@ class Exchange:
 
     async def _live(self, account: Account, call: PhoneCall, url: str, more: dict[str, str], status_url: str) -> None:
         self.calls[call.sid] = call
-        document = await self.ask(account, call, url, more)
+        document: str | None = call.document
+        if document:
+            call.documents.append(document)
+        else:
+            document = await self.ask(account, call, url, more)
         while document is not None and not call._hangs_up.is_set():
             document = await self._obey(account, call, document)
         if call.status not in ("rejected",):
@@ -195,6 +219,8 @@ class Exchange:
                     if (instead := call._instead) is not None:
                         call._instead = None
                         return instead
+                    if "action" not in verb.attrib:
+                        continue
                     return await self.ask(
                         account, call, verb.attrib["action"], {"StreamEvent": event, "StreamSid": call._stream_sid}
                     )
@@ -406,6 +432,10 @@ class Account:
         self.numbers: dict[str, dict[str, Any]] = {}
         self.texts: list[dict[str, str]] = []
         self.unreachable: set[str] = set()
+        self.loses_hang_ups = False
+        """A call that was told to end goes on."""
+        self.refuses_calls = ""
+        """Why no call is placed; "": it is."""
         self.refuses_updates = ""
         """Why no running call may be told to do something else; "": it may."""
         """To whom no text can be sent."""
@@ -506,7 +536,8 @@ class Account:
             case "POST", ["Calls", sid]:
                 if form.get("Status") == "completed":
                     self.hung_up.append(sid)
-                    if self.exchange is not None and sid in self.exchange.calls and self._loop is not None:
+                    is_here = self.exchange is not None and sid in self.exchange.calls and not self.loses_hang_ups
+                    if self.exchange is not None and is_here and self._loop is not None:
                         self._loop.call_soon_threadsafe(self.exchange.calls[sid].hang_up)
                 return 200, {"sid": sid, "status": "completed"}
             case "GET", ["Recordings", name] if name.removesuffix(".wav") in self.recordings:
@@ -545,6 +576,8 @@ class Account:
             number[key] = value
 
     def _place(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        if self.refuses_calls:
+            return 400, {"code": 21215, "message": self.refuses_calls, "status": 400}
         if form["From"] not in {each["phone_number"] for each in self.numbers.values()}:
             message = f"The source phone number provided, {form['From']}, is not yet verified for your account."
             return 400, {"code": 21210, "message": message, "status": 400}
