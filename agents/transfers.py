@@ -92,8 +92,8 @@ class TransferTarget(Settings):
         How.COLD,
         title="How",
         description="Cold: the caller is sent there, and the agent leaves. Warm: the caller is on hold while the agent calls the other side "
-        "and asks whether they take the call; if not, the agent is back and says so. Warm always dials over a SIP trunk of yours, also for "
-        "callers from Twilio or a web page. Without a trunk the agent says that it can't; it never sends the caller cold instead.",
+        "and asks whether they take the call; if not, the agent is back and says so. Warm dials over a SIP trunk of yours, or where there is "
+        "none from your number at Twilio. With neither the agent says that it can't; it never sends the caller cold instead.",
         json_schema_extra=hint(
             labels={"cold": "Cold", "warm": "Warm"}, when=("to", "number", "sip"), term="warm transfer"
         ),

@@ -449,15 +449,15 @@ class TransferIn(Schema):
     openapi_extra={
         "responses": {
             409: {
-                "description": "The call is over, not answered yet, put through already, or warm and no SIP trunk is there for it."
+                "description": "The call is over, not answered yet, put through already, or warm and there is nothing to call by."
             }
         }
     },
 )
 def transfer(request: HttpRequest, call_id: CallId, body: TransferIn) -> Status[CallOut]:
     """The agent says its words for that, and then the caller is put through, as if they had asked. Read the call's events to see how it
-    went: put_through, or not_put_through with why. A warm transfer needs a SIP trunk, whatever line the caller is on; where there is none
-    the answer is 409, and nobody is sent there cold instead."""
+    went: put_through, or not_put_through with why. A warm transfer calls over a SIP trunk or from a number at Twilio, whatever line the
+    caller is on; where there is neither the answer is 409, and nobody is sent there cold instead."""
     call = call_of(request, call_id)
     try:
         asked.put_through(call, body.to, body.how)

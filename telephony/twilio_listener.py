@@ -135,7 +135,9 @@ class TwilioListener:
         if stream is None:
             logger.warning("A stream with no token, an old one or one that was used is refused")
             return connection.respond(http.HTTPStatus.FORBIDDEN, "This token is not valid any more.\n")
-        if not stream.is_back and not stream.second and not self._has_room():  # the carrier asks again what to do, and is told of another way
+        if (
+            not stream.is_back and not stream.second and not self._has_room()
+        ):  # the carrier asks again what to do, and is told of another way
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "No room for another call.\n")
         connection.stream = stream  # type: ignore[attr-defined]
         return None

@@ -109,7 +109,11 @@ class CallWorker:
         )  # fmt: skip
         self.seconds = SecondCalls(self.house, self._database, lambda: self.telephones.address)
         self.telephones = TwilioListener(
-            self._valkey, self._take, has_room=lambda: self.has_room, most=self._options.capacity, bring=self.seconds.bring
+            self._valkey,
+            self._take,
+            has_room=lambda: self.has_room,
+            most=self._options.capacity,
+            bring=self.seconds.bring,
         )
         self.ready = asyncio.Event()
 

@@ -1,7 +1,7 @@
 """The second line of a warm transfer at Twilio, as a transport: it rings by REST, and its sound comes by a stream of its own.
 
-    connected ─▶ Twilio is asked ─┬▶ the stream is here (``take``): it is up
-                                  └▶ Twilio tells how it ended (``told``), or never does: it never will be
+connected ─▶ Twilio is asked ─┬▶ the stream is here (``take``): it is up
+                              └▶ Twilio tells how it ended (``told``), or never does: it never will be
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ class Exchange:
         self._run(self._rings(account, call, work, form) if picks_up in ("rings", "slow") else work)
 
     async def _rings(self, account: Account, call: PhoneCall, work: Any, form: dict[str, str]) -> None:
-        """"rings": until it may no longer, or is hung up; "slow": until the test says."""
+        """ "rings": until it may no longer, or is hung up; "slow": until the test says."""
         self.calls[call.sid] = call
         waiting = [asyncio.create_task(each.wait()) for each in (call._hangs_up, call.picks_up)]
         await asyncio.wait(waiting, timeout=float(form.get("Timeout", "60")), return_when=asyncio.FIRST_COMPLETED)

@@ -357,13 +357,13 @@ async def test_the_limits_and_a_missing_trunk_are_said_and_nobody_is_sent_cold(
         call = await the_call(agent)
         await read(agent.organization_id, lambda: call.trunk.__class__.objects.update(host="", proxy=""))
         status, words = await ask(call, bearer, {"to": "Abroad"})
-        assert status == 409 and "there is none that has an address to call" in words
+        assert status == 409 and "There is no trunk that has an address to call" in words
         await caller.press("1")
         await said(agent, 7)
         caller.hang_up()
         call = await the_call(agent, has_ended)
     whys = [data["why"] for kind, data in await events_of(call) if kind == "not_put_through"]
-    assert "Germany" in whys[0] and "there is none that has an address to call" in whys[1]
+    assert "Germany" in whys[0] and "There is no trunk that has an address to call" in whys[1]
     assert desk.events == [] and not any(isinstance(event, events.TransferAsked) for event in caller.events)
 
 
