@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from telephony.call_transport import CallTransport, MakeTransport
@@ -46,8 +45,8 @@ class SecondCalls:
         key = uuid.uuid4()
         prepared = await self._database.run(at_twilio.prepare, second, key, at)
         line = self._waiting[str(key)] = TwilioLine(
-            place=partial(asyncio.to_thread, at_twilio.place, permit, prepared),
-            hang_up=partial(asyncio.to_thread, at_twilio.hang_up, prepared),
+            place=lambda: asyncio.to_thread(at_twilio.place, permit, prepared),
+            hang_up=lambda call: asyncio.to_thread(at_twilio.hang_up, prepared, call),
             ring_seconds=second.ring_seconds,
             closed=lambda: self._forget(str(key)),
         )
