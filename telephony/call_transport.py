@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from telephony.dialing.gate import Permit
 from telephony.session.ports import Transport
+from telephony.session.transferring import NotReached
 
 Reported = Mapping[str, int | float]
 """How the line is, in figures; each kind of transport has its own."""
@@ -60,12 +61,25 @@ class LedByCarrier(Protocol):
         """True: it is told so now, and closing this line doesn't end the call. False: it isn't after all."""
 
 
+class CannotRefer(NotReached):
+    """The far end doesn't call anybody for us, or not to there: nobody's telephone has rung."""
+
+
 @runtime_checkable
 class CanRefer(Protocol):
     """A transport whose far end can be asked to call somebody else instead of us."""
 
     async def refer(self, permit: Permit) -> None:
-        """Returns when they are connected. Raises ``telephony.session.transferring.NotReached``."""
+        """Returns when they are connected. Raises ``telephony.session.transferring.NotReached``, or of it :class:`CannotRefer`."""
+
+
+@runtime_checkable
+class HasEarlySound(Protocol):
+    """A transport that may bring sound before anybody has picked up."""
+
+    @property
+    def has_early_sound(self) -> bool:
+        """Some is there, and its ``frames`` can be taken."""
 
 
 @runtime_checkable

@@ -96,6 +96,7 @@ def facts(trunk: Trunk) -> list[tuple[str, str]]:
         (_("Codecs"), ", ".join(each.upper() for each in trunk.codecs)),
         (_("Calls as"), trunk.caller_id),
         (_("May send on to"), ", ".join(trunk.transfer_hosts)),
+        (_("Puts callers through"), trunk.get_puts_through_display()),
     ]
     return [(title, value) for title, value in found if value]
 

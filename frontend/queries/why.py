@@ -331,6 +331,11 @@ EVENTS: dict[str, Callable[[Facts], str]] = {
     "transfer_step": _transfer_step,
     "picked_up": _picked_up,
     "agent_failed": _agent_failed,
+    "forwarding": lambda data: (
+        f"Calling {data.get('to', '')}{' at Twilio' if data.get('at') == 'twilio' else ''}, and staying in the middle. The trunk doesn't put "
+        f"callers through itself: {data.get('why', '')}"
+    ),
+    "forward_over": lambda data: _STEPS["over"](data),
     "put_through": _put_through,
     "not_put_through": _not_put_through,
     "text_sent": lambda data: f"Sent to {data.get('to', '')}: “{data.get('text', '')}”",

@@ -126,6 +126,8 @@ class TransferDone:
 
     call: str
     status: int
+    is_refused: bool = False
+    """They didn't take the request: nobody was called."""
 
 
 @dataclass(frozen=True, slots=True)

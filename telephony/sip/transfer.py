@@ -92,13 +92,13 @@ class Transfers:
         elif response is not None and response.is_success:
             call.stack.tell(TransferProgress(call.id, response.status))
         elif response is not None:
-            self._done(response.status)
+            self._done(response.status, is_refused=True)
 
-    def _done(self, status: int) -> None:
+    def _done(self, status: int, *, is_refused: bool = False) -> None:
         if self._is_ours_open:
             self._is_ours_open = False
             self._call.alarms.clear("transfer")
-            self._call.stack.tell(TransferDone(self._call.id, status))
+            self._call.stack.tell(TransferDone(self._call.id, status, is_refused))
 
     def receive_notify(self, asked: Asked, now_ms: float) -> None:
         headers = asked.request.headers

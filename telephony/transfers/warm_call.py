@@ -179,7 +179,7 @@ class WarmCall:
             self._events.put_nowait(warm.Failed("not_reached", f"{type(error).__name__}: {error}"))
             return
         if not is_up:
-            self._events.put_nowait(_why_never_up(line))
+            self._events.put_nowait(why_never_up(line))
             return
         self._target = KeptLine(line)
         self._target.presses = self._target_presses
@@ -284,7 +284,8 @@ class WarmCall:
         return task
 
 
-def _why_never_up(line: CallTransport) -> warm.Failed:
+def why_never_up(line: CallTransport) -> warm.Failed:
+    """In plain words, of a line whose ``connected`` said no."""
     reason = line.end_reason or "not_reachable"
     words, detail = _WORDS.get(reason, ""), line.end_detail if isinstance(line, SaysMore) else ""
     if words and detail:

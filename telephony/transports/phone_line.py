@@ -14,7 +14,7 @@ from typing import Any
 
 from agents.speech import AudioFrame
 from telephony.audio.playout import Playout
-from telephony.call_transport import OnReport
+from telephony.call_transport import CannotRefer, OnReport
 from telephony.dialing.gate import Permit
 from telephony.session.transferring import NotReached
 from telephony.sip import commands, events
@@ -56,8 +56,8 @@ class Line:
         self._is_over = False
         """For the user agent."""
         self._news = asyncio.Event()
-        self._transferred: int | None = None
-        """How a transfer of ours came out, as a status."""
+        self._transferred: events.TransferDone | None = None
+        """How a transfer of ours came out."""
         self._tell_digit: Callable[[DigitEvent], None] = lambda event: None
 
     def reporting(self, on_report: OnReport) -> Line:
@@ -111,15 +111,15 @@ class Line:
         try:
             self._do(commands.Transfer(self._call, permit.number))
         except ValueError as error:
-            raise NotReached("not_allowed", f"The other side can't be sent there: {error}.") from error
+            raise CannotRefer("not_allowed", f"The other side can't be sent there: {error}.") from error
         while self._transferred is None and self.end_reason is None:
             self._news.clear()
             await self._news.wait()
-        status = self._transferred
-        if status is None:
+        done = self._transferred
+        if done is None:
             raise NotReached("not_reached", "The caller hung up while they were put through.")
-        if not 200 <= status < 300:
-            raise NotReached(*words_of_refer(status))
+        if not 200 <= done.status < 300:
+            raise (CannotRefer if done.is_refused else NotReached)(*words_of_refer(done.status))
 
     def _counted(self, counts: Counts) -> None:
         self._on_report(
@@ -154,8 +154,8 @@ class Line:
             case events.DigitReceived(_, digit, _):
                 self._tell_digit(Pressed(digit))
                 self._tell_digit(Released(digit))
-            case events.TransferDone(_, status):
-                self._transferred = status
+            case events.TransferDone():
+                self._transferred = event
             case events.TransferAsked():
                 # Nothing that comes in is led out again.
                 self._do(commands.ReportTransfer(self._call, 603))
@@ -239,11 +239,16 @@ class OutgoingLine(Line):
     ) -> None:
         super().__init__(call, do, make_media, signalling)
         self._dial, self._ring_seconds = dial, ring_seconds
-        self._is_answered = False
+        self._is_answered = self._is_early = False
+
+    @property
+    def has_early_sound(self) -> bool:
+        return self._is_early and self._media.counts.received > 0
 
     async def connected(self) -> bool:
         if self.end_reason is not None:
             return False
+        self._media.is_ringing = True
         try:
             self._dial(self._media.offer().encode())
         except ValueError as error:
@@ -259,6 +264,7 @@ class OutgoingLine(Line):
             self._end("no_answer")
         if self.end_reason is not None and not self._is_over:
             self._do(commands.HangUp(self._call))
+        self._media.is_ringing = False
         return self.end_reason is None
 
     def take(self, event: Event) -> None:
@@ -275,6 +281,7 @@ class OutgoingLine(Line):
     def _accept_early(self, body: bytes) -> None:
         try:
             self._media.accept(body, signalling=self._signalling)
+            self._is_early = True
         except BadDescription as error:
             logger.info("The sound before the answer is none we can take: %s", error)
 

@@ -71,6 +71,8 @@ class PhoneMedia:
     ) -> None:
         policy = policy or Policy()
         self.end_reason: str | None = None
+        self.is_ringing = False
+        """Nobody has picked up: that nothing comes means nothing."""
         self._policy, self._ports, self._ticker, self._on_counts = policy, ports, ticker, on_counts
         self._sockets: Sockets | None = ports.open()
         terms = Terms(
@@ -193,7 +195,9 @@ class PhoneMedia:
     def tick(self, due_ms: float) -> None:
         if self._taken_from_ms is None or due_ms < self._taken_from_ms:
             return
-        if self._rtp.is_dead(due_ms):
+        if self.is_ringing:
+            self._rtp.is_alive(due_ms)
+        elif self._rtp.is_dead(due_ms):
             self._end("connection_lost" if self._rtp.has_heard else "never_connected")
             return
         self._due.append(due_ms)

@@ -190,6 +190,10 @@ class RtpSession:
             self._alive_ms = now_ms
         return now_ms - self._alive_ms >= (SILENT_MS if self._has_heard else FIRST_PACKET_MS)
 
+    def is_alive(self, now_ms: float) -> None:
+        """Known from elsewhere: the time until it is dead begins anew."""
+        self._alive_ms = now_ms
+
     # ---- out
 
     @property

@@ -157,6 +157,15 @@ class TrunkFields(Settings):
         description="Other hosts that it may send your calls on to. Its own is allowed always.",
         json_schema_extra=hint(widget="lines"),
     )
+    puts_through: Literal["ask", "call"] = Field(
+        "ask",
+        title="Put callers through",
+        description="Of a number that puts its callers through to another. Ask: the trunk is asked to call them (REFER); where it doesn't do "
+        "that, Parley calls them and stays in the middle. Call: Parley always does.",
+        json_schema_extra=hint(
+            labels={"ask": "Ask the trunk, else call them", "call": "Always call them and stay in the middle"}
+        ),
+    )
     srtp: Literal["off", "optional", "mandatory"] = Field(
         "optional",
         title="Encrypt sound (SRTP)",

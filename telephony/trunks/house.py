@@ -56,8 +56,8 @@ PROXY = "proxy"
 """And for the operator's own proxy, which is believed when it says whom it speaks for."""
 NO_ADDRESS = "The trunk has no address to call."
 NOT_SERVED = (
-    "This call's worker serves no SIP telephones just now, and a warm transfer calls the other side by SIP: it is off (docs/phones.md), "
-    "another worker of the machine has the port, or it is being stopped."
+    "This call's worker serves no SIP telephones just now, so it can't call anybody over a trunk: SIP is off (docs/phones.md), another "
+    "worker of the machine has the port, or this one is being stopped."
 )
 _REFUSALS = {"busy": 486, "bad_offer": 488}
 

@@ -28,7 +28,7 @@ from telephony.trunks.limits import LEASE
 from telephony.worker_status import WorkerStatus
 
 TEST_SECONDS = 10.0
-_ONLY_OURS = ("label", "preset", "caller_id")
+_ONLY_OURS = ("label", "preset", "caller_id", "puts_through")
 """Fields that the other side never notices: the worker has nothing to do anew."""
 NO_SIP = "No call worker serves SIP. The operator switches it on with SIP_HOST (docs/phones.md)."
 

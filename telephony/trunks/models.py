@@ -32,6 +32,10 @@ class Trunk(Owned):
         OPTIONAL = "optional", "Where the other side can"
         MANDATORY = "mandatory", "Always"
 
+    class PutsThrough(models.TextChoices):
+        ASK = "ask", "By asking the trunk, else by calling"
+        CALL = "call", "By calling, always"
+
     class State(models.TextChoices):
         WAITING = "waiting", "Not tried yet"
         REGISTERED = "registered", "Registered"
@@ -64,6 +68,8 @@ class Trunk(Owned):
     """Who calls us over it must sign in with ``username`` and the password: for telephones and systems whose address changes."""
     transfer_hosts = models.JSONField(default=list, blank=True)
     """Hosts besides its own that it may send a call of ours on to (3xx, REFER)."""
+    puts_through = models.CharField(max_length=4, choices=PutsThrough.choices, default=PutsThrough.ASK)
+    """How a number's callers are put through to another: by REFER where it is taken, or by a call of ours in any case."""
     srtp = models.CharField(max_length=9, choices=Srtp.choices, default=Srtp.OPTIONAL)
     codecs = models.JSONField(default=list, blank=True)
     """Of "opus", "g722", "pcmu", "pcma", the best first. Empty: all, in this order."""

@@ -23,6 +23,7 @@ from telephony.session.by_text import TextSession
 from telephony.session.ports import Listener
 from telephony.session.session import Session
 from telephony.transfers.kept_line import KeptLine
+from telephony.transfers.second_line import CallsSecond
 from telephony.without_agent import failed, machine
 from telephony.without_agent.line import BareLine
 from telephony.without_agent.stand_in import StandIn
@@ -53,6 +54,7 @@ class WithoutAgent(ABC):
     _reason: str | None
     _held_until: float | None
     _failures: dict[str, str]
+    _second: CallsSecond | None
 
     def __init__(self, transport: CallTransport, on_machine: str) -> None:
         self._kept = KeptLine(transport)
@@ -92,7 +94,7 @@ class WithoutAgent(ABC):
         next_turn = self._session.next_turn if self._session is not None else 0
         line = BareLine(self._kept, self._listener, self._recorder, self._at_ms, next_turn)
         self._stand_in = StandIn(
-            call, agent_spec, self._transport, line, self._database, self._add_event, self._keep_sound
+            call, agent_spec, self._transport, line, self._database, self._add_event, self._keep_sound, self._second
         )
         try:
             reason = await self._stand_in.run()

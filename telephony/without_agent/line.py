@@ -37,6 +37,14 @@ class BareLine:
         if isinstance(event, Pressed):
             self.on_digit(event.digit)
 
+    def hears_instead(self, source: Callable[[], bytes] | None) -> None:
+        """Whom the caller hears besides what is played: 20 ms each time, see ``Playout.instead``."""
+        self._playout.instead = source
+
+    def press(self, digit: str) -> None:
+        """As a tone to the caller."""
+        self._playout.digits.press(digit)
+
     async def hear(self, take: Callable[[AudioFrame], bool]) -> bool:
         """Until ``take`` says that it is enough."""
         async with closing(self._line.frames()) as frames:

@@ -16,16 +16,19 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from accounts import tenancy
 from agents import dictation, keys
 from agents.spec import AgentSpec
 from agents.speech import AudioFrame, ProviderError
 from telephony import carrier_answers
-from telephony.call_transport import CallTransport, CanRefer
+from telephony.call_transport import CallTransport, CannotRefer, CanRefer
 from telephony.dialing import gate
 from telephony.journal import Database
-from telephony.models import Call
+from telephony.models import Call, Trunk
 from telephony.session.transferring import NotReached
+from telephony.transfers.second_line import AtTwilio, CallsSecond, second_line
 from telephony.without_agent import voice
+from telephony.without_agent.in_between import InBetween
 from telephony.without_agent.line import BareLine
 from telephony.without_agent.message_end import MessageEnd
 
@@ -34,6 +37,7 @@ logger = logging.getLogger(__name__)
 WRITE_SECONDS = 120.0
 """For the words of a message, once its caller is gone."""
 TELL_SECONDS = 3.0
+GONE = "The caller hung up while they were put through."
 
 Tell = Callable[[str, dict[str, Any]], None]
 
@@ -48,11 +52,14 @@ class StandIn:
         database: Database,
         tell: Tell,
         record: Callable[[int], None],
+        second: CallsSecond | None = None,
     ) -> None:
-        """``tell``: an event of the call. ``record``: keep the sound from this moment of the call on."""
+        """``tell``: an event of the call. ``record``: keep the sound from this moment of the call on. ``second``: who can call somebody
+        while the caller waits."""
         self._call, self._spec, self._transport = call, spec, transport
         self.line = line
         self._database, self._tell, self._record = database, tell, record
+        self._second = second
         self._message = bytearray()
         self._began_ms = 0
         self._has_words = False
@@ -136,37 +143,74 @@ class StandIn:
     # ---- put through
 
     async def _put_through(self, to: str, message: str) -> str:
-        why = ""
         try:
-            if not isinstance(self._transport, CanRefer):
-                raise NotReached("not_from_here", "This line can't be put through.")
             permit = await self._database.run(partial(carrier_answers.forward_permit, self._call))
-            referring = asyncio.create_task(self._transport.refer(permit))
             try:
-                is_there = await self.line.hear(lambda frame: referring.done())
-                await asyncio.wait({referring}, timeout=TELL_SECONDS)
-                if not is_there and not referring.done():
-                    raise NotReached("not_reached", "The caller hung up while they were put through.")
-                await referring
-            finally:
-                referring.cancel()
+                await self._by_trunk(permit)
+                self._tell("put_through", {"to": to})
+            except CannotRefer as error:
+                await self._by_us(permit, to, error.words)
         except gate.MayNotDial as error:
-            why = str(error)
+            return await self._not_put_through(to, str(error), message)
         except NotReached as error:
-            why = error.words
             with contextlib.suppress(Exception):
-                await self._database.run(partial(carrier_answers.forward_failed, self._call))
-        if not why:
-            self._tell("put_through", {"to": to})
-            await self._add(reached=True)
-            return "forwarded"
+                await self._database.run(partial(carrier_answers.forward_over, self._call, seconds=0))
+            return await self._not_put_through(to, error.words, message)
+        await self._add(reached=True)
+        return "forwarded"
+
+    async def _not_put_through(self, to: str, why: str, message: str) -> str:
         self._tell("not_put_through", {"to": to, "why": why})
         await self._add(reached=False)
         await self._say(message)
         return "not_forwarded"
+
+    async def _by_trunk(self, permit: gate.Permit) -> None:
+        """It calls them itself, and we leave. Raises ``NotReached``; of it ``CannotRefer`` where it doesn't do that."""
+        if not isinstance(self._transport, CanRefer):
+            raise CannotRefer("not_from_here", "This line can't be put through.")
+        if not await self._database.run(_may_ask, self._call):
+            raise CannotRefer("not_allowed", "The trunk's settings say so.")
+        referring = asyncio.create_task(self._transport.refer(permit))
+        try:
+            is_there = await self.line.hear(lambda frame: referring.done())
+            await asyncio.wait({referring}, timeout=TELL_SECONDS)
+            if not is_there and not referring.done():
+                raise NotReached("not_reached", GONE)
+            await referring
+        finally:
+            referring.cancel()
+
+    async def _by_us(self, permit: gate.Permit, to: str, why: str) -> None:
+        """We call them, and stay in the middle until one of the two hangs up. Raises ``NotReached``."""
+        if self._transport.end_reason is not None:
+            raise NotReached("not_reached", GONE)
+        calls_second = self._second
+        if calls_second is None:
+            raise NotReached("not_allowed", why)
+        ring_s = float(self._call.instead["ring_s"])
+        second = await self._database.run(partial(second_line, self._call, ring_s, serves_sip=calls_second.serves_sip))
+        self._tell("forwarding", {"to": to, "why": why, **({"at": "twilio"} if isinstance(second, AtTwilio) else {})})
+        target = await calls_second(permit, second)
+        joined = InBetween(self.line, target, self._call.to_number, permit.longest_minutes * 60)
+        await joined.ring()
+        self._tell("put_through", {"to": to})
+        try:
+            talked = await joined.talk()
+            self._tell("forward_over", {"seconds": talked.seconds, "who": talked.by})
+        finally:
+            seconds = joined.talked_ms / 1000
+            with contextlib.suppress(Exception):
+                await self._database.run(partial(carrier_answers.forward_over, self._call, seconds=seconds))
 
     async def _add(self, **known: Any) -> None:
         """To what the row knows of it. A database that is away just then costs only that."""
         with contextlib.suppress(Exception):
             async with asyncio.timeout(TELL_SECONDS):
                 await self._database.run(partial(carrier_answers.add, self._call, **known))
+
+
+def _may_ask(call: Call) -> bool:
+    """Whether the trunk that the call came by is asked to put it through."""
+    with tenancy.use(call.organization_id):
+        return call.trunk is None or call.trunk.puts_through == Trunk.PutsThrough.ASK

@@ -65,7 +65,8 @@ class SipPhone:
         self.digits: list[str] = []
         self.mouth = Mouth()
         self.answers_with: int | None = 200
-        """What a call to it comes to; ``None``: it rings."""
+        """What a call to it comes to; ``None``: it rings; 183: its network lets its mouth be heard, until it ``picks_up``."""
+        self._body = b""
         self.call_id = ""
         self.over = asyncio.Event()
         self.answered = asyncio.Event()
@@ -118,6 +119,9 @@ class SipPhone:
         self.call_id = "call-1"
         offer = self._media.offer().encode()
         self.endpoint.do(commands.Dial(self.call_id, "them", user, as_, offer, headers=headers))
+
+    def picks_up(self) -> None:
+        self.endpoint.do(commands.Answer(self.call_id, self._body))
 
     def hang_up(self) -> None:
         self.endpoint.do(commands.HangUp(self.call_id))
@@ -183,6 +187,12 @@ class SipPhone:
                 self.call_id = call
                 if self.answers_with is None:
                     self.endpoint.do(commands.Ring(call))
+                elif self.answers_with == 183:
+                    self._make_media()
+                    assert self._media is not None
+                    self._body = self._media.answer(offer).encode()
+                    self.endpoint.do(commands.Ring(call, 183, self._body))
+                    self._talks()
                 elif self.answers_with != 200:
                     self.endpoint.do(commands.Reject(call, self.answers_with))
                 else:
