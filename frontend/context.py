@@ -33,6 +33,7 @@ NAVIGATION: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         Entry(_("Home"), "frontend:home", icon="home", area=""),
         Entry(_("Agents"), "frontend:agents", icon="robot", area="/agents/"),
         Entry(_("Calls"), "frontend:calls", icon="phone", area="/calls/"),
+        Entry(_("Texts"), "frontend:texts", icon="message", area="/texts/"),
         Entry(_("Numbers"), "frontend:numbers", icon="device-landline-phone", area="/numbers/"),
         Entry(_("Campaigns"), "frontend:campaigns", icon="speakerphone", area="/campaigns/"),
     )),

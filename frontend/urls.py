@@ -22,6 +22,7 @@ from frontend.views import (
     preview,
     talk,
     team,
+    texts,
     trunks,
     versions,
 )
@@ -67,6 +68,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("calls/<uuid:call_id>/recording/", calls.call_recording, name="call-recording"),
     path("calls/<uuid:call_id>/trace/", call_trace.of_call, name="call-trace"),
     path("calls/<uuid:call_id>/outline/", calls.call_peaks, name="call-peaks"),
+    path("texts/", texts.text_list, name="texts"),
+    path("texts/<uuid:pk>/", texts.conversation, name="text"),
     path("numbers/", phone_numbers.numbers, name="numbers"),
     path("numbers/connect/", phone_numbers.connect, name="number-connect"),
     path("numbers/accounts/<uuid:pk>/", phone_numbers.account, name="number-account"),

@@ -224,9 +224,19 @@ class Recording(Owned):
 
 
 class TextMessage(Owned):
-    """A text that we sent. It is a row before the carrier is asked."""
+    """A text that we sent, or that came in. One of ours is a row before the carrier is asked."""
+
+    class Direction(models.TextChoices):
+        INBOUND = "inbound", "Inbound"
+        OUTBOUND = "outbound", "Outbound"
+
+    class Means(models.TextChoices):
+        STOP = "stop", "Neither calls nor texts any more"
+        START = "start", "Calls and texts again"
+        HELP = "help", "Who is this?"
 
     class Status(models.TextChoices):
+        RECEIVED = "received", "Received"
         SENDING = "sending", "Being sent"
         SENT = "sent", "Sent"
         DELIVERED = "delivered", "Delivered"
@@ -241,9 +251,15 @@ class TextMessage(Owned):
     )
     call = models.ForeignKey(Call, null=True, blank=True, on_delete=models.CASCADE, related_name="texts")
     """After which it was sent, where it was."""
-    from_number = models.CharField(max_length=16)
-    to_number = models.CharField(max_length=16)
+    direction = models.CharField(max_length=8, choices=Direction.choices, default=Direction.OUTBOUND)
+    from_number = models.CharField(max_length=64)
+    """Of one that came in: a number, or whatever it is that can write: a short code, a company's name."""
+    to_number = models.CharField(max_length=64)
     body = models.TextField()
+    means = models.CharField(max_length=5, choices=Means.choices, blank=True)
+    """Of one that came in, where it is a word of opting out or in (``telephony.text_words``)."""
+    media = models.PositiveSmallIntegerField(default=0)
+    """How many pictures and the like came with it; they are not kept."""
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.SENDING)
     carrier_message_id = models.CharField(max_length=64, blank=True)
     problem = models.CharField(max_length=300, blank=True)
@@ -254,11 +270,24 @@ class TextMessage(Owned):
         indexes = [models.Index(fields=["organization", "-created_at", "-id"], name="texts_newest")]
         constraints = [
             # What an agent sends after a call it sends once, however often somebody is told that the call is over.
-            models.UniqueConstraint(fields=["call"], condition=~models.Q(call=None), name="one_text_a_call")
+            models.UniqueConstraint(fields=["call"], condition=~models.Q(call=None), name="one_text_a_call"),
+            models.UniqueConstraint(
+                fields=["carrier_account", "carrier_message_id"],
+                condition=models.Q(direction="inbound"),
+                name="one_text_in_a_carrier_text",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.to_number}: {self.body[:40]}"
+        return f"{self.theirs}: {self.body[:40]}"
+
+    @property
+    def ours(self) -> str:
+        return str(self.to_number if self.direction == self.Direction.INBOUND else self.from_number)
+
+    @property
+    def theirs(self) -> str:
+        return str(self.from_number if self.direction == self.Direction.INBOUND else self.to_number)
 
 
 # The tables of the parts of telephony, which Django looks for here.

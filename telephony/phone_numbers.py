@@ -40,6 +40,10 @@ def status_url(account: CarrierAccount) -> str:
     return public_url("twilio-status", account.pk)
 
 
+def text_url(account: CarrierAccount) -> str:
+    return public_url("twilio-text-in", account.pk)
+
+
 def token_of(account: CarrierAccount) -> str:
     """The account's secret. Raises :class:`CannotDo`."""
     try:
@@ -97,7 +101,7 @@ def available(account: CarrierAccount) -> list[tuple[CarrierNumber, bool]]:
 
 
 def import_number(account: CarrierAccount, number_sid: str, agent: Agent | None = None) -> PhoneNumber:
-    """Lead the number's calls here. Imported again it is led here again. Raises :class:`CannotDo` and ``CarrierError``."""
+    """Lead the number's calls and texts here. Imported again it is led here again. Raises :class:`CannotDo` and ``CarrierError``."""
     if not is_public():
         raise CannotDo(
             f"Twilio can't reach {settings.SITE_URL}. Parley needs an https address that is open to the internet: set SITE_URL "
@@ -113,12 +117,17 @@ def import_number(account: CarrierAccount, number_sid: str, agent: Agent | None 
         number = PhoneNumber.objects.filter(number=found.number).first()
         if number is not None and number.account_id != account.pk:
             raise CannotDo(f"{found.number} rings here already, by another account or over a trunk.")
-    before = async_to_sync(at_carrier.lead)(number_sid, voice_url(account), status_url(account))
+    before = async_to_sync(at_carrier.lead)(
+        number_sid, voice_url(account), status_url(account), text_url=text_url(account)
+    )
     with tenancy.use(account.organization_id):
         if number is None:
             number = PhoneNumber(organization_id=account.organization_id, account=account, number=found.number)
+        texts = {name: value for name, value in before.items() if name.startswith("sms_")}
         if before["voice_url"] != voice_url(account):
-            number.before = before
+            number.before = {**number.before, **{name: value for name, value in before.items() if name not in texts}}
+        if before.get("sms_url") != text_url(account):
+            number.before = {**number.before, **texts}
         number.sid = number_sid
         number.label = number.label or ("" if found.label == found.number else found.label[:120])
         number.agent = agent or number.agent
@@ -136,7 +145,7 @@ def assign(number: PhoneNumber, agent: Agent | None) -> None:
 
 
 def remove(number: PhoneNumber) -> bool:
-    """Lead the number's calls where they went before, and forget it. False: they were led elsewhere meanwhile, and were left so.
+    """Lead the number's calls and texts where they went before, and forget it. False: the calls were led elsewhere meanwhile, and were left so.
 
     Of one on a trunk nothing was led here: it is only forgotten. Raises :class:`CannotDo` and ``CarrierError``; the number is kept
     then.
@@ -146,8 +155,8 @@ def remove(number: PhoneNumber) -> bool:
         return True
     assert number.account is not None
     with tenancy.use(number.organization_id):
-        at_carrier, ours = carrier(number.account), voice_url(number.account)
-    was_put_back = async_to_sync(at_carrier.put_back)(number.sid, number.before, ours)
+        at_carrier, ours, texts = carrier(number.account), voice_url(number.account), text_url(number.account)
+    was_put_back = async_to_sync(at_carrier.put_back)(number.sid, number.before, ours, texts_only_if=texts)
     forget(number)
     return was_put_back
 

@@ -1,4 +1,5 @@
-"""Text messages out of here: asked for over the API, or sent by an agent when its call is over. The limits hold for them, too."""
+"""Text messages out of here: asked for in the dashboard or over the API, or sent by an agent when its call is over. The limits hold for
+them, too."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 
 from accounts import tenancy
 from agents import spec, variables
-from telephony import carrier_answers, phone_numbers
+from telephony import carrier_answers, phone_numbers, texts_in
 from telephony.carriers import CarrierError
 from telephony.dialing import policies
 from telephony.dialing.e164 import Number, read
@@ -26,6 +27,8 @@ from telephony.storable import storable
 
 LONGEST = 1_600
 """As one message to Twilio; carriers cut it into parts of 153 letters, and charge each."""
+HAS_STOPPED = 21610
+"""Twilio's code where the other side has texted STOP to this number."""
 BECAME = {"sent": "sent", "delivered": "delivered", "undelivered": "failed", "failed": "failed"}
 """Twilio's MessageStatus → ours; others change nothing."""
 
@@ -46,6 +49,10 @@ def send(ours: PhoneNumber, to: str, body: str, *, call: Call | None = None) -> 
         sid = async_to_sync(carrier.send_text)(text.to_number, text.from_number, body, url)
     except CarrierError as error:
         _change(text, status="failed", problem=error.message[:300])
+        if error.code == HAS_STOPPED:
+            texts_in.has_stopped(
+                ours.account, text.to_number, "Texted STOP before: the telephone company sends it no texts"
+            )
         raise
     text.carrier_message_id = sid
     with tenancy.use(text.organization_id):
@@ -66,8 +73,8 @@ def _enter(ours: PhoneNumber, to: str, body: str, call: Call | None) -> TextMess
         since = datetime.combine(day, time.min, ZoneInfo(organization.timezone)).astimezone(UTC)
         found = read(to, policy.home_country)
         is_listed = isinstance(found, Number) and DoNotCall.objects.filter(number=found.e164).exists()
-        today = TextMessage.objects.filter(created_at__gte=since).count()
-        answer = may_text(policy, to, Usage(today=today, is_do_not_call=is_listed))
+        sent = TextMessage.objects.filter(direction=TextMessage.Direction.OUTBOUND, created_at__gte=since)
+        answer = may_text(policy, to, Usage(today=sent.count(), is_do_not_call=is_listed))
         if isinstance(answer, Refused):
             raise MayNotDial(answer.words)
         made: TextMessage = TextMessage.objects.create(

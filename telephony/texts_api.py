@@ -1,17 +1,17 @@
-"""REST: text messages that are sent from one of our numbers."""
+"""REST: text messages that are sent from one of our numbers, or come in at one."""
 
 import uuid
 from datetime import datetime
 from typing import Annotated, Literal
 
 from django.http import HttpRequest
-from ninja import Path, Router, Schema, Status
+from ninja import Path, Query, Router, Schema, Status
 from pydantic import Field
 
 from accounts.auth import allowed
 from accounts.paging import Cursor, NextCursor, PageSize, page
 from accounts.problems import Problem
-from telephony import texts
+from telephony import conversations, texts
 from telephony.models import TextMessage
 from telephony.numbers_api import CARRIER_FAILS, number_of, told
 
@@ -20,17 +20,26 @@ router = Router(tags=["Text messages"])
 TextId = Annotated[uuid.UUID, Path(description="The message's id.")]
 
 
+Direction = Literal["inbound", "outbound"]
+
+
 class TextOut(Schema):
     id: uuid.UUID = Field(description="The message's id.")
     call_id: uuid.UUID | None = Field(description="The call after which an agent sent it; null: it was asked for.")
-    from_number: str = Field(description="Your number.", examples=["+14155550142"])
-    to_number: str = Field(description="To whom it was sent.", examples=["+14155550177"])
+    direction: Direction = Field(description="inbound: it came in; outbound: it was sent.", examples=["outbound"])
+    from_number: str = Field(description="Who wrote it.", examples=["+14155550142"])
+    to_number: str = Field(description="To whom.", examples=["+14155550177"])
     body: str = Field(description="What it says.", examples=["See you on Tuesday at three."])
-    status: Literal["sending", "sent", "delivered", "failed"] = Field(
-        description="What became of it, as the telephone company tells.", examples=["delivered"]
+    means: Literal["", "stop", "start", "help"] = Field(
+        description="Of one that came in: stop (its sender is on the do-not-call list since), start (not any more), help; else empty.",
+        examples=[""],
+    )
+    media: int = Field(description="How many pictures and the like came with it. They are not kept.", examples=[0])
+    status: Literal["sending", "sent", "delivered", "failed", "received"] = Field(
+        description="What became of it, as the telephone company tells; received: it came in.", examples=["delivered"]
     )
     problem: str = Field(description="Why it was not sent, or didn't arrive.", examples=[""])
-    created_at: datetime = Field(description="When it was asked for.")
+    created_at: datetime = Field(description="When it was asked for, or came in.")
 
 
 class TextPage(Schema):
@@ -47,9 +56,24 @@ class TextIn(Schema):
 
 
 @router.get("/texts", response=TextPage, auth=allowed("calls:read"), summary="List text messages")
-def list_texts(request: HttpRequest, cursor: Cursor = "", limit: PageSize = 50) -> TextPage:
-    """Those that were sent, newest first."""
-    items, following = page(TextMessage.objects.owned_by(request.organization), cursor, limit)  # type: ignore[attr-defined]
+def list_texts(
+    request: HttpRequest,
+    cursor: Cursor = "",
+    limit: PageSize = 50,
+    direction: Annotated[Direction | None, Query(description="Only those.")] = None,
+    our_number: Annotated[str, Query(max_length=64, description="Only those to and from this number of yours.")] = "",
+    their_number: Annotated[
+        str, Query(max_length=64, description="Only those from and to this number: with `our_number`, a conversation.")
+    ] = "",
+) -> TextPage:
+    """Those that came in and those that were sent, newest first."""
+    rows = conversations.narrowed(
+        TextMessage.objects.owned_by(request.organization),  # type: ignore[attr-defined]
+        ours=our_number.strip(),
+        theirs=their_number.strip(),
+        direction=direction or "",
+    )
+    items, following = page(rows, cursor, limit)
     return TextPage(items=[TextOut.model_validate(each, from_attributes=True) for each in items], next_cursor=following)
 
 

@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts import tenancy
 from accounts.ratelimit import TooManyRequests, client_address, hit
-from telephony import carrier_answers, outbound, phone_calls, phone_numbers, texts
+from telephony import carrier_answers, outbound, phone_calls, phone_numbers, texts, texts_in
 from telephony.finish import command
 from telephony.models import Call, CarrierAccount, TextMessage
 from telephony.transfers import by_carrier
@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 REFUSED_AN_ADDRESS = "120/minute"
 """Of requests with a wrong signature, before the signature isn't even looked at."""
+MOST_LETTERS = 4_000
+"""Of one value: the longest is what a text says, 1,600 at most."""
 View = Callable[..., HttpResponse]
 
 
@@ -50,7 +52,7 @@ def _signed(view: View) -> View:
             return HttpResponseForbidden(
                 "This request is not signed by the account's auth token.", content_type="text/plain"
             )
-        form = {name: str(value)[:1_000] for name, value in request.POST.items()}
+        form = {name: str(value)[:MOST_LETTERS] for name, value in request.POST.items()}
         return view(account, form, **more)
 
     return guarded
@@ -157,12 +159,19 @@ def second_status(account: CarrierAccount, form: dict[str, str], call_id: UUID, 
 
 
 @_signed
+def text(account: CarrierAccount, form: dict[str, str]) -> HttpResponse:
+    """Somebody writes to one of our numbers. Nothing is answered."""
+    texts_in.receive(account, form)
+    return _told(twiml.document())
+
+
+@_signed
 def text_status(account: CarrierAccount, form: dict[str, str], text_id: UUID) -> HttpResponse:
     """What became of a text that we sent."""
     with tenancy.use(account.organization_id):
-        text = TextMessage.objects.filter(pk=text_id, carrier_account=account).first()
-    if text is not None:
-        texts.became(text, form)
+        found = TextMessage.objects.filter(pk=text_id, carrier_account=account).first()
+    if found is not None:
+        texts.became(found, form)
     return HttpResponse(status=204)
 
 

@@ -40,6 +40,7 @@ urlpatterns = [
     path(
         "phone/twilio/<uuid:account_id>/calls/<uuid:call_id>/message", twilio_webhooks.recorded, name="twilio-message"
     ),
+    path("phone/twilio/<uuid:account_id>/texts", twilio_webhooks.text, name="twilio-text-in"),
     path("phone/twilio/<uuid:account_id>/texts/<uuid:text_id>", twilio_webhooks.text_status, name="twilio-text"),
     path("rtc/calls/<uuid:call_id>/digits", signalling.digits, name="rtc-digits"),
     path("recordings/<str:signed>/", listen.recording_by_signature, name="recording"),

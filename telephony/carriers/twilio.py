@@ -28,6 +28,8 @@ _LEADS = (
     "status_callback_method",
 )
 """What of a number says where its calls go."""
+_TEXTS_LEAD = ("sms_url", "sms_method", "sms_application_sid")
+"""And its text messages."""
 _BAD_LOGIN = "Twilio doesn't know this account SID with this auth token. Copy both again from Twilio's console."
 
 
@@ -57,31 +59,34 @@ class Twilio:
                 break
         return sorted(found, key=lambda each: each.number)
 
-    async def lead(self, number_sid: str, voice_url: str, status_url: str) -> dict[str, str]:
-        """Let calls of this number come to ``voice_url``. Returns what to give :meth:`put_back`."""
+    async def lead(self, number_sid: str, voice_url: str, status_url: str, text_url: str = "") -> dict[str, str]:
+        """Let calls of this number come to ``voice_url``, and texts to ``text_url``. Returns what to give :meth:`put_back`."""
         number = await self._ask("GET", f"{self._account}/IncomingPhoneNumbers/{number_sid}.json")
-        before = {name: str(number.get(name) or "") for name in _LEADS}
+        before = {name: str(number.get(name) or "") for name in (*_LEADS, *(_TEXTS_LEAD if text_url else ()))}
+        texts = {"SmsUrl": text_url, "SmsMethod": "POST", "SmsApplicationSid": ""} if text_url else {}
         await self._change(number_sid, {
             "VoiceUrl": voice_url, "VoiceMethod": "POST", "StatusCallback": status_url, "StatusCallbackMethod": "POST",
             "VoiceApplicationSid": "", "TrunkSid": "",  # either would take the call before its address is asked
+            **texts,
         })  # fmt: skip
         return before
 
-    async def put_back(self, number_sid: str, before: Mapping[str, str], only_if: str) -> bool:
-        """As it was. False: somebody has led its calls elsewhere than ``only_if`` meanwhile, and it is left alone, or the account
-        doesn't have it any more."""
+    async def put_back(self, number_sid: str, before: Mapping[str, str], only_if: str, texts_only_if: str = "") -> bool:
+        """As it was, calls and texts each only where nobody has led them elsewhere than ``only_if`` and ``texts_only_if`` meanwhile. False:
+        the calls were left alone, or the account doesn't have the number any more."""
         try:
             number = await self._ask("GET", f"{self._account}/IncomingPhoneNumbers/{number_sid}.json")
         except CarrierError as error:
             if error.status == 404:
                 return False
             raise
-        if number.get("voice_url") != only_if:
-            return False
-        await self._change(
-            number_sid, {_camel(name): before.get(name, "") for name in _LEADS if before.get(name) or "sid" not in name}
-        )
-        return True
+        is_ours = number.get("voice_url") == only_if
+        are_texts_ours = bool(texts_only_if) and number.get("sms_url") == texts_only_if
+        names = (*(_LEADS if is_ours else ()), *(_TEXTS_LEAD if are_texts_ours else ()))
+        back = {_camel(name): before.get(name, "") for name in names if before.get(name) or "sid" not in name}
+        if back:
+            await self._change(number_sid, back)
+        return is_ours
 
     async def call(
         self,

@@ -46,7 +46,10 @@ class EntryOut(Schema):
     id: uuid.UUID = Field(description="The entry's id.")
     number: str = Field(description="Never called again.", examples=["+14155550142"])
     reason: str = Field(description="Why, as far as somebody said.", examples=["asked by e-mail"])
-    source: str = Field(description="Who put it there: member, caller (they asked the agent), api.", examples=["api"])
+    source: str = Field(
+        description="Who put it there: member, caller (they asked the agent), api, text (they texted STOP).",
+        examples=["api"],
+    )
     created_at: datetime = Field(description="Since when.")
 
 

@@ -28,6 +28,7 @@ class DoNotCall(Owned):
         MEMBER = "member", "Your team"
         CALLER = "caller", "They asked the agent"
         API = "api", "The API"
+        TEXT = "text", "They texted STOP"
 
     number = models.CharField(max_length=16)
     """E.164."""

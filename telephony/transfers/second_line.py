@@ -85,7 +85,7 @@ def second_line(call: Call, ring_seconds: float, *, serves_sip: bool) -> Second:
 
 def _at_twilio(call: Call) -> PhoneNumber | None:
     with tenancy.use(call.organization_id):
-        numbers = PhoneNumber.objects.exclude(account=None).order_by("number")
+        numbers = PhoneNumber.objects.filter(account__provider="twilio").order_by("number")
         return numbers.filter(pk=call.phone_number_id).first() or numbers.first()
 
 

@@ -53,6 +53,7 @@ PAGES = (
     "/organization/limits/",
     "/organization/limits/?number=%2B18765550123",
     "/organization/do-not-call/",
+    "/texts/",
     "/campaigns/",
     "/campaigns/new/",
     "/developers/keys/",

@@ -24,7 +24,7 @@ from telephony import listen, tokens
 from telephony.answer import CannotCall, create_web_call
 from telephony.campaigns import lists, manage
 from telephony.dialing import do_not_call
-from telephony.models import Call, CarrierAccount, PhoneNumber, Recording, Trunk
+from telephony.models import Call, CarrierAccount, PhoneNumber, Recording, TextMessage, Trunk
 from telephony.recordings import absolute, header, path_for
 
 pytestmark = pytest.mark.django_db
@@ -117,6 +117,7 @@ EXPECTED: dict[str, dict[str, tuple[int, ...]]] = {
     "twilio-transferred": {"post": (403,) * 5},
     "twilio-second": {"post": (403,) * 5},
     "twilio-message": {"post": (403,) * 5},
+    "twilio-text-in": {"post": (403,) * 5},
     "twilio-text": {"post": (403,) * 5},
     "frontend:campaigns": {"get": EVERYBODY_IN},
     "frontend:campaign-create": {"get": (200, 200, 403, 200, 302), "post": (422, 422, 403, 422, 302)},  # without a file
@@ -130,6 +131,8 @@ EXPECTED: dict[str, dict[str, tuple[int, ...]]] = {
     "frontend:campaign-act": {"post": EDITORS_DONE},
     "frontend:campaign-results": {"get": MEMBERS},
     "frontend:limits": {"get": EVERYBODY_IN, "post": (302, 403, 403, 302, 302)},
+    "frontend:texts": {"get": EVERYBODY_IN, "post": (422, 422, 403, 422, 302)},  # nothing is sent: there is no body
+    "frontend:text": {"get": MEMBERS, "post": (422, 422, 403, 404, 302)},
     "frontend:do-not-call": {"get": EVERYBODY_IN, "post": (302, 302, 403, 302, 302)},
     "frontend:do-not-call-remove": {"post": EDITORS_DONE},
 }
@@ -180,6 +183,13 @@ def scene(organization: Organization, alice: User, bob: User, victor: User, char
         number = PhoneNumber.objects.create(
             organization=organization, account=account, number="+14155550142", sid="PN1"
         )
+        text = TextMessage.objects.create(
+            organization=organization,
+            phone_number=number,
+            from_number=number.number,
+            to_number="+14155550143",
+            body="Hi",
+        )
         trunk = Trunk.objects.create(organization=organization, label="Office", host="pbx.example.com")
         campaign = manage.create(organization, "March reminders", agent, alice)
         contact_list, _sheet = lists.upload(campaign, "people.csv", b"name,phone\nAda,+14155550142\n")
@@ -188,7 +198,7 @@ def scene(organization: Organization, alice: User, bob: User, victor: User, char
     ids = {
         "agent": agent.pk, "call": call.pk, "member": member.pk, "invitation": invitation.pk, "credential": credential.pk,
         "api-key": key.pk, "campaign": campaign.pk, "list": contact_list.pk, "do-not-call": entry.pk, "organization": organization.pk,
-        "number-account": account.pk, "number": number.pk, "account": account.pk, "text": number.pk,
+        "number-account": account.pk, "number": number.pk, "account": account.pk, "text": text.pk,
         "trunk": trunk.pk,
     }  # fmt: skip
     people = {"owner": alice, "editor": bob, "viewer": victor, "stranger": charlie, "nobody": None}
@@ -241,6 +251,7 @@ def thing(name: str, argument: str) -> str:
             "invitation",
             "credential",
             "trunk",
+            "text",
         )
         if last.startswith(word)
     )

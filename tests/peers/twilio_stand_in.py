@@ -431,6 +431,8 @@ class Account:
         self.status = "active"
         self.numbers: dict[str, dict[str, Any]] = {}
         self.texts: list[dict[str, str]] = []
+        self.stopped: set[str] = set()
+        """Who has texted STOP."""
         self.unreachable: set[str] = set()
         self.loses_hang_ups = False
         """A call that was told to end goes on."""
@@ -500,6 +502,7 @@ class Account:
             "sid": sid, "account_sid": self.sid, "phone_number": number, "friendly_name": number,
             "voice_url": "https://demo.twilio.com/welcome/voice/", "voice_method": "POST", "voice_application_sid": "",
             "trunk_sid": "", "status_callback": "", "status_callback_method": "POST",
+            "sms_url": "https://demo.twilio.com/welcome/sms/reply/", "sms_method": "POST", "sms_application_sid": "",
             "capabilities": {"voice": True, "sms": True, "mms": False, "fax": False}, **more,
         }  # fmt: skip
         return sid
@@ -548,6 +551,8 @@ class Account:
             case "POST", ["Messages"]:
                 if form["To"] in self.unreachable:
                     return 400, {"code": 21211, "message": f"Invalid 'To' Phone Number: {form['To']}", "status": 400}
+                if form["To"] in self.stopped:
+                    return 400, {"code": 21610, "message": "Attempt to send to unsubscribed recipient", "status": 400}
                 self.texts.append({**form, "sid": new_sid("SM")})
                 return 201, {
                     "sid": self.texts[-1]["sid"],
