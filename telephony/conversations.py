@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models import Case, F, Q, QuerySet, When, Window
+from django.db.models.functions import RowNumber
 
 from telephony.models import TextMessage
 
@@ -29,14 +30,15 @@ def newest(organization: Any, find: str = "") -> QuerySet[Any]:
             is_there |= Q(from_number__contains=digits) | Q(to_number__contains=digits)
         rows = rows.filter(is_there)
     is_inbound = Q(direction=TextMessage.Direction.INBOUND)
-    one_each = (
-        rows.annotate(
-            our=Case(When(is_inbound, then=F("to_number")), default=F("from_number")),
-            their=Case(When(is_inbound, then=F("from_number")), default=F("to_number")),
-        )
-        .order_by("our", "their", "-created_at", "-id")
-        .distinct("our", "their")
+    place = Window(
+        RowNumber(),
+        partition_by=[
+            Case(When(is_inbound, then=F("to_number")), default=F("from_number")),
+            Case(When(is_inbound, then=F("from_number")), default=F("to_number")),
+        ],
+        order_by=[F("created_at").desc(), F("pk").desc()],
     )
+    one_each = rows.order_by().annotate(place=place).filter(place=1)
     return (
         TextMessage.objects.owned_by(organization).filter(pk__in=one_each.values("pk")).order_by("-created_at", "-id")
     )

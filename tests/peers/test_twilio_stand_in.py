@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from twilio.base.exceptions import TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
@@ -14,6 +15,7 @@ from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
 
 from telephony.carriers import CarrierError
 from telephony.carriers.twilio import Twilio
+from telephony.dialing import gate, policies
 from telephony.wire import twiml
 from tests.peers.twilio_stand_in import SID, TOKEN, Account
 
@@ -60,6 +62,41 @@ async def test_our_client_sees_what_twilios_does(account: Account) -> None:
     assert [(each.sid, each.number, each.leads_to) for each in ours] == [
         (each.sid, each.phone_number, each.voice_url) for each in theirs
     ]
+
+
+@pytest.mark.django_db
+def test_a_second_call_is_asked_for_in_twilios_own_words(account: Account, organization: Any) -> None:
+    policies.change(organization, {"home_country": "US", "calls_from": "00:00", "calls_until": "24:00"})
+    permit = gate.reserve(organization, "+14155550177", "transfer")
+    document = twiml.document(twiml.connect_stream("wss://a.example/media/twilio/t"), twiml.hang_up())
+    theirs = VoiceResponse()
+    theirs.append(Connect())
+    theirs.verbs[0].stream(url="wss://a.example/media/twilio/t")
+    theirs.hangup()
+    assert _canonical(document) == _canonical(str(theirs))
+    async_to_sync(Twilio(SID, TOKEN).call_with)(
+        permit, "+14155550142", document, "https://a.example/over", ring_seconds=25, longest_s=1_920
+    )
+    Client(SID, TOKEN, http_client=Here(account.url)).calls.create(
+        to="+14155550177", from_="+14155550142", twiml=document, status_callback="https://a.example/over",
+        status_callback_method="POST", status_callback_event=["completed"], timeout=25, time_limit=1_920,
+    )  # fmt: skip
+    ours, twilios = [form for method, path, form in account.asked if method == "POST" and path.endswith("Calls.json")]
+    assert ours == twilios
+
+
+async def test_texts_are_led_in_twilios_own_words(account: Account) -> None:
+    sid = next(iter(account.numbers))
+    await Twilio(SID, TOKEN).lead(sid, "https://a.example/voice", "https://a.example/status", "https://a.example/texts")
+    client = Client(SID, TOKEN, http_client=Here(account.url))
+    await asyncio.to_thread(
+        client.incoming_phone_numbers(sid).update,
+        voice_url="https://a.example/voice", voice_method="POST", voice_application_sid="", trunk_sid="",
+        status_callback="https://a.example/status", status_callback_method="POST",
+        sms_url="https://a.example/texts", sms_method="POST", sms_application_sid="",
+    )  # fmt: skip
+    ours, twilios = [form for method, path, form in account.asked if method == "POST"]
+    assert ours == twilios and ours["SmsUrl"] == "https://a.example/texts"
 
 
 async def test_a_number_is_led_here_and_back(account: Account) -> None:
