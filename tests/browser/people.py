@@ -17,7 +17,7 @@ from telephony.campaigns import lists, manage
 from telephony.campaigns.models import Campaign, CampaignAttempt, CampaignContact
 from telephony.campaigns.sheet import guess
 from telephony.dialing import do_not_call, policies
-from telephony.models import Call, CarrierAccount, PhoneNumber, SipMessage, Trunk, Turn
+from telephony.models import Call, CarrierAccount, PhoneNumber, SipMessage, TextMessage, Trunk, Turn
 
 LONG = "Front desk of the second surgery in the street with the very long name, left entrance <script>alert(1)</script>"
 
@@ -65,10 +65,33 @@ def regular(call_count: int = 30) -> User:
                 organization=organization, account=account, number=f"+1415555014{index}", sid=f"PN{index}", label=name,
                 agent=agent if index == 0 else None,
             )  # fmt: skip
+        _texts(organization, account)
         policies.change(organization, {"countries": ["CA", "GB"], "blocked_prefixes": ["+1900"], "max_concurrent": 8})
         do_not_call.add(organization, "+14155550198", LONG, member=owner)
         do_not_call.add(organization, "+14155550199", source="caller")
     return owner
+
+
+def _texts(organization: Any, account: CarrierAccount) -> None:
+    """One conversation with everything that a text can be, and one that is a single text."""
+    ours, theirs = "+14155550140", "+14155550198"
+    for index, (body, more) in enumerate((
+        (LONG, {"media": 2}),
+        ("Yes, on Tuesday at three.\nSee you then.", {"direction": "outbound", "status": "delivered"}),
+        ("A-very-long-word-without-a-place-to-break-it-" * 6, {}),
+        ("STOP", {"means": "stop"}),
+        ("Please come back!", {"direction": "outbound", "status": "failed", "problem": "The telephone company could not deliver it."}),
+    )):  # fmt: skip
+        given = {"direction": "inbound", "status": "received", **more}
+        ends = (theirs, ours) if given["direction"] == "inbound" else (ours, theirs)
+        TextMessage.objects.create(
+            organization=organization, carrier_account=account, carrier_message_id=f"SM{index}", from_number=ends[0], to_number=ends[1],
+            body=body, **given,
+        )  # fmt: skip
+    TextMessage.objects.create(
+        organization=organization, from_number="73822", to_number=ours, body="Your code is 4711.", direction="inbound",
+        status="received", carrier_message_id="SM9", carrier_account=account,
+    )  # fmt: skip
 
 
 def _trunks(organization: Any, agent: Any) -> None:

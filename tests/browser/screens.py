@@ -259,6 +259,10 @@ def pages_of(page: Page, origin: str) -> list[str]:
     if by_sip.count():
         path = str(by_sip.get_attribute("href"))
         paths += [path, f"{path}trace/"]
+    page.goto(f"{origin}/texts/")
+    conversation = page.locator('tbody a[href^="/texts/"]').last
+    if conversation.count():
+        paths.append(str(conversation.get_attribute("href")))
     page.goto(f"{origin}/numbers/")
     number = page.locator('tbody a[href^="/numbers/"]:not([href*="/trunks/"])').first
     if number.count():
