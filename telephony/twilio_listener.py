@@ -71,16 +71,20 @@ class TwilioListener:
         """Where the port can't be had, telephones can't ring here; everything else goes on."""
         try:
             self._server = await self._listen(settings.PHONE_MEDIA_HOST, settings.PHONE_MEDIA_PORT)
-            host = await asyncio.to_thread(own_host)
-            self._own = await self._listen(host, 0)
-            port = next(iter(self._own.sockets)).getsockname()[1]
-            self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         except OSError as error:
             logger.error(
                 "Telephones can't ring here: port %d can't be listened on (%s)", settings.PHONE_MEDIA_PORT, error
             )
             return
         logger.info("Telephones ring on port %s", self.port)
+        host = await asyncio.to_thread(own_host)
+        try:
+            self._own = await self._listen(host, 0)
+        except OSError as error:
+            logger.error("Nobody can be called at a carrier for a caller: %s can't be listened on (%s)", host, error)
+            return
+        port = next(iter(self._own.sockets)).getsockname()[1]
+        self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     async def _listen(self, host: str, port: int) -> Server:
         return await serve(

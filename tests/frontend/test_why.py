@@ -47,6 +47,17 @@ def test_a_pause_in_words(pause: Pause, words: str) -> None:
         ("transfer_step", {"to": "Desk", "step": "held", "music": "calm"}, "The caller is on hold, with calm music"),
         ("transfer_step", {"to": "Desk", "step": "held", "music": "quiet"}, "The caller is on hold, in silence"),
         ("transfer_step", {"to": "Desk", "step": "ringing", "by": "+14155550199"}, "Calling Desk (+14155550199)"),
+        (
+            "transfer_step",
+            {"to": "Desk", "step": "ringing", "by": "+14155550199", "at": "twilio"},
+            "Calling Desk (+14155550199) at Twilio",
+        ),
+        (
+            "forwarding",
+            {"to": "+14155550199", "why": "The trunk's settings say so."},
+            "Calling +14155550199, and staying in the middle. The trunk doesn't put callers through itself: The trunk's settings say so.",
+        ),
+        ("forward_over", {"seconds": 7, "who": "target"}, "They talked for 7 s, until the other side hung up"),
         ("transfer_step", {"to": "Desk", "step": "answered", "text": "Yes."}, "Desk said: “Yes.”"),
         ("transfer_step", {"to": "Desk", "step": "accepted", "asked": True}, "Desk takes the call"),
         (
