@@ -114,6 +114,7 @@ async def test_who_presses_one_is_connected_and_they_hear_each_other(
         await hears(desk, CALLER_HZ)
         call = await the_call(agent)
         assert await reservations(call) == [(DESK, "transfer", False)], "the place is held while they talk"
+        await asyncio.sleep(2)  # long enough to be found in the recording
         desk.hang_up()
         await asyncio.wait_for(site.caller.over.wait(), PATIENCE_S)
         call = await the_call(agent, has_ended)

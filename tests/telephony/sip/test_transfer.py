@@ -63,7 +63,7 @@ def test_a_transfer_that_is_refused_leaves_the_call(status: int) -> None:
     far = Far()
     far.answers()
     [asked] = far.do(Transfer("ours", "300"))
-    assert far.says(far.response(asked, status)) == [TransferDone("ours", status)]
+    assert far.says(far.response(asked, status)) == [TransferDone("ours", status, is_refused=True)]
     assert far.ended == []
 
 
