@@ -29,11 +29,11 @@ from telephony.sip.agent import Agent
 from telephony.sip.commands import Command
 from telephony.sip.events import Event, Output, Send
 from telephony.sip.gate import Gate
-from telephony.sip.message import Request
+from telephony.sip.message import Request, Response
 from telephony.sip.peer import Address, Endpoint, Peer, Transport
+from telephony.sip.replies import Replies
 from telephony.sip.scan import BadMessage
 from telephony.sip.stack import Limits
-from telephony.sip.transaction import reply
 from telephony.transports import sip_names
 from telephony.transports.sip_sockets import Listen, SipSockets
 
@@ -303,7 +303,8 @@ class SipEndpoint:
             request = messages.parse(data)
             if not isinstance(request, Request) or request.method == "ACK" or self._is_closed:
                 return
-            answer = reply(request, 503, "Service Unavailable", "", "unreachable")
+            answer = messages.parse(Replies(request, "").encode(503, "", "unreachable"))
+            assert isinstance(answer, Response)
         except BadMessage:
             return
         self._carry_out(self.agent.answered_here(answer, self._now_ms()))
