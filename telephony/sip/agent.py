@@ -226,9 +226,8 @@ class Agent:
             if request.method != "ACK":
                 return
         headers = request.headers
-        owner = (
-            self._stack.dialogs.get((headers.call_id, headers.to.tag, headers.from_.tag)) if headers.to.tag else None
-        )
+        tag = headers.to.tag
+        owner = self._stack.dialogs.get((headers.call_id, tag, headers.from_.tag)) if tag else None
         if request.method == "ACK":
             if owner is not None:
                 owner.acknowledge(request, now_ms)
@@ -370,6 +369,6 @@ class Agent:
         self.counts.calls += 1
         headers = asked.request.headers
         trunk = self.gate.trunk_at(asked.source.host)
-        if (trunk is None or not trunk.is_proxy) and any(name in headers.by_name for name in IDENTITY):
+        if (trunk is None or not trunk.is_proxy) and not IDENTITY.isdisjoint(headers.firsts):
             headers = Headers((name, value) for name, value in headers if name.lower() not in IDENTITY)
         call.begin(origin, offer, headers, now_ms)

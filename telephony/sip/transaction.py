@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from telephony.sip.message import Headers, Request, Response
 from telephony.sip.timing import Timing
@@ -30,13 +31,11 @@ class State(Enum):
     OVER = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class SendBytes:
+class SendBytes(NamedTuple):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
+class Tell(NamedTuple):
     """A response for whoever asked; None: nobody answered in time."""
 
     response: Response | None
