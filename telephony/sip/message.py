@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -14,6 +15,8 @@ MAX_HEAD_BYTES = 16 * 1024
 MAX_HEADERS = 96
 MAX_BODY_BYTES = 64 * 1024
 VERSION = "SIP/2.0"
+_plain_request = re.compile(r"([A-Z]++) ([^ ]++) SIP/2\.0").fullmatch
+"""As nearly everybody writes the first line."""
 
 _COMPACT = {
     "a": "accept-contact", "b": "referred-by", "c": "content-type", "d": "request-disposition", "e": "content-encoding",
@@ -83,7 +86,8 @@ class Headers:
         return iter(self.fields)
 
     def __contains__(self, name: str) -> bool:
-        return name in self.firsts or name.lower() in self.firsts
+        firsts = self._firsts or self.firsts
+        return name in firsts or name.lower() in firsts
 
     @property
     def firsts(self) -> dict[str, str]:
@@ -103,7 +107,7 @@ class Headers:
 
     def lines(self, name: str) -> list[str]:
         """Every line of that name, uncut."""
-        firsts = self.firsts
+        firsts = self._firsts or self.firsts
         if name not in firsts:
             name = name.lower()
             if name not in firsts:
@@ -112,7 +116,7 @@ class Headers:
 
     def first(self, name: str) -> str:
         """The first line of that name; "" where there is none."""
-        firsts = self.firsts
+        firsts = self._firsts or self.firsts
         return firsts.get(name) or firsts.get(name.lower(), "")
 
     def values(self, name: str) -> list[str]:
@@ -125,6 +129,8 @@ class Headers:
     def tokens(self, name: str) -> frozenset[str]:
         """Of Supported, Require, Allow …: the words, in lower case."""
         lines = self.lines(name)
+        if not lines:
+            return _NO_WORDS
         return _words(lines[0]) if len(lines) == 1 else _words(" ".join(lines))
 
     @property
@@ -285,6 +291,9 @@ def _add(firsts: dict[str, str], repeated: dict[str, list[str]], key: str, value
         repeated[key] = [firsts[key], value]
 
 
+_NO_WORDS: frozenset[str] = frozenset()
+
+
 @lru_cache(maxsize=256)
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.replace(",", " ").lower().split())
@@ -302,6 +311,9 @@ def _unfolded(lines: list[str]) -> list[str]:
 
 
 def _message(line: str, headers: Headers, body: bytes) -> Message:
+    plain = _plain_request(line)
+    if plain is not None:
+        return Request(plain[1], plain[2], headers, body)
     if line[:8].upper() == "SIP/2.0 ":
         status, _, reason = line[8:].partition(" ")
         if len(status) != 3 or not (status.isascii() and status.isdigit()) or not "1" <= status[0] <= "6":

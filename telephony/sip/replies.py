@@ -19,11 +19,11 @@ class Replies:
         vias = headers.lines("via")
         if via:
             vias = [via, *vias[1:]]
-        self._before = f"{_written('Via', vias)}{_written('From', headers.lines('from'))}"
+        self._before = "".join([f"Via: {line}\r\n" for line in vias]) + _written(headers, "From")
         self._to = headers.lines("to")
-        self._behind = f"{_written('Call-ID', headers.lines('call-id'))}{_written('CSeq', headers.lines('cseq'))}"
-        self._routes = _written("Record-Route", headers.lines("record-route"))
-        self._stamp = _written("Timestamp", headers.lines("timestamp"))
+        self._behind = _written(headers, "Call-ID") + _written(headers, "CSeq")
+        self._routes = _written(headers, "Record-Route")
+        self._stamp = _written(headers, "Timestamp")
         self.has_tag = _has_tag(headers)
         """In To, of theirs; where there is none, a response other than 100 has one of ours."""
 
@@ -43,10 +43,11 @@ class Replies:
         return head.encode("utf-8", "surrogateescape") + body
 
 
-def _written(name: str, lines: list[str]) -> str:
-    if len(lines) == 1:
-        return f"{name}: {lines[0]}\r\n"
-    return "".join([f"{name}: {line}\r\n" for line in lines])
+def _written(headers: Headers, name: str) -> str:
+    key = name.lower()
+    if key in headers.repeated:
+        return "".join([f"{name}: {line}\r\n" for line in headers.lines(key)])
+    return f"{name}: {headers.firsts[key]}\r\n" if key in headers.firsts else ""
 
 
 def _has_tag(headers: Headers) -> bool:
