@@ -47,11 +47,22 @@ def _between() -> _Floats:
     return whole
 
 
+@cache
+def _dividing(factor: int) -> _Floats:
+    return _columns(_low_pass(factor), factor)
+
+
+@cache
+def _doubling() -> _Floats:
+    return _columns(_between(), 1)
+
+
 def _columns(taps: _Floats, step: int) -> _Floats:
-    """The taps in ``_BLOCK`` columns, each ``step`` samples further down."""
+    """The taps in ``_BLOCK`` columns, each ``step`` samples further down. Made once, too."""
     columns: _Floats = np.zeros((len(taps) + step * (_BLOCK - 1), _BLOCK), np.float32)
     for column in range(_BLOCK):
         columns[column * step : column * step + len(taps), column] = taps
+    columns.flags.writeable = False
     return columns
 
 
@@ -66,7 +77,7 @@ class Doubler:
     """Twice the samples, of a stream in pieces of any length. Nothing above 3,400 Hz is in telephone sound to be doubled well."""
 
     def __init__(self) -> None:
-        self._taps = _columns(_between(), 1)
+        self._taps = _doubling()
         self._history = _TAPS_A_PHASE - 1
         self._heard: _Floats = np.zeros(self._history + _LONGEST + _BLOCK, np.float32)
         self._rows = _rows(self._heard, _LONGEST // _BLOCK, len(self._taps), _BLOCK)
@@ -89,9 +100,8 @@ class Divider:
     """A ``factor``-th of the samples, of a stream in pieces of ``size`` (a multiple of eight times the factor)."""
 
     def __init__(self, factor: int, size: int) -> None:
-        taps = _low_pass(factor)
-        self._taps = _columns(taps, factor)
-        self._history = len(taps) - factor
+        self._taps = _dividing(factor)
+        self._history = _TAPS_A_PHASE * factor - factor
         self._heard: _Floats = np.zeros(self._history + size, np.float32)
         self._rows = _rows(self._heard, size // factor // _BLOCK, len(self._taps), factor * _BLOCK)
 
