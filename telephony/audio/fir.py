@@ -24,6 +24,8 @@ _EDGE = 0.94
 """Of the narrower rate's half: 3,760 Hz of 4,000."""
 _BLOCK = 8
 """Samples that come out of a row."""
+_LEAST, _MOST = np.array(-32_768, np.float32), np.array(32_767, np.float32)
+"""Arrays, because to make one of a number takes as long as to compare 160."""
 _LONGEST = 960
 """Samples that are doubled at once: 120 ms."""
 
@@ -87,7 +89,7 @@ class Doubler:
         if count > _LONGEST:
             return np.concatenate((self.push(samples[:_LONGEST]), self.push(samples[_LONGEST:])))
         heard[history : history + count] = samples
-        between = np.dot(self._rows[: -(-count // _BLOCK)], self._taps).ravel()[:count]
+        between = self._rows[: -(-count // _BLOCK)].dot(self._taps).ravel()[:count]
         out = np.empty(count * 2, np.int16)
         middle = _TAPS_A_PHASE // 2 - 1
         out[0::2] = heard[middle : middle + count]
@@ -109,10 +111,10 @@ class Divider:
         heard, history = self._heard, self._history
         heard[:history] = heard[-history:]
         heard[history:] = samples
-        return _limited(np.dot(self._rows, self._taps).ravel()).astype(np.int16)
+        return _limited(self._rows.dot(self._taps).ravel()).astype(np.int16)
 
 
 def _limited(values: _Floats) -> _Floats:
-    np.minimum(values, 32_767, out=values)
-    np.maximum(values, -32_768, out=values)
+    np.minimum(values, _MOST, out=values)
+    np.maximum(values, _LEAST, out=values)
     return values
