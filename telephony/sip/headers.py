@@ -62,7 +62,7 @@ class CSeq(NamedTuple):
 # Nothing in them is tried twice (++), so they are linear.
 _HOST_PORT = r"([A-Za-z0-9\-._]++)(?::([0-9]{1,4}|[1-5][0-9]{4}))?"
 _plain_address = re.compile(
-    r'(?:"([^"\\]*+)" ?)?<((sips?):(?:([A-Za-z0-9\-_.!~*\'()+]++)@)?'
+    r'(?:"([^"\\]*+)" ?|([A-Za-z0-9\-.!%*_+`\'~][A-Za-z0-9\-.!%*_+`\'~ ]*+))?<((sips?):(?:([A-Za-z0-9\-_.!~*\'()+]++)@)?'
     + _HOST_PORT
     + r")>(?:;tag=([A-Za-z0-9\-.!%*_+`'~]++))?"
 ).fullmatch
@@ -80,9 +80,9 @@ def name_addr(text: str) -> NameAddr:
 def _name_addr(text: str) -> NameAddr:
     plain = _plain_address(text)
     if plain is not None:
-        display, whole, scheme, user, host, port, tag = plain.groups()
+        quote, words, whole, scheme, user, host, port, tag = plain.groups()
         address = Uri(scheme, user or "", host, int(port) if port else None, text=whole)
-        return NameAddr(address, display or "", {"tag": tag} if tag else NO_PARAMS)
+        return NameAddr(address, quote or (words.rstrip(" ") if words else ""), {"tag": tag} if tag else NO_PARAMS)
     text = text.strip(" \t")
     display = ""
     if text.startswith('"'):

@@ -17,7 +17,12 @@ token = st.text(st.sampled_from(scan.TOKEN), min_size=1, max_size=12)
 users = st.text(st.sampled_from("abcXYZ059-_.!~*'()+@:%;? \""), max_size=12)
 hosts = st.text(st.sampled_from("abz09.-_[:]"), min_size=1, max_size=14)
 ports = st.sampled_from(["", ":5060", ":0", ":05", ":65535", ":65536", ":99999", ":123456", ":", ":x", ":٣"])
-displays = st.one_of(st.just(""), st.text(max_size=12).map(lambda text: f'"{text}"'), st.just('""'), st.just("Ann "))
+displays = st.one_of(
+    st.just(""),
+    st.text(max_size=12).map(lambda text: f'"{text}"'),
+    st.just('""'),
+    st.sampled_from(["Ann ", "Ann", "Ann  van X. ", "A:n "]),
+)
 tails = st.one_of(
     st.just(""), token.map(";tag={}".format), st.sampled_from([";tag=", ";x=1;tag=2", ";tag=a b", ";TAG=a", " "])
 )
