@@ -35,6 +35,7 @@ async def serve(host: str, port: int) -> None:
     from telephony.transports.phone_media import PhoneMedia, Policy
     from telephony.transports.rtp_socket import Ports, Ticker
     from telephony.transports.sip import Listening, SipEndpoint
+    from telephony.warmup import settle_memory
 
     loop = asyncio.get_running_loop()
     ports = Ports(host, 20_000, 59_999, clock=loop.time, rest_s=1)
@@ -56,6 +57,7 @@ async def serve(host: str, port: int) -> None:
     gate = Gate([Trunk("sipp", (ip_network("127.0.0.0/8"),))], Pass(100_000, 100_000))
     endpoint = SipEndpoint(Listening((host,), port), gate, told)
     await endpoint.start()
+    settle_memory()  # as a call worker does
     print("ready", flush=True)
     await asyncio.Event().wait()
 

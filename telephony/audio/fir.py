@@ -24,6 +24,8 @@ _EDGE = 0.94
 """Of the narrower rate's half: 3,760 Hz of 4,000."""
 _BLOCK = 8
 """Samples that come out of a row."""
+_LEAST, _MOST = np.array(-32_768, np.float32), np.array(32_767, np.float32)
+"""Arrays, because to make one of a number takes as long as to compare 160."""
 _LONGEST = 960
 """Samples that are doubled at once: 120 ms."""
 
@@ -47,11 +49,22 @@ def _between() -> _Floats:
     return whole
 
 
+@cache
+def _dividing(factor: int) -> _Floats:
+    return _columns(_low_pass(factor), factor)
+
+
+@cache
+def _doubling() -> _Floats:
+    return _columns(_between(), 1)
+
+
 def _columns(taps: _Floats, step: int) -> _Floats:
-    """The taps in ``_BLOCK`` columns, each ``step`` samples further down."""
+    """The taps in ``_BLOCK`` columns, each ``step`` samples further down. Made once, too."""
     columns: _Floats = np.zeros((len(taps) + step * (_BLOCK - 1), _BLOCK), np.float32)
     for column in range(_BLOCK):
         columns[column * step : column * step + len(taps), column] = taps
+    columns.flags.writeable = False
     return columns
 
 
@@ -66,7 +79,7 @@ class Doubler:
     """Twice the samples, of a stream in pieces of any length. Nothing above 3,400 Hz is in telephone sound to be doubled well."""
 
     def __init__(self) -> None:
-        self._taps = _columns(_between(), 1)
+        self._taps = _doubling()
         self._history = _TAPS_A_PHASE - 1
         self._heard: _Floats = np.zeros(self._history + _LONGEST + _BLOCK, np.float32)
         self._rows = _rows(self._heard, _LONGEST // _BLOCK, len(self._taps), _BLOCK)
@@ -76,7 +89,7 @@ class Doubler:
         if count > _LONGEST:
             return np.concatenate((self.push(samples[:_LONGEST]), self.push(samples[_LONGEST:])))
         heard[history : history + count] = samples
-        between = np.dot(self._rows[: -(-count // _BLOCK)], self._taps).ravel()[:count]
+        between = self._rows[: -(-count // _BLOCK)].dot(self._taps).ravel()[:count]
         out = np.empty(count * 2, np.int16)
         middle = _TAPS_A_PHASE // 2 - 1
         out[0::2] = heard[middle : middle + count]
@@ -89,9 +102,8 @@ class Divider:
     """A ``factor``-th of the samples, of a stream in pieces of ``size`` (a multiple of eight times the factor)."""
 
     def __init__(self, factor: int, size: int) -> None:
-        taps = _low_pass(factor)
-        self._taps = _columns(taps, factor)
-        self._history = len(taps) - factor
+        self._taps = _dividing(factor)
+        self._history = _TAPS_A_PHASE * factor - factor
         self._heard: _Floats = np.zeros(self._history + size, np.float32)
         self._rows = _rows(self._heard, size // factor // _BLOCK, len(self._taps), factor * _BLOCK)
 
@@ -99,10 +111,10 @@ class Divider:
         heard, history = self._heard, self._history
         heard[:history] = heard[-history:]
         heard[history:] = samples
-        return _limited(np.dot(self._rows, self._taps).ravel()).astype(np.int16)
+        return _limited(self._rows.dot(self._taps).ravel()).astype(np.int16)
 
 
 def _limited(values: _Floats) -> _Floats:
-    np.minimum(values, 32_767, out=values)
-    np.maximum(values, -32_768, out=values)
+    np.minimum(values, _MOST, out=values)
+    np.maximum(values, _LEAST, out=values)
     return values

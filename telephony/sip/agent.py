@@ -29,11 +29,12 @@ from telephony.sip.outgoing import OutgoingCall
 from telephony.sip.peer import Endpoint, Peer, reply_to
 from telephony.sip.reasons import phrase
 from telephony.sip.registration import Registration
+from telephony.sip.replies import Replies
 from telephony.sip.scan import BadMessage
-from telephony.sip.stack import ALLOW, EXTENSIONS, METHODS, Limits, Stack, stamped_line
+from telephony.sip.stack import ALLOW, EXTENSIONS, METHODS, Asked, Limits, Stack, stamped_line
 from telephony.sip.stream import PING, PONG
 from telephony.sip.timing import Timing
-from telephony.sip.transaction import invite_key, reply, server_key
+from telephony.sip.transaction import invite_key, server_key
 from telephony.sip.transfer import dialog_of
 
 Fields = list[tuple[str, str]]
@@ -216,7 +217,7 @@ class Agent:
             line, to = "", source
         tag = tag or self.ids.stateless_tag(headers)
         words = phrase(status) if not reason or status != 400 else f"Bad Request - {reason}"
-        self._stack.send(reply(request, status, words, line, tag, extra or ()).encode(), to)
+        self._stack.send(Replies(request, line).encode(status, words, tag, extra or ()), to)
 
     def _on_request(self, request: Request, key: tuple[str, ...], source: Peer, now_ms: float) -> None:
         known = self._stack.find_asked(key)
@@ -225,21 +226,20 @@ class Agent:
             if request.method != "ACK":
                 return
         headers = request.headers
-        owner = (
-            self._stack.dialogs.get((headers.call_id, headers.to.tag, headers.from_.tag)) if headers.to.tag else None
-        )
+        tag = headers.to.tag
+        owner = self._stack.dialogs.get((headers.call_id, tag, headers.from_.tag)) if tag else None
         if request.method == "ACK":
             if owner is not None:
                 owner.acknowledge(request, now_ms)
         elif request.method == "CANCEL":
-            self._on_cancel(request, source, now_ms)
+            self._on_cancel(request, key, source, now_ms)
         elif owner is not None:
             if self._may_speak(request, source):
-                asked = self._stack.accept(request, source)
+                asked = self._stack.accept(request, key, source)
                 asked.owner = owner
                 owner.receive(asked, now_ms)
         else:
-            self._on_stranger(request, source, now_ms)
+            self._on_stranger(request, key, source, now_ms)
 
     def _may_speak(self, request: Request, source: Peer) -> bool:
         """In a dialog: what it requires must be known, and there must be room."""
@@ -252,20 +252,20 @@ class Agent:
             return True
         return False
 
-    def _on_cancel(self, request: Request, source: Peer, now_ms: float) -> None:
+    def _on_cancel(self, request: Request, key: tuple[str, ...], source: Peer, now_ms: float) -> None:
         meant = self._stack.find_asked(invite_key(request))
         if meant is None or meant.source.host != source.host:
             self._refuse(request, source, 481)
             return
         call = meant.owner
         tag = call.dialog.local_tag if isinstance(call, Call) and call.dialog is not None else ""
-        self._stack.accept(request, source).respond(200, now_ms, tag=tag)
+        self._stack.accept(request, key, source).respond(200, now_ms, tag=tag)
         if isinstance(call, Call):
             call.cancel(meant, now_ms)
 
     # ---- requests outside of any dialog
 
-    def _on_stranger(self, request: Request, source: Peer, now_ms: float) -> None:
+    def _on_stranger(self, request: Request, key: tuple[str, ...], source: Peer, now_ms: float) -> None:
         headers = request.headers
         target = uri.parse(request.uri)
         if request.method == "OPTIONS" and self.gate.is_of_proxy(request, source):
@@ -288,7 +288,7 @@ class Agent:
             if request.method == "OPTIONS":
                 self._on_options(request, source)
             else:
-                self._on_invite(request, origin, source, now_ms)
+                self._on_invite(request, key, origin, source, now_ms)
 
     def _is_proven(self, request: Request, origin: Origin, source: Peer, now_ms: float) -> bool:
         """Whether the trunk's credentials are with it, if it must have any. Else it is asked for them, without remembering it."""
@@ -320,7 +320,7 @@ class Agent:
         self._refuse(request, source, 200, extra)
         self.counts.refused -= 1
 
-    def _on_invite(self, request: Request, origin: Origin, source: Peer, now_ms: float) -> None:
+    def _on_invite(self, request: Request, key: tuple[str, ...], origin: Origin, source: Peer, now_ms: float) -> None:
         headers = request.headers
         accept = {token.partition(";")[0] for token in headers.tokens("accept")}
         offer = bodies.session_of(headers, request.body)
@@ -342,7 +342,9 @@ class Agent:
         elif status:
             self._refuse(request, source, status)
         else:
-            self._begin(request, origin, source, offer, replaced, now_ms)
+            asked = self._stack.accept(request, key, source)
+            asked.respond(100, now_ms)
+            self._begin(asked, origin, offer, replaced, now_ms)
 
     def _replaced(self, request: Request, origin: Origin) -> tuple[Call | None, int]:
         """The call that a Replaces means (RFC 3891, 3), and the status if that can't be. Only of the same trunk."""
@@ -359,18 +361,14 @@ class Agent:
             return None, 486
         return (call, 0) if call.can_take_offers else (None, 481)
 
-    def _begin(
-        self, request: Request, origin: Origin, source: Peer, offer: bytes, replaced: Call | None, now_ms: float
-    ) -> None:
-        asked = self._stack.accept(request, source)
-        asked.respond(100, now_ms)
+    def _begin(self, asked: Asked, origin: Origin, offer: bytes, replaced: Call | None, now_ms: float) -> None:
         call = IncomingCall(self._stack, f"in-{self.ids.tag()}", origin, asked, self._forget, replaced)
         asked.owner = call
         self._stack.remember_initial(asked)
         self.calls[call.id] = call
         self.counts.calls += 1
-        headers = request.headers
-        trunk = self.gate.trunk_at(source.host)
-        if (trunk is None or not trunk.is_proxy) and any(name in headers.by_name for name in IDENTITY):
+        headers = asked.request.headers
+        trunk = self.gate.trunk_at(asked.source.host)
+        if (trunk is None or not trunk.is_proxy) and not IDENTITY.isdisjoint(headers.firsts):
             headers = Headers((name, value) for name, value in headers if name.lower() not in IDENTITY)
         call.begin(origin, offer, headers, now_ms)

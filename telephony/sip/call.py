@@ -265,11 +265,8 @@ class Call:
 
     # ---- our 2xx to an INVITE, again and again until their ACK (13.3.1.4)
 
-    def repeat_until_acknowledged(
-        self, asked: Asked, response: Response, now_ms: float, *, is_late_offer: bool
-    ) -> None:
+    def repeat_until_acknowledged(self, asked: Asked, data: bytes, now_ms: float, *, is_late_offer: bool) -> None:
         number = asked.request.headers.cseq.number
-        data = response.encode()
         self._unacked[number] = data
         self._late_offer = is_late_offer
         timing = self.stack.timing

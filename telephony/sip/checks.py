@@ -11,6 +11,7 @@ _ONCE = {"to": "To", "from": "From", "call-id": "Call-ID", "cseq": "CSeq"}
 _AT_MOST_ONCE = frozenset((
     "max-forwards", "content-type", "expires", "rseq", "rack", "event", "refer-to", "replaces", "session-expires", "min-se",
 ))  # fmt: skip
+_ADDRESSES = ("route", "record-route", "contact")
 _WITHOUT_CONTACT = frozenset(("ACK", "BYE", "CANCEL", "PRACK", "INFO"))
 """Where Contact means nothing, and isn't read (RFC 3261, table 2)."""
 _NOT_IN_A_WORD = frozenset(" \t,")
@@ -22,15 +23,15 @@ def check_request(request: Request) -> None:
     _check_core(headers)
     if headers.cseq.method != request.method:
         raise BadMessage("CSeq names another method")
-    by_name = headers.by_name
-    for name, lines in by_name.items():
-        if len(lines) > 1 and name in _AT_MOST_ONCE:
+    for name in headers.repeated:
+        if name in _AT_MOST_ONCE:
             raise BadMessage(f"there are two {name}")
-    if "max-forwards" in by_name:
-        number(by_name["max-forwards"][0], "Max-Forwards", most=255)
-    if "session-expires" in by_name:
-        session_timer.parse(by_name["session-expires"][0])
-    if "min-se" in by_name:
+    firsts = headers.firsts
+    if "max-forwards" in firsts:
+        number(firsts["max-forwards"], "Max-Forwards", most=255)
+    if "session-expires" in firsts:
+        session_timer.parse(firsts["session-expires"])
+    if "min-se" in firsts:
         session_timer.min_se(request)
     target = uri.parse(request.uri)
     if target.headers:
@@ -48,19 +49,22 @@ def check_response(response: Response) -> None:
 
 
 def _check_core(headers: Headers) -> None:
-    by_name = headers.by_name
+    firsts, repeated = headers.firsts, headers.repeated
     for key, name in _ONCE.items():
-        lines = by_name.get(key)
-        if not lines or len(lines) != 1 or not lines[0]:
+        if not firsts.get(key) or key in repeated:
             raise BadMessage(f"{name} is missing, or there twice")
-    if "via" not in by_name:
+    if "via" not in firsts:
         raise BadMessage("Via is missing")
     _ = headers.via, headers.cseq, headers.from_
-    for key in ("route", "record-route", "contact"):
-        lines = by_name.get(key)
-        if lines and lines != ["*"] and (key != "contact" or headers.cseq.method not in _WITHOUT_CONTACT):
-            values.name_addrs(lines)
-    if headers.to.tag and not is_token(headers.to.tag):
+    for key in _ADDRESSES:
+        if (
+            key in firsts
+            and (firsts[key] != "*" or key in repeated)
+            and (key != "contact" or headers.cseq.method not in _WITHOUT_CONTACT)
+        ):
+            values.name_addrs(headers.lines(key))
+    tag = headers.to.tag
+    if tag and not is_token(tag):
         raise BadMessage("a tag is no token")
     if not _NOT_IN_A_WORD.isdisjoint(headers.call_id):
         raise BadMessage("Call-ID is not one word")

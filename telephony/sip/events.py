@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from telephony.sip.headers import NameAddr
 from telephony.sip.message import Headers
@@ -10,8 +11,7 @@ from telephony.sip.peer import Peer
 from telephony.sip.uri import Uri
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     data: bytes
     to: Peer
 

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
 
 from telephony.sip.digest import Login
 from telephony.sip.message import Request
@@ -75,8 +76,7 @@ class Counts:
     over_rate: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Whom a request is from. ``host`` is the real source, also where a proxy stands between; ``called`` the dialled number."""
 
     trunk: Trunk

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
 
 from telephony.sip import uri
 from telephony.sip.scan import BadMessage, end_of_quote, is_token, number, params, quoted, split, unquoted
@@ -14,15 +16,15 @@ _NOT_IN_A_NAME = frozenset('",;:@()[]')
 MAX_CSEQ = 2**31 - 1
 MAGIC = "z9hG4bK"
 """Branches that begin so are unique (RFC 3261, 8.1.1.7)."""
+NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class NameAddr:
+class NameAddr(NamedTuple):
     """From, To, Contact, Route, Refer-To …: ``"Ann" <sip:ann@example.com>;tag=1``."""
 
     uri: Uri
     display: str = ""
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = NO_PARAMS
 
     @property
     def tag(self) -> str:
@@ -34,8 +36,7 @@ class NameAddr:
         return f"{name}<{self.uri}>{tail}"
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
+class Via(NamedTuple):
     transport: str
     """In upper case."""
     host: str
@@ -49,13 +50,26 @@ class Via:
         return self.params.get("branch", "")
 
 
-@dataclass(frozen=True, slots=True)
-class CSeq:
+class CSeq(NamedTuple):
     number: int
     method: str
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
+
+
+# As nearly everybody writes them, read in one go; all that is only somewhat different takes the long way below, with the same result.
+# Nothing in them is tried twice (++), so they are linear.
+_HOST_PORT = r"([A-Za-z0-9\-._]++)(?::([0-9]{1,4}|[1-5][0-9]{4}))?"
+_plain_address = re.compile(
+    r'(?:"([^"\\]*+)" ?|([A-Za-z0-9\-.!%*_+`\'~][A-Za-z0-9\-.!%*_+`\'~ ]*+))?<((sips?):(?:([A-Za-z0-9\-_.!~*\'()+]++)@)?'
+    + _HOST_PORT
+    + r")>(?:;tag=([A-Za-z0-9\-.!%*_+`'~]++))?"
+).fullmatch
+_plain_via = re.compile(
+    r"SIP/2\.0/([A-Z]++) " + _HOST_PORT + r"(;rport)?;branch=([A-Za-z0-9\-.!%*_+`'~]++)(;rport)?"
+).fullmatch
+_plain_cseq = re.compile(r"([0-9]{1,9}) ([A-Z]++)").fullmatch
 
 
 def name_addr(text: str) -> NameAddr:
@@ -64,6 +78,11 @@ def name_addr(text: str) -> NameAddr:
 
 
 def _name_addr(text: str) -> NameAddr:
+    plain = _plain_address(text)
+    if plain is not None:
+        quote, words, whole, scheme, user, host, port, tag = plain.groups()
+        address = Uri(scheme, user or "", host, int(port) if port else None, text=whole)
+        return NameAddr(address, quote or (words.rstrip(" ") if words else ""), {"tag": tag} if tag else NO_PARAMS)
     text = text.strip(" \t")
     display = ""
     if text.startswith('"'):
@@ -73,11 +92,11 @@ def _name_addr(text: str) -> NameAddr:
             raise BadMessage("a name stands without its address")
     bracket = text.find("<")
     if bracket < 0:
-        address, semicolon, tail = text.partition(";")
-        address = address.rstrip(" \t")
-        if "?" in address or "," in address:
+        bare, semicolon, tail = text.partition(";")
+        bare = bare.rstrip(" \t")
+        if "?" in bare or "," in bare:
             raise BadMessage("an address needs its <>")
-        return NameAddr(uri.parse(address), "", params(tail) if semicolon else {})
+        return NameAddr(uri.parse(bare), "", params(tail) if semicolon else {})
     if bracket:
         display = text[:bracket].strip(" \t")
         if not _NOT_IN_A_NAME.isdisjoint(display):
@@ -101,6 +120,13 @@ def name_addrs(lines: list[str]) -> list[NameAddr]:
 
 def via(text: str) -> Via:
     """One Via value. ``SIP / 2.0 / UDP  host : 5060 ; branch=…`` is the same as without its blanks."""
+    plain = _plain_via(text)
+    if plain is not None:
+        transport, host, port, rport, branch, rport_behind = plain.groups()
+        found = {"branch": branch}
+        if rport or rport_behind:
+            found["rport"] = ""
+        return Via(transport, host, int(port) if port else None, found, text)
     if text.startswith("SIP/2.0/"):  # as nearly everybody writes it
         transport, _, rest = text[8:].partition(" ")
         sent_by, semicolon, tail = rest.partition(";")
@@ -123,6 +149,9 @@ def via(text: str) -> Via:
 
 
 def cseq(text: str) -> CSeq:
+    plain = _plain_cseq(text)
+    if plain is not None:
+        return CSeq(int(plain[1]), plain[2])
     words = text.split()
     if len(words) != 2 or not is_token(words[1]):
         raise BadMessage("CSeq is not understood")

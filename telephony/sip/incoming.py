@@ -81,10 +81,9 @@ class IncomingCall(Call):
         if self._wants_reliable:
             self._rseq = self._rseq + 1 if self._rseq else 1 + int(self.stack.ids.part() * 1_000_000)
             fields += [("Require", "100rel"), ("RSeq", str(self._rseq))]
-        response = self._asked.response(status, tag=self._tag, extra=fields, body=body)
-        self._asked.send(response, now_ms)
+        sent = self._asked.respond(status, now_ms, tag=self._tag, extra=fields, body=body)
         if self._wants_reliable:
-            self._unpracked, self._unpracked_with_body = response.encode(), bool(body)
+            self._unpracked, self._unpracked_with_body = sent, bool(body)
             self._repeat_later(now_ms, self.stack.timing.t1_ms, now_ms + self.stack.timing.patience_ms)
 
     def _repeat_later(self, now_ms: float, interval_ms: float, end_ms: float) -> None:
@@ -140,10 +139,9 @@ class IncomingCall(Call):
         fields: Fields = [self.contact(), *self.capabilities(), *extra]
         if body:
             fields.append(("Content-Type", bodies.SDP))
-        response = self._asked.response(200, tag=self._tag, extra=fields, body=body)
-        self._asked.send(response, now_ms)
+        sent = self._asked.respond(200, now_ms, tag=self._tag, extra=fields, body=body)
         self.offers.local_body = body
-        self.repeat_until_acknowledged(self._asked, response, now_ms, is_late_offer=not request.body)
+        self.repeat_until_acknowledged(self._asked, sent, now_ms, is_late_offer=not request.body)
         self.keep_session(agreed, now_ms)
         if self._replaced is not None:
             self._replaced.hang_up(now_ms, "replaced")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
 
 from telephony.sip import headers as values
 from telephony.sip.headers import CSeq, NameAddr, Via
@@ -13,6 +15,8 @@ MAX_HEAD_BYTES = 16 * 1024
 MAX_HEADERS = 96
 MAX_BODY_BYTES = 64 * 1024
 VERSION = "SIP/2.0"
+_plain_request = re.compile(r"([A-Z]++) ([^ ]++) SIP/2\.0").fullmatch
+"""As nearly everybody writes the first line."""
 
 _COMPACT = {
     "a": "accept-contact", "b": "referred-by", "c": "content-type", "d": "request-disposition", "e": "content-encoding",
@@ -40,16 +44,34 @@ class Headers:
     ``to``, ``via`` and their like parse when they are asked for, once; they raise :class:`BadMessage`.
     """
 
-    __slots__ = ("_cseq", "_from", "_lines", "_to", "_via", "fields")
+    __slots__ = ("_cseq", "_fields", "_firsts", "_from", "_repeated", "_to", "_unread", "_via")
 
-    def __init__(self, fields: Iterable[tuple[str, str]], lines: dict[str, list[str]] | None = None) -> None:
-        """``lines``: the same, by long name in lower case, if it is known already."""
-        self.fields = tuple(fields)
-        self._lines = lines
+    def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
+        self._fields: tuple[tuple[str, str], ...] | None = tuple(fields)
+        self._unread: Sequence[str] = ()
+        self._firsts: dict[str, str] | None = None
+        """The first line of each name. Strings alone: so the collector has next to nothing to look at in a message."""
+        self._repeated: dict[str, list[str]] = {}
+        """All lines of the names that come more than once."""
         self._via: Via | None = None
         self._from: NameAddr | None = None
         self._to: NameAddr | None = None
         self._cseq: CSeq | None = None
+
+    @classmethod
+    def read(cls, lines: Sequence[str], firsts: dict[str, str], repeated: dict[str, list[str]]) -> Headers:
+        """As the parser has them: ``lines`` are read again where somebody wants ``fields``, which is seldom."""
+        headers = cls()
+        headers._fields, headers._unread, headers._firsts, headers._repeated = None, lines, firsts, repeated
+        return headers
+
+    @property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """Names and values, in order."""
+        if self._fields is None:
+            read = (_read(line) for line in self._unread)
+            self._fields = tuple((_SHOWN.get(key, name), value) for key, name, value in read if key)
+        return self._fields
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Headers) and self.fields == other.fields
@@ -64,26 +86,38 @@ class Headers:
         return iter(self.fields)
 
     def __contains__(self, name: str) -> bool:
-        return name.lower() in self.by_name
+        firsts = self._firsts or self.firsts
+        return name in firsts or name.lower() in firsts
 
     @property
-    def by_name(self) -> dict[str, list[str]]:
-        """All lines, by long name in lower case."""
-        if self._lines is None:
-            self._lines = {}
+    def firsts(self) -> dict[str, str]:
+        """The first line of each name, by its long form in lower case."""
+        if self._firsts is None:
+            self._firsts = {}
             for name, value in self.fields:
                 key = name.lower()
-                self._lines.setdefault(_COMPACT.get(key, key), []).append(value)
-        return self._lines
+                _add(self._firsts, self._repeated, _COMPACT.get(key, key), value)
+        return self._firsts
+
+    @property
+    def repeated(self) -> dict[str, list[str]]:
+        """All lines of the names that come more than once, by name in the same way."""
+        _ = self.firsts
+        return self._repeated
 
     def lines(self, name: str) -> list[str]:
         """Every line of that name, uncut."""
-        return self.by_name.get(name) or self.by_name.get(name.lower(), [])
+        firsts = self._firsts or self.firsts
+        if name not in firsts:
+            name = name.lower()
+            if name not in firsts:
+                return []
+        return self._repeated.get(name) or [firsts[name]]
 
     def first(self, name: str) -> str:
         """The first line of that name; "" where there is none."""
-        found = self.by_name.get(name) or self.by_name.get(name.lower())
-        return found[0] if found else ""
+        firsts = self._firsts or self.firsts
+        return firsts.get(name) or firsts.get(name.lower(), "")
 
     def values(self, name: str) -> list[str]:
         """The parts between the commas, of all lines of that name."""
@@ -94,7 +128,10 @@ class Headers:
 
     def tokens(self, name: str) -> frozenset[str]:
         """Of Supported, Require, Allow …: the words, in lower case."""
-        return frozenset(part.lower() for line in self.lines(name) for part in line.replace(",", " ").split())
+        lines = self.lines(name)
+        if not lines:
+            return _NO_WORDS
+        return _words(lines[0]) if len(lines) == 1 else _words(" ".join(lines))
 
     @property
     def via(self) -> Via:
@@ -127,8 +164,7 @@ class Headers:
         return self.first("call-id")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     method: str
     """As it came: methods have case (RFC 3261, 7.1)."""
     uri: str
@@ -139,11 +175,10 @@ class Request:
         return _encoded(f"{self.method} {self.uri} {VERSION}", self.headers, self.body)
 
     def with_headers(self, fields: Iterable[tuple[str, str]]) -> Request:
-        return replace(self, headers=Headers(fields))
+        return self._replace(headers=Headers(fields))
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     status: int
     reason: str
     headers: Headers
@@ -195,14 +230,12 @@ def parse(data: bytes) -> Message:
     lines = text.split("\r\n")
     if not len(lines) - 1 == text.count("\n") == text.count("\r"):
         raise BadMessage("a line ends with half a line end")
-    is_folded = "\r\n " in text or "\r\n\t" in text
-    fields, by_name, wrong = _fields(_unfolded(lines) if is_folded else lines[1:])
-    headers = Headers(fields, by_name)
-    start_line = lines[0]
+    start_line, *lines = _unfolded(lines) if "\r\n " in text or "\r\n\t" in text else lines
+    headers, wrong = _headers(lines)
     try:
         if wrong:
             raise BadMessage(wrong)
-        length = _content_length(by_name.get("content-length"), len(data) - end - 4)
+        length = _content_length(headers, len(data) - end - 4)
         return _message(start_line, headers, data[end + 4 : end + 4 + length])
     except BadMessage as error:
         words = start_line.split(" ")
@@ -211,46 +244,76 @@ def parse(data: bytes) -> Message:
         raise
 
 
-def _fields(lines: Sequence[str]) -> tuple[list[tuple[str, str]], dict[str, list[str]], str]:
-    """Names and values, unfolded; the values by name; and what is wrong with them ("": nothing)."""
-    fields: list[tuple[str, str]] = []
-    by_name: dict[str, list[str]] = {}
+def _headers(lines: Sequence[str]) -> tuple[Headers, str]:
+    """And what is wrong with them ("": nothing)."""
+    firsts: dict[str, str] = {}
+    repeated: dict[str, list[str]] = {}
     if len(lines) > 4 * MAX_HEADERS:
-        return fields, by_name, "there are too many lines"
+        return Headers(), "there are too many lines"
     wrong = ""
-    for line in lines:
+    count = 0
+    for at, line in enumerate(lines):
         name, colon, value = line.partition(":")
         key = _KEYS.get(name, "")
-        if not key or not colon:
-            name = name.rstrip(" \t")
-            if not colon or not name or name.strip(TOKEN):
+        if key and colon:  # as it is nearly always
+            value = value.strip(" \t")
+        else:
+            key, _, value = _read(line)
+            if not key:
                 wrong = wrong or "a header has no name"
                 continue
-            key = name.lower()
-            key = _COMPACT.get(key, key)
-        if len(fields) >= MAX_HEADERS:
-            return fields, by_name, "there are too many headers"
-        value = value.strip(" \t")
-        fields.append((_SHOWN.get(key, name), value))
-        if key in by_name:
-            by_name[key].append(value)
+        count += 1
+        if count > MAX_HEADERS:
+            return Headers.read(lines[:at], firsts, repeated), "there are too many headers"
+        if key in firsts:
+            _add(firsts, repeated, key, value)
         else:
-            by_name[key] = [value]
-    return fields, by_name, wrong
+            firsts[key] = value
+    return Headers.read(lines, firsts, repeated), wrong
+
+
+def _read(line: str) -> tuple[str, str, str]:
+    """Long name in lower case ("" where there is none that could be one), name, and value."""
+    name, colon, value = line.partition(":")
+    name = name.rstrip(" \t")
+    if not colon or not name or name.strip(TOKEN):
+        return "", "", ""
+    key = name.lower()
+    return _COMPACT.get(key, key), name, value.strip(" \t")
+
+
+def _add(firsts: dict[str, str], repeated: dict[str, list[str]], key: str, value: str) -> None:
+    if key not in firsts:
+        firsts[key] = value
+    elif key in repeated:
+        repeated[key].append(value)
+    else:
+        repeated[key] = [firsts[key], value]
+
+
+_NO_WORDS: frozenset[str] = frozenset()
+
+
+@lru_cache(maxsize=256)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.replace(",", " ").lower().split())
 
 
 def _unfolded(lines: list[str]) -> list[str]:
-    """The header lines, where one that begins with a blank goes on with the one before (RFC 3261, 7.3.1)."""
+    """The lines, where one that begins with a blank goes on with the one before (RFC 3261, 7.3.1); the first stays as it is."""
     whole: list[list[str]] = []
     for line in lines[1:]:
         if line[0] not in " \t":
             whole.append([line.rstrip(" \t")])
         elif whole:
             whole[-1].append(line.strip(" \t"))
-    return [" ".join(parts) for parts in whole]
+    return [lines[0], *(" ".join(parts) for parts in whole)]
 
 
 def _message(line: str, headers: Headers, body: bytes) -> Message:
+    plain = _plain_request(line)
+    if plain is not None:
+        return Request(plain[1], plain[2], headers, body)
     if line[:8].upper() == "SIP/2.0 ":
         status, _, reason = line[8:].partition(" ")
         if len(status) != 3 or not (status.isascii() and status.isdigit()) or not "1" <= status[0] <= "6":
@@ -265,13 +328,13 @@ def _message(line: str, headers: Headers, body: bytes) -> Message:
     return Request(words[0], words[1], headers, body)
 
 
-def _content_length(lines: list[str] | None, available: int) -> int:
-    if not lines:
+def _content_length(headers: Headers, available: int) -> int:
+    if "content-length" not in headers.firsts:
         length = available
-    elif len(lines) > 1:
+    elif "content-length" in headers.repeated:
         raise BadMessage("there are two Content-Length")
     else:
-        length = number(lines[0], "Content-Length", most=2**32)
+        length = number(headers.firsts["content-length"], "Content-Length", most=2**32)
     if length > MAX_BODY_BYTES:
         raise BadMessage("the body is too long", 513)
     if length > available:

@@ -202,10 +202,9 @@ class Offers:
             call.keep_session(agreed, now_ms)
         if body:
             fields.append(("Content-Type", bodies.SDP))
-        response = asked.response(200, extra=fields, body=body)
-        asked.send(response, now_ms)
+        sent = asked.respond(200, now_ms, extra=fields, body=body)
         if asked.request.method == "INVITE":
-            call.repeat_until_acknowledged(asked, response, now_ms, is_late_offer=not asked.request.body)
+            call.repeat_until_acknowledged(asked, sent, now_ms, is_late_offer=not asked.request.body)
 
     def refuse(self, status: int, now_ms: float) -> None:
         asked, self._theirs = self._theirs, None

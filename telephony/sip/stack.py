@@ -17,7 +17,7 @@ from telephony.sip.gate import Gate
 from telephony.sip.ids import Ids
 from telephony.sip.message import Headers, Request, Response
 from telephony.sip.peer import Endpoint, Peer, reply_to
-from telephony.sip.reasons import phrase
+from telephony.sip.replies import Replies
 from telephony.sip.scan import split
 from telephony.sip.timing import Schedule, Timing
 from telephony.sip.transaction import (
@@ -28,8 +28,6 @@ from telephony.sip.transaction import (
     ServerTransaction,
     Tell,
     client_key,
-    reply,
-    server_key,
 )
 
 if TYPE_CHECKING:
@@ -69,18 +67,33 @@ class InDialog(Protocol):
 
 
 class Asked:
-    """A request of theirs, and where its answer goes. Answered at most once for good."""
+    """A request of theirs, and where its answer goes. Answered at most once for good. ``key``: see ``server_key``."""
 
-    def __init__(self, stack: Stack, request: Request, source: Peer) -> None:
+    __slots__ = (
+        "_replies",
+        "_stack",
+        "_to",
+        "_transaction",
+        "key",
+        "merge_key",
+        "owner",
+        "request",
+        "source",
+        "watched_ms",
+    )
+
+    def __init__(self, stack: Stack, request: Request, key: tuple[str, ...], source: Peer) -> None:
         self.request = request
         self.source = source
-        self._stack = stack
-        via = request.headers.via
-        self._to = reply_to(source, sent_by_port=via.port, wants_port="rport" in via.params)
-        self._via = stamped_line(request.headers, source)
-        self._transaction = ServerTransaction(request, stack.timing, is_reliable=source.is_reliable)
-        self.key = server_key(request)
+        self.key = key
+        self.merge_key = _same_by_any_path(request) if request.method == "INVITE" else None
         self.owner: InDialog | None = None
+        self.watched_ms: float | None = None
+        via = request.headers.via
+        self._stack = stack
+        self._to = reply_to(source, sent_by_port=via.port, wants_port="rport" in via.params)
+        self._replies = Replies(request, stamped_line(request.headers, source))
+        self._transaction = ServerTransaction(request, stack.timing, is_reliable=source.is_reliable)
 
     @property
     def deadline_ms(self) -> float | None:
@@ -89,12 +102,6 @@ class Asked:
     @property
     def is_answered(self) -> bool:
         return self._transaction.is_answered
-
-    def response(
-        self, status: int, *, tag: str = "", extra: Iterable[tuple[str, str]] = (), body: bytes = b"", reason: str = ""
-    ) -> Response:
-        made = reply(self.request, status, reason or phrase(status), self._via, tag, extra)
-        return Response(made.status, made.reason, made.headers, body) if body else made
 
     def respond(
         self,
@@ -105,15 +112,14 @@ class Asked:
         extra: Iterable[tuple[str, str]] = (),
         body: bytes = b"",
         reason: str = "",
-    ) -> None:
-        """``tag`` is ours, for the To of a request that has none; without, one is made that is always the same for it."""
-        headers = self.request.headers
-        if not tag and status != 100 and not headers.to.tag:
-            tag = self._stack.ids.stateless_tag(headers)
-        self.send(self.response(status, tag=tag, extra=extra, body=body, reason=reason), now_ms)
-
-    def send(self, response: Response, now_ms: float) -> None:
-        self._do(self._transaction.respond(response, now_ms))
+    ) -> bytes:
+        """What goes out. ``tag`` is ours, for the To of a request that has none; without, one is made that is always the same
+        for it."""
+        if not tag and status != 100 and not self._replies.has_tag:
+            tag = self._stack.ids.stateless_tag(self.request.headers)
+        data = self._replies.encode(status, reason, tag, extra, body)
+        self._do(self._transaction.respond(status, data, now_ms))
+        return data
 
     def repeat(self, data: bytes) -> None:
         """A 2xx to an INVITE again, or a reliable 1xx: outside the transaction's own repeating."""
@@ -127,11 +133,8 @@ class Asked:
 
     def _do(self, effects: list[Effect]) -> None:
         for effect in effects:
-            match effect:
-                case SendBytes(data):
-                    self._stack.send(data, self._to)
-                case NotAcknowledged() | Tell():
-                    pass  # a refusal that nobody acknowledges has still ended the call
+            if isinstance(effect, SendBytes):  # a refusal that nobody acknowledges has still ended the call
+                self._stack.send(effect.data, self._to)
         if self._transaction.is_over:
             self._stack.forget_asked(self)
         else:
@@ -146,6 +149,7 @@ class Exchange:
         self.to = to
         self.transaction = ClientTransaction(request, stack.timing, is_reliable=to.is_reliable)
         self.key = client_key(request.headers)
+        self.watched_ms: float | None = None
         self._stack = stack
         self._tell = tell
 
@@ -312,23 +316,24 @@ class Stack:
     def find_asked(self, key: tuple[str, ...]) -> Asked | None:
         return self._asked.get(key)
 
-    def accept(self, request: Request, source: Peer) -> Asked:
-        asked = Asked(self, request, source)
+    def accept(self, request: Request, key: tuple[str, ...], source: Peer) -> Asked:
+        asked = Asked(self, request, key, source)
         self._asked[asked.key] = asked
         return asked
 
     def forget_asked(self, asked: Asked) -> None:
         if self._asked.get(asked.key) is asked:
             del self._asked[asked.key]
-        if asked.request.method == "INVITE":
-            self._initial.pop(_same_by_any_path(asked.request), None)
+        if asked.merge_key is not None:
+            self._initial.pop(asked.merge_key, None)
 
     def is_merged(self, request: Request) -> bool:
         """Whether an INVITE under way has come again by another path (RFC 3261, 8.2.2.2): there was a fork, and it ends here."""
         return _same_by_any_path(request) in self._initial
 
     def remember_initial(self, asked: Asked) -> None:
-        self._initial[_same_by_any_path(asked.request)] = asked
+        assert asked.merge_key is not None
+        self._initial[asked.merge_key] = asked
 
     # ---- dialogs
 

@@ -13,9 +13,9 @@ what to do. On a reliable transport nothing is repeated, and nothing waits for l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from telephony.sip.message import Headers, Request, Response
 from telephony.sip.timing import Timing
@@ -31,13 +31,11 @@ class State(Enum):
     OVER = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class SendBytes:
+class SendBytes(NamedTuple):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
+class Tell(NamedTuple):
     """A response for whoever asked; None: nobody answered in time."""
 
     response: Response | None
@@ -158,8 +156,11 @@ class ClientTransaction:
 class ServerTransaction:
     """We are asked. ``receive`` each copy and the ACK; ``respond`` at most one final, ever; ``fire`` when it is time."""
 
+    __slots__ = (
+        "_data", "_end_ms", "_interval_ms", "_is_reliable", "_repeat_ms", "_timing", "deadline_ms", "is_invite", "state",
+    )  # fmt: skip
+
     def __init__(self, request: Request, timing: Timing, *, is_reliable: bool) -> None:
-        self.request = request
         self.state = State.PROCEEDING
         self.deadline_ms: float | None = None
         self._timing = timing
@@ -193,15 +194,15 @@ class ServerTransaction:
             return [SendBytes(self._data)]
         return []
 
-    def respond(self, response: Response, now_ms: float) -> list[Effect]:
+    def respond(self, status: int, data: bytes, now_ms: float) -> list[Effect]:
+        """``data``: the whole response."""
         if self.state is not State.PROCEEDING:
             return []
-        data = response.encode()
-        if response.is_provisional:
+        if status < 200:
             self._data = data
             return [SendBytes(data)]
         patience_ms = self._timing.patience_ms
-        if self.is_invite and response.is_success:
+        if self.is_invite and status < 300:
             self.state = State.ACCEPTED
             self._data = b""  # the call repeats its 2xx itself, until its own ACK (RFC 3261, 13.3.1.4)
             self._end_ms = now_ms + patience_ms  # timer L
@@ -236,9 +237,10 @@ class ServerTransaction:
         self.deadline_ms = _earlier(self._repeat_ms, self._end_ms)
 
 
-def _earlier(*times_ms: float | None) -> float | None:
-    known = [at_ms for at_ms in times_ms if at_ms is not None]
-    return min(known) if known else None
+def _earlier(one_ms: float | None, other_ms: float | None) -> float | None:
+    if one_ms is None or other_ms is None:
+        return other_ms if one_ms is None else one_ms
+    return min(one_ms, other_ms)
 
 
 def server_key(request: Request) -> tuple[str, ...]:
@@ -263,35 +265,3 @@ def invite_key(cancel: Request) -> tuple[str, ...]:
 def client_key(headers: Headers) -> tuple[str, str]:
     """Of a response as of its request: the branch, and the method in CSeq (RFC 3261, 17.1.3)."""
     return headers.via.branch, headers.cseq.method
-
-
-def reply(
-    request: Request, status: int, reason: str, via: str, tag: str, extra: Iterable[tuple[str, str]] = ()
-) -> Response:
-    """A response's beginning (RFC 3261, 8.2.6.2): every Via as it came but for ``via``, the topmost stamped with its source."""
-    fields: list[tuple[str, str]] = []
-    is_top = True
-    for name, value in request.headers:
-        match name:
-            case "Via":
-                if is_top and via:
-                    value = via
-                is_top = False
-                fields.append((name, value))
-            case "From" | "Call-ID" | "CSeq":
-                fields.append((name, value))
-            case "To":
-                fields.append((name, f"{value};tag={tag}" if tag and not _has_tag(request) else value))
-            case "Record-Route" if 100 < status < 300:
-                fields.append((name, value))
-            case "Timestamp" if status == 100:
-                fields.append((name, value))
-    fields.extend(extra)
-    return Response(status, reason, Headers(fields))
-
-
-def _has_tag(request: Request) -> bool:
-    try:
-        return bool(request.headers.to.tag)
-    except ValueError:  # it can't be read: what came is what goes back
-        return True

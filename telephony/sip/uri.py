@@ -21,9 +21,11 @@ _has_bad = re.compile(r'[ "<>\\^`{|}\t\r\n\x00\x7f]').search
 _IN_USER = "-_.!~*'()&=+$,;?/%"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Uri:
-    """``user`` and ``password`` are without their escapes; ``params`` have names in lower case, "" for one without value."""
+    """Not frozen, though nobody changes one: that makes it four times as dear, and each message has some.
+
+    ``user`` and ``password`` are without their escapes; ``params`` have names in lower case, "" for one without value."""
 
     scheme: str
     user: str = ""

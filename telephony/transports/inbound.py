@@ -92,6 +92,11 @@ class Inbound:
 
     def pull(self, now_ms: float) -> bytes:
         self._tell(self._digits.tick(now_ms))
+        if not self._pcm:
+            pcm = self._next(now_ms)
+            if len(pcm) == FRAME_BYTES:  # as it nearly always is
+                return pcm
+            self._pcm += pcm
         while len(self._pcm) < FRAME_BYTES:
             self._pcm += self._next(now_ms)
         frame = bytes(self._pcm[:FRAME_BYTES])

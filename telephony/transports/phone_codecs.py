@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -100,15 +101,24 @@ class G711Encoder:
 
     def __init__(self, encode: Callable[[Samples], bytes]) -> None:
         self._encode = encode
-        self._divider = Divider(PLAYOUT_RATE_HZ // g711.RATE_HZ, FRAME_SAMPLES)
-        self._silence = encode(np.zeros(g711.RATE_HZ * FRAME_MS // 1000, np.int16))
-        self._was_silent = False
+        self._divider: Divider | None = None
+        """Not made before the first sound: many calls are over before it."""
+        self._silence = _silence(encode)
+        self._was_silent = True
 
     def encode(self, pcm: bytes) -> bytes:
         was_silent, self._was_silent = self._was_silent, pcm == SILENCE
         if was_silent and self._was_silent:  # nothing is left in the filter either
             return self._silence
+        if self._divider is None:
+            self._divider = Divider(PLAYOUT_RATE_HZ // g711.RATE_HZ, FRAME_SAMPLES)
         return self._encode(self._divider.push(np.frombuffer(pcm, "<i2")))
+
+
+@cache
+def _silence(encode: Callable[[Samples], bytes]) -> bytes:
+    """20 ms of it."""
+    return encode(np.zeros(g711.RATE_HZ * FRAME_MS // 1000, np.int16))
 
 
 class G722Encoder:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import struct
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -41,6 +42,8 @@ TELEPHONE_DELAY_MS = 60
 """What a telephone's own jitter buffer and the networks behind a gateway add, as a guess."""
 COUNTS_EVERY = 250
 """Frames: five seconds."""
+_NUMBERS = struct.Struct("!IIHQ")
+"""Of a stream's beginning."""
 _dice = SystemRandom()
 
 
@@ -230,10 +233,11 @@ class PhoneMedia:
 
 
 def _fresh_origin(now_ms: float) -> Origin:
+    ssrc, timestamp, sequence, name = _NUMBERS.unpack(os.urandom(_NUMBERS.size))
     return Origin(
-        ssrc=_dice.getrandbits(32),
-        sequence=_dice.getrandbits(15),
-        timestamp=_dice.getrandbits(32),
-        cname=f"{_dice.getrandbits(64):016x}@parley",
+        ssrc=ssrc,
+        sequence=sequence >> 1,
+        timestamp=timestamp,
+        cname=f"{name:016x}@parley",
         clock_began_s=time.time() - now_ms / 1000,
     )

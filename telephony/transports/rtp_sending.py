@@ -116,6 +116,4 @@ class Sending:
         sequence, self._sequence = self._sequence, (self._sequence + 1) & 0xFFFF
         self.packets += 1
         self.octets += len(payload)
-        return rtp.pack(
-            rtp.Packet(payload_type, sequence, timestamp & 0xFFFF_FFFF, self.origin.ssrc, payload, is_marked)
-        )
+        return rtp.packed(payload_type, sequence, timestamp & 0xFFFF_FFFF, self.origin.ssrc, payload, is_marked)

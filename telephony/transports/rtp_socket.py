@@ -191,15 +191,18 @@ class Ticker:
         self._arm()
 
     def _read(self) -> None:
+        """One datagram of each socket that has any, and again: most have one, and to ask all at once is cheaper than each."""
         now_ms = self.now_ms
-        for key, _ in self._selector.select(0):
-            call, is_report = key.data
-            read: Callable[[int], tuple[bytes, tuple[str, int]]] = key.fileobj.recvfrom  # type: ignore[union-attr]
-            for _ in range(_MOST_AT_ONCE):
+        for _ in range(_MOST_AT_ONCE):
+            ready = self._selector.select(0)
+            if not ready:
+                return
+            for key, _ in ready:
+                call, is_report = key.data
                 try:
-                    data, source = read(_DATAGRAM_BYTES)
+                    data, source = key.fileobj.recvfrom(_DATAGRAM_BYTES)  # type: ignore[union-attr]
                 except BlockingIOError:
-                    break
+                    continue
                 except OSError as error:  # what a datagram of ours came to: nobody listens there
                     logger.debug("A socket told of an error: %s", error)
                     continue

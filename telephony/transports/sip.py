@@ -29,11 +29,11 @@ from telephony.sip.agent import Agent
 from telephony.sip.commands import Command
 from telephony.sip.events import Event, Output, Send
 from telephony.sip.gate import Gate
-from telephony.sip.message import Request
+from telephony.sip.message import Request, Response
 from telephony.sip.peer import Address, Endpoint, Peer, Transport
+from telephony.sip.replies import Replies
 from telephony.sip.scan import BadMessage
 from telephony.sip.stack import Limits
-from telephony.sip.transaction import reply
 from telephony.transports import sip_names
 from telephony.transports.sip_sockets import Listen, SipSockets
 
@@ -103,6 +103,8 @@ class SipEndpoint:
         """Hosts that have sent us something we listened to."""
         self._judged: OrderedDict[tuple[str, int], bool] = OrderedDict()
         self._routes: OrderedDict[str, str] = OrderedDict()
+        self._ours: OrderedDict[str, str] = OrderedDict()
+        """How hosts reach us."""
         self._looking_up: set[asyncio.Task[None]] = set()
         self._outputs: list[Output] = []
         self._is_carrying_out = False
@@ -154,6 +156,14 @@ class SipEndpoint:
 
     def address_towards(self, host: str) -> str:
         """How somebody at ``host`` reaches us: by our advertised address, unless they are in our own network."""
+        found = self._ours.get(host)
+        if found is None:
+            found = self._ours[host] = self._address_towards(host)
+            if len(self._ours) > MOST_REMEMBERED:
+                self._ours.popitem(last=False)
+        return found
+
+    def _address_towards(self, host: str) -> str:
         listening = self._listening
         try:
             address = parse(host)
@@ -251,18 +261,17 @@ class SipEndpoint:
         self._timer = self._loop.call_at(due_ms / 1000, self._fire)
 
     def _send(self, data: bytes, to: Peer) -> None:
-        try:
-            ip_address(to.host.partition("%")[0])
-        except ValueError:
+        if to.host in self._seen:  # where something came from: most of what is sent
+            self._sockets.send(data, to)
+        elif not _is_address(to.host):
             self._send_to_name(data, to)
-            return
-        if self._may_send(to):
+        elif self._may_send(to):
             self._sockets.send(data, to)
         else:
             self._lost(data, to)
 
     def _may_send(self, to: Peer) -> bool:
-        if to.host in self._seen or self._gate.trunk_at(to.host) is not None or self._sockets.has_stream(to):
+        if self._gate.trunk_at(to.host) is not None or self._sockets.has_stream(to):
             return True
         key = to.host, to.port
         if key not in self._judged:
@@ -303,7 +312,8 @@ class SipEndpoint:
             request = messages.parse(data)
             if not isinstance(request, Request) or request.method == "ACK" or self._is_closed:
                 return
-            answer = reply(request, 503, "Service Unavailable", "", "unreachable")
+            answer = messages.parse(Replies(request, "").encode(503, "", "unreachable"))
+            assert isinstance(answer, Response)
         except BadMessage:
             return
         self._carry_out(self.agent.answered_here(answer, self._now_ms()))
@@ -314,6 +324,14 @@ class SipEndpoint:
         known.move_to_end(host)
         if len(known) > MOST_REMEMBERED:
             known.popitem(last=False)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _route(towards: str) -> str:

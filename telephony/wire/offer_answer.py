@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Literal
 
@@ -159,6 +160,7 @@ class Negotiation:
         listed = section.codings
         self.agreed = self._agree(
             section,
+            listed,
             offered.direction,
             receive=codings.receivable(offered.formats, listed),
             receive_events=codings.receivable_events(offered.formats, listed),
@@ -178,12 +180,14 @@ class Negotiation:
         description = sdp.parse(text)
         at = self._chosen(description)
         section = description.sections[at]
-        coding, sound = codings.first_of(section.codings, self.terms.codings)
-        events = codings.events_of(section.codings, coding)
+        listed = section.codings
+        coding, sound = codings.first_of(listed, self.terms.codings)
+        events = codings.events_of(listed, coding)
         formats = [sound] if events is None else [sound, events]
         keys = self._taken_keys(section)
         agreed = self._agree(
             section,
+            listed,
             direction,
             receive={sound.payload_type: coding},
             receive_events={} if events is None else {events.payload_type: events.rate_hz},
@@ -207,10 +211,10 @@ class Negotiation:
         audio = [(at, each) for at, each in enumerate(description.sections) if each.kind == "audio" and each.port]
         if not audio:
             raise BadDescription("The offer has no audio.")
-        at, section = max(audio, key=lambda each: (self._liking(each[1]), -each[0]))
-        if not self._liking(section):
-            raise BadDescription(_why_not(section, self.terms.encryption))
-        return at
+        liking, minus_at = max((self._liking(each), -at) for at, each in audio)
+        if not liking:
+            raise BadDescription(_why_not(description.sections[-minus_at], self.terms.encryption))
+        return -minus_at
 
     def _liking(self, section: Section) -> int:
         """0: not at all."""
@@ -227,14 +231,15 @@ class Negotiation:
     def _agree(
         self,
         section: Section,
+        listed: Sequence[Format],
         direction: Direction,
         *,
         receive: Mapping[int, Coding],
         receive_events: Mapping[int, int],
         keys: Keys | None,
     ) -> Agreed:
-        coding, sound = codings.first_of(section.codings, self.terms.codings)
-        events = codings.events_of(section.codings, coding)
+        coding, sound = codings.first_of(listed, self.terms.codings)
+        events = codings.events_of(listed, coding)
         remote, remote_rtcp = _addresses(section)
         return Agreed(
             coding=coding,
@@ -296,13 +301,18 @@ def _addresses(section: Section) -> tuple[Address, Address]:
         raise BadDescription("The session description names no address (c=) for the sound.")
     if section.address in _NOWHERE:
         return (section.address, 0), (section.address, 0)
-    address = ip_address(section.address)
-    if address.is_multicast or section.address == "255.255.255.255":
+    if not _is_of_one(section.address):
         raise BadDescription(f"{section.address} is no address of a single telephone.")
     if section.port < _LOWEST_PORT:
         raise BadDescription(f"Port {section.port} is none that sound is sent to.")
     host, port = section.rtcp
     return (section.address, section.port), (host or section.address, port or min(65_535, section.port + 1))
+
+
+@lru_cache(maxsize=1_024)
+def _is_of_one(address: str) -> bool:
+    """Whether it can be a single telephone's."""
+    return not ip_address(address).is_multicast and address != "255.255.255.255"
 
 
 def _met(ours: Direction, section: Section) -> Direction:

@@ -49,5 +49,9 @@ def parse(data: bytes) -> Packet | None:
 
 
 def pack(packet: Packet) -> bytes:
-    second = packet.is_marked << 7 | packet.payload_type
-    return _HEADER.pack(_VERSION_2, second, packet.sequence, packet.timestamp, packet.ssrc) + packet.payload
+    return packed(packet.payload_type, packet.sequence, packet.timestamp, packet.ssrc, packet.payload, packet.is_marked)
+
+
+def packed(payload_type: int, sequence: int, timestamp: int, ssrc: int, payload: bytes, is_marked: bool) -> bytes:
+    """The same of what would be a packet's."""
+    return _HEADER.pack(_VERSION_2, is_marked << 7 | payload_type, sequence, timestamp, ssrc) + payload

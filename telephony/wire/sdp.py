@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Literal
 
@@ -75,12 +76,11 @@ class Section:
     @property
     def codings(self) -> list[Format]:
         """Its formats in their order, those without a known coding left out."""
-        maps = dict(_numbered(self.all("rtpmap")))
-        parameters = dict(_numbered(self.all("fmtp")))
+        maps, parameters = _numbered(self.all("rtpmap")), _numbered(self.all("fmtp"))
         read: list[Format] = []
         for text in self.formats:
             number = _number(text, -1)
-            name, _, rest = maps.get(number, STATIC.get(number, "")).partition("/")
+            name, _, rest = (maps.get(number) or STATIC.get(number, "")).partition("/")
             rate_hz = _number(rest.partition("/")[0])
             if 0 <= number < 128 and name and rate_hz:
                 read.append(Format(number, name.strip().lower(), rate_hz, parameters.get(number, "")))
@@ -170,6 +170,7 @@ def _connection(value: str) -> str:
     return host
 
 
+@lru_cache(maxsize=1_024)
 def _host(text: str) -> str:
     """The address as we write it, or "" where it is none; a multicast one's "/127" is left out."""
     try:
@@ -185,10 +186,14 @@ def _number(text: str | None, otherwise: int = 0) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else otherwise
 
 
-def _numbered(values: Iterable[str]) -> Iterable[tuple[int, str]]:
-    """“96 opus/48000/2” → (96, "opus/48000/2"). Of two with the same number the first counts."""
-    split = [value.split(None, 1) for value in values]
-    return reversed([(_number(words[0], -1), words[1]) for words in split if len(words) == 2])
+def _numbered(values: Iterable[str]) -> dict[int, str]:
+    """“96 opus/48000/2” → 96: "opus/48000/2". Of two with the same number the first counts."""
+    found: dict[int, str] = {}
+    for value in values:
+        words = value.split(None, 1)
+        if len(words) == 2:
+            found.setdefault(_number(words[0], -1), words[1])
+    return found
 
 
 # ---- out
