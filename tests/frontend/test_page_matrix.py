@@ -133,7 +133,9 @@ EXPECTED: dict[str, dict[str, tuple[int, ...]]] = {
             "forwarded",
             "transferred",
             "message",
+            "second",
             "text",
+            "text-in",
         )
     },
     "frontend:campaigns": {"get": EVERYBODY_IN},
