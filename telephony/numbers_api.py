@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Path, Query, Router, Schema, Status
-from pydantic import Field, create_model
+from pydantic import ConfigDict, Field, create_model
 
 from accounts import tenancy
 from accounts.auth import allowed
@@ -81,6 +81,11 @@ def _logins() -> dict[str, Any]:
 
 
 class _AccountIn(Schema):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"carrier": "twilio", "account_sid": "AC5ef8732a3c49700934481addd5ce1659", "auth_token": "…"}]
+        }
+    )
     carrier: CarrierAccount.Provider = Field(
         CarrierAccount.Provider.TWILIO, description="The telephone company; what else to give depends on it."
     )

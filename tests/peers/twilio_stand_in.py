@@ -193,9 +193,6 @@ class Exchange:
         """The account asked for a call by REST."""
         call = PhoneCall(sid, form["To"], form["From"], "outbound-api", says=bytearray(self.answers_say))
         picks_up = self.who.get(form["To"], self.picks_up)
-        if picks_up == "rings":
-            self.calls[sid] = call
-            return
         if picks_up in ("busy", "no-answer", "failed"):
             call.status = picks_up
             self._run(self._end(account, call, form.get("StatusCallback", "")))
