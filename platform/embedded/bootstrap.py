@@ -93,7 +93,7 @@ def test() -> Callable[[], int]:
         # The tests start databases of their own; pytest's closing line is the last of the output.
         # Calls keep the pace of their sound, one after the other; beside them runs what doesn't (tests/at_once.py).
         at_once = os.environ.get("TESTS_AT_ONCE") or ("2" if (os.cpu_count() or 1) > 1 else "1")
-        beside = [] if at_once == "1" else ["-n", at_once, "--dist", "loadgroup"]
+        beside = [] if at_once == "1" else ["-n", at_once, "--dist", "loadfile"]
         tested = run(
             [str(PYTHON), "-m", "pytest", *beside],
             {**env, "PARLEY_CHECKS_FAILED": ", ".join(failed)},

@@ -27,7 +27,7 @@ from tests.telephony.test_sip_without_agent import closed, turns_of
 
 __all__ = ["_sip"]
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 CALLER_HZ, DESK_HZ, AGENT_HZ, EARLY_HZ = 700, 900, 1_000, 1_300
 DESK = "+14155550199"

@@ -29,7 +29,7 @@ from tests.telephony.campaigns.people import WIDE
 from tests.telephony.phones import NUMBER, Phones, phones, tone
 from tests.telephony.test_twilio_calls import ended, listens_at, until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 ELSEWHERE = "+14155550177"
 

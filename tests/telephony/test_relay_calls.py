@@ -24,7 +24,7 @@ from tests.telephony import stand_ins
 from tests.telephony.phones import Phones, phones
 from tests.telephony.test_twilio_calls import ended, listens_at, rows, until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 STORY = [" ".join(f"word{number}" for number in range(first, first + 12)) + "." for first in (0, 12, 24, 36)]
 
 

@@ -37,7 +37,7 @@ from tests.telephony.test_sip_calls import (
     the_call,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 
 @pytest.fixture(autouse=True)

@@ -39,7 +39,7 @@ from tests.telephony.test_worker import placed
 
 __all__ = ["bearer", "minds"]
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 
 @dataclass
