@@ -128,7 +128,7 @@ def _own(words: list[str], said: list[str], language: str) -> list[bool]:
     for index, (begin, end) in enumerate(zip(begins, ends, strict=True)):
         heard, beside = "".join(letters[begin[0] : end[0]]), "".join(said[begin[1] : end[1]])
         if 0 < index < len(common):
-            is_misheard = len(heard) <= len(beside) + LETTERS or _is_like(heard, beside)
+            is_misheard = len(heard) < 2 * LETTERS or _is_like(heard, beside)
         else:
             is_misheard = _is_like(
                 heard, beside[-len(heard) - LETTERS :] if index == 0 else beside[: len(heard) + LETTERS]
