@@ -91,8 +91,9 @@ def test() -> Callable[[], int]:
     def check() -> int:
         failed = check_code()
         # The tests start databases of their own; pytest's closing line is the last of the output.
-        # Calls keep the pace of their sound, one after the other; beside them runs what doesn't (tests/at_once.py).
-        at_once = os.environ.get("TESTS_AT_ONCE") or ("2" if (os.cpu_count() or 1) > 1 else "1")
+        # Calls keep the pace of their sound, one after the other; beside them may run what doesn't (tests/at_once.py). Unasked it doesn't:
+        # on two processors a browser beside a call makes both late.
+        at_once = os.environ.get("TESTS_AT_ONCE") or "1"
         beside = [] if at_once == "1" else ["-n", at_once, "--dist", "loadfile"]
         tested = run(
             [str(PYTHON), "-m", "pytest", *beside],

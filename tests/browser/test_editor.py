@@ -109,7 +109,7 @@ def test_a_warm_destination_asks_what_the_other_side_hears_and_keeps_it(page: Pa
     row.get_by_label("Number or address").fill("+14155550142")
     row.get_by_label("How", exact=True).select_option("warm")
     expect(words).to_be_visible()
-    expect(row.get_by_text("Without a trunk the agent says that it can't")).to_be_visible()
+    expect(row.get_by_text("With neither the agent says that it can't")).to_be_visible()
     words.fill("{{name}} for you.")
     row.get_by_label("What they hear").select_option("summary")
     row.get_by_label("Ring for").fill("15")
