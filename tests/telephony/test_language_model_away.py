@@ -50,9 +50,9 @@ async def test_the_script_answers_for_a_model_that_hangs(
             "model_fallbacks": ["scripted"],
             "fallback_after_s": 1.5,
         }
-        prompt = "We close at five in the afternoon.\nParking is free."
+        prompt = "A cleaning is eighty dollars.\nParking is free."
         await sync_to_async(save_draft)(agent, {"knows": knows, "says": {"prompt": prompt}})
-        words = ("What time do you close?", "Thank you and goodbye.")
+        words = ("How much is a cleaning?", "Thank you and goodbye.")
         lines, sounds = [Line("say", text) for text in words], caller_lines(*words)
 
         async def token() -> str:
@@ -65,7 +65,7 @@ async def test_the_script_answers_for_a_model_that_hangs(
             found = phone_script.result(phone)
         assert server.asked
 
-    assert "close at five" in found["exchanges"][0]["reply"], str(found)
+    assert "eighty dollars" in found["exchanges"][0]["reply"], str(found)
     assert found["end"]["reason"] == "caller_goodbye", str(found)
 
     def told() -> list[str]:
