@@ -99,6 +99,7 @@ async def test_the_two_hear_each_other_until_one_hangs_up_and_both_lines_are_fre
         await caller.press("5")
         await desk.until(lambda: "5" in desk.digits)
         assert await places(agent) == [(DESK, False)], "the place is held while they talk"
+        await asyncio.sleep(1)  # seconds are counted
         (caller if who == "caller" else desk).hang_up()
         await asyncio.wait_for(caller.over.wait(), 20)
         await asyncio.wait_for(desk.over.wait(), 20)
