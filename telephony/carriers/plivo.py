@@ -18,7 +18,7 @@ import httpx
 from django.conf import settings
 
 import egress
-from telephony.carriers import CarrierCall, CarrierError, CarrierNumber
+from telephony.carriers import CarrierCall, CarrierError, CarrierNumber, rest
 from telephony.carriers.carrier import Able, Asked, AtCarrier, Lacking, Login, LoginField, WrongLogin, field_of
 from telephony.wire.dialects import CannotSay, plivo_xml
 from telephony.wire.plivo_signature import HEADER, NONCE, is_signed
@@ -147,22 +147,11 @@ class Plivo(Lacking):
 
     async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         login = httpx.BasicAuth(self.sid, self._token)
-        try:
-            async with egress.client(base_url=settings.PLIVO_API_URL, auth=login, timeout=SECONDS) as client:
-                answer = await client.request(method, f"/v1/Account/{_id(self.sid)}/{path}", json=body)
-        except egress.EgressRefused as error:
-            raise CarrierError(f"Plivo can't be reached from here: {error}") from error
-        except httpx.HTTPError as error:
-            raise CarrierError("Plivo can't be reached just now. Try again in a moment.") from error
-        if answer.status_code in (401, 403):  # in words, and no JSON
+        client = egress.client(base_url=settings.PLIVO_API_URL, auth=login, timeout=SECONDS)
+        answer, found = await rest.ask(self.title, client, method, f"/v1/Account/{_id(self.sid)}/{path}", json=body)
+        if answer.status_code in (401, 403):
             words = "Plivo doesn't know this auth ID with this auth token. Copy both again from Plivo's console."
             raise CarrierError(words, status=answer.status_code)
-        try:
-            found = answer.json() if answer.content else {}
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise CarrierError(f"Plivo answered with something that is no JSON (status {answer.status_code}).")
         if answer.is_success:
             return found
         raise CarrierError(f"Plivo says: {found.get('error') or answer.reason_phrase}", status=answer.status_code)

@@ -15,13 +15,12 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import httpx
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.conf import settings
 
 import egress
-from telephony.carriers import CarrierCall, CarrierError, CarrierNumber
+from telephony.carriers import CarrierCall, CarrierError, CarrierNumber, rest
 from telephony.carriers.carrier import Able, Asked, AtCarrier, Lacking, Login, LoginField, WrongLogin, field_of
 from telephony.dialing.gate import Permit
 from telephony.wire.dialects import CannotSay, texml
@@ -160,19 +159,8 @@ class Telnyx(Lacking):
         self, method: str, path: str, body: Mapping[str, Any] | None = None, form: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         login = {"Authorization": f"Bearer {self._key}"}
-        try:
-            async with egress.client(base_url=settings.TELNYX_API_URL, headers=login, timeout=SECONDS) as client:
-                answer = await client.request(method, path, json=body, data=form)
-        except egress.EgressRefused as error:
-            raise CarrierError(f"Telnyx can't be reached from here: {error}") from error
-        except httpx.HTTPError as error:
-            raise CarrierError("Telnyx can't be reached just now. Try again in a moment.") from error
-        try:
-            found = answer.json() if answer.content else {}
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise CarrierError(f"Telnyx answered with something that is no JSON (status {answer.status_code}).")
+        client = egress.client(base_url=settings.TELNYX_API_URL, headers=login, timeout=SECONDS)
+        answer, found = await rest.ask(self.title, client, method, path, json=body, data=form)
         if answer.is_success:
             return found
         if answer.status_code in (401, 403):

@@ -13,7 +13,7 @@ import httpx
 from django.conf import settings
 
 import egress
-from telephony.carriers import CarrierCall, CarrierError, CarrierNumber
+from telephony.carriers import CarrierCall, CarrierError, CarrierNumber, rest
 from telephony.carriers.carrier import Able, Asked, AtCarrier, Login, LoginField, WrongLogin
 from telephony.dialing.gate import Permit
 from telephony.wire.streams import TwilioWire, Wire
@@ -147,13 +147,9 @@ class Twilio:
     async def recording(self, recording_sid: str, most_bytes: int) -> bytes:
         """A recording that was made for us, as WAV."""
         path = f"{self._account}/Recordings/{recording_sid}.wav"
-        try:
+        with rest.told(self.title):
             async with self._client(most_bytes) as client:
                 answer = await client.get(path)
-        except egress.EgressRefused as error:
-            raise CarrierError(f"{self.title} can't be reached from here: {error}") from error
-        except httpx.HTTPError as error:
-            raise CarrierError(f"{self.title} can't be reached just now. Try again in a moment.") from error
         if not answer.is_success:
             raise CarrierError(f"{self.title} doesn't give the recording.", status=answer.status_code)
         return answer.content
@@ -179,19 +175,7 @@ class Twilio:
         return egress.client(max_bytes=most_bytes, base_url=self._address, auth=login, timeout=SECONDS)
 
     async def _ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> dict[str, Any]:
-        try:
-            async with self._client() as client:
-                answer = await client.request(method, path, data=form)
-        except egress.EgressRefused as error:
-            raise CarrierError(f"{self.title} can't be reached from here: {error}") from error
-        except httpx.HTTPError as error:
-            raise CarrierError(f"{self.title} can't be reached just now. Try again in a moment.") from error
-        try:
-            body = answer.json() if answer.content else {}
-        except ValueError:
-            body = None
-        if not isinstance(body, dict):
-            raise CarrierError(f"{self.title} answered with something that is no JSON (status {answer.status_code}).")
+        answer, body = await rest.ask(self.title, self._client(), method, path, data=form)
         if answer.is_success:
             return body
         if answer.status_code in (401, 403) and body.get("code") in (None, 20003, 20404):

@@ -13,16 +13,12 @@ import orjson
 from telephony.wire.media_streams import (
     RATE_HZ,
     BadMessage,
-    DigitPressed,
     Marked,
     Message,
     Started,
-    Stopped,
-    Unknown,
-    digit_of,
     inside,
     json_object,
-    media_of,
+    message_of,
     number_of,
     text_of,
 )
@@ -36,19 +32,11 @@ class PlivoWire:
     def parse(self, text: str | bytes) -> Message:
         body = json_object(text)
         match body.get("event"):
-            case "media":
-                return media_of(inside(body, "media"))
             case "playedStream":
                 return Marked(text_of(body, "name", 200))
-            case "dtmf":
-                return DigitPressed(digit_of(inside(body, "dtmf")))
             case "start":
                 return _started(inside(body, "start"))
-            case "stop":  # on no page of theirs; it would mean this
-                return Stopped()
-            case str() as event:
-                return Unknown(event[:40])
-        raise BadMessage("The message doesn't say what it is.")
+        return message_of(body)
 
     def writer(self, stream_sid: str) -> Writer:
         return _Writer(stream_sid)

@@ -15,16 +15,11 @@ from telephony.wire.media_streams import (
     RATE_HZ,
     BadMessage,
     Connected,
-    DigitPressed,
-    Marked,
     Message,
     Started,
-    Stopped,
-    Unknown,
-    digit_of,
     inside,
     json_object,
-    media_of,
+    message_of,
     number_of,
     text_of,
 )
@@ -38,21 +33,11 @@ class TelnyxWire:
     def parse(self, text: str | bytes) -> Message:
         body = json_object(text)
         match body.get("event"):
-            case "media":
-                return media_of(inside(body, "media"))
-            case "mark":
-                return Marked(text_of(inside(body, "mark"), "name", 200))
-            case "dtmf":
-                return DigitPressed(digit_of(inside(body, "dtmf")))
             case "connected":
                 return Connected("Call")
             case "start":
                 return _started(body)
-            case "stop":
-                return Stopped()
-            case str() as event:
-                return Unknown(event[:40])
-        raise BadMessage("The message doesn't say what it is.")
+        return message_of(body)
 
     def writer(self, stream_sid: str) -> Writer:
         return _Writer()
