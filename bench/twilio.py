@@ -55,13 +55,13 @@ async def serve(port: int, seconds: float) -> None:
     from websockets.asyncio.server import serve as listen
 
     from telephony.session.session import Session
-    from telephony.transports.twilio import TwilioTransport, start_of
+    from telephony.transports.carrier import CarrierTransport, start_of
 
     async def leaving() -> None: ...
 
     async def talk(connection: ServerConnection) -> None:
         started = await start_of(connection)
-        transport = TwilioTransport(connection, started.stream_sid, leaving)
+        transport = CarrierTransport(connection, started.stream_sid, leaving)
         await Session(transport=transport, agent=the_agent(seconds), vad=ear(), listener=Nobody()).run()
 
     async with listen(

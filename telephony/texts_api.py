@@ -11,7 +11,7 @@ from pydantic import Field
 from accounts.auth import allowed
 from accounts.paging import Cursor, NextCursor, PageSize, page
 from accounts.problems import Problem
-from telephony import conversations, texts
+from telephony import text_conversations, texts
 from telephony.models import TextMessage
 from telephony.numbers_api import CARRIER_FAILS, number_of, told
 
@@ -67,7 +67,7 @@ def list_texts(
     ] = "",
 ) -> TextPage:
     """Those that came in and those that were sent, newest first."""
-    rows = conversations.narrowed(
+    rows = text_conversations.narrowed(
         TextMessage.objects.owned_by(request.organization),  # type: ignore[attr-defined]
         ours=our_number.strip(),
         theirs=their_number.strip(),

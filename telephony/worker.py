@@ -29,6 +29,7 @@ from agents.providers.breaker import BREAKERS
 from monitoring.loop_lag import COLLECTING, LoopLagMonitor
 from telephony import answer, ending, ice, warmup, worker_room, worker_status
 from telephony.call_transport import MakeTransport
+from telephony.carrier_listener import CarrierListener
 from telephony.finish import worker_channel
 from telephony.journal import Database, Journal
 from telephony.live_call import FAREWELL_SECONDS, LiveCall, Offer
@@ -37,7 +38,6 @@ from telephony.transfers.second_calls import SecondCalls
 from telephony.transports.webrtc import Line, WebRTCTransport
 from telephony.trunks.house import Order, PhoneHouse
 from telephony.trunks.setup import sip_settings
-from telephony.twilio_listener import TwilioListener
 from telephony.without_agent.in_call import Reply
 from telephony.worker_room import Limits, Room, Sample
 
@@ -108,7 +108,7 @@ class CallWorker:
             has_room=lambda: self.has_room,
         )  # fmt: skip
         self.seconds = SecondCalls(self.house, self._database, lambda: self.telephones.address)
-        self.telephones = TwilioListener(
+        self.telephones = CarrierListener(
             self._valkey,
             self._take,
             has_room=lambda: self.has_room,

@@ -16,7 +16,7 @@ from accounts.auth import require
 from accounts.models import Role
 from accounts.paging import BadCursor, page
 from frontend.views.shared import may, number_words
-from telephony import conversations, texts
+from telephony import text_conversations, texts
 from telephony.carriers import CarrierError
 from telephony.dialing.models import DoNotCall
 from telephony.models import PhoneNumber, TextMessage
@@ -67,7 +67,7 @@ def text_list(request: Any) -> HttpResponse:
     query = request.GET.get("q", "").strip()[:60]
     try:
         rows, following = page(
-            conversations.newest(request.organization, query), request.GET.get("cursor", ""), PAGE_SIZE
+            text_conversations.newest(request.organization, query), request.GET.get("cursor", ""), PAGE_SIZE
         )
     except BadCursor:
         return redirect("frontend:texts")
@@ -98,7 +98,7 @@ def conversation(request: Any, pk: UUID) -> HttpResponse:
         elif _sent(form, ours, text.theirs) is not None:
             return redirect("frontend:text", pk)
     try:
-        rows, following = page(conversations.of(text), request.GET.get("cursor", ""), PAGE_SIZE)
+        rows, following = page(text_conversations.of(text), request.GET.get("cursor", ""), PAGE_SIZE)
     except BadCursor:
         return redirect("frontend:text", pk)
     context = {

@@ -20,13 +20,14 @@ async def ask(
     with told(title):
         async with client:
             answer = await client.request(method, path, **sent)
-    is_login_wrong = answer.status_code in (401, 403)  # some say so in plain words
     try:
         found = answer.json() if answer.content else {}
     except ValueError:
-        found = {} if is_login_wrong else None
+        found = None
     if not isinstance(found, dict):
-        raise CarrierError(f"{title} answered with something that is no JSON (status {answer.status_code}).")
+        if answer.status_code not in (401, 403):  # some say in plain words that a login is wrong
+            raise CarrierError(f"{title} answered with something that is no JSON (status {answer.status_code}).")
+        found = {}
     return answer, found
 
 

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from agents.speech import AudioFrame
 from telephony.audio.playout import Playout
 from telephony.call_transport import OnReport
-from telephony.transports.twilio import (
+from telephony.transports.carrier import (
     CLOSE_SECONDS,
     COMES_BACK_SECONDS,
     LEAVING_SECONDS,
@@ -42,7 +42,7 @@ async def setup_of(connection: ServerConnection) -> wire.Setup:
 
 class RelayTransport:
     """``telephony.call_transport.CallTransport`` without sound, and ``telephony.session.by_text.TextLine``. ``leaving`` as in
-    ``telephony.transports.twilio.TwilioTransport``."""
+    ``telephony.transports.carrier.CarrierTransport``."""
 
     def __init__(
         self,

@@ -26,8 +26,8 @@ from telephony.call_transport import MakeTransport
 from telephony.carriers.registry import CARRIERS
 from telephony.handed_on import hand_on, own_host
 from telephony.live_call import Offer
+from telephony.transports.carrier import CarrierTransport, NoStart, start_of
 from telephony.transports.relay import RelayTransport, setup_of
-from telephony.transports.twilio import NoStart, TwilioTransport, start_of
 from telephony.wire import media_streams as wire
 from telephony.wire.media_streams import Started
 from telephony.wire.relay import MAX_MESSAGE_BYTES, Setup
@@ -46,7 +46,7 @@ Bring = Callable[[str, str, MakeTransport], Awaitable[None]]
 """Whom the agent called for a caller is here: under this key, with Twilio's id of the call. Returns when that is over."""
 
 
-class TwilioListener:
+class CarrierListener:
     """``start`` it when calls can be taken; ``leave``: no new ones. The calls it gave to ``take`` go on."""
 
     def __init__(
@@ -171,7 +171,7 @@ class TwilioListener:
             started = await start_of(connection)
         if started.account_sid not in ("", stream.carrier_account_sid):
             raise NoStart("it brings another account's call than its token is for")
-        make = partial(TwilioTransport, connection, started.stream_sid, _nothing_follows)
+        make = partial(CarrierTransport, connection, started.stream_sid, _nothing_follows)
         await self._bring(stream.second, started.call_sid, make)
 
     async def _begin(self, connection: ServerConnection, stream: phone_calls.Stream) -> tuple[Offer, MakeTransport]:
@@ -187,7 +187,7 @@ class TwilioListener:
             else:
                 speaks = CARRIERS[stream.carrier].wire
                 started = await start_of(connection, speaks)
-                make = partial(TwilioTransport, connection, started.stream_sid, leaving, speaks=speaks)
+                make = partial(CarrierTransport, connection, started.stream_sid, leaving, speaks=speaks)
         if started.call_sid != stream.carrier_call_id or started.account_sid not in ("", stream.carrier_account_sid):
             raise NoStart("it brings another call than its token is for")
         return offer, make

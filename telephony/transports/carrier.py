@@ -58,7 +58,7 @@ async def start_of(connection: ServerConnection, speaks: Wire = TWILIO) -> wire.
                 raise NoStart("it began in the middle")
 
 
-class TwilioTransport:
+class CarrierTransport:
     """``telephony.call_transport.CallTransport``, for each carrier that streams sound as Twilio does. ``leaving`` is awaited before
     we close the stream of our own accord: then the carrier asks what comes next, and somebody must know. Where the stream breaks
     it is not: another worker goes on with the call.
