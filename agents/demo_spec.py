@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.spec import AgentSpec, CollectField, Does, FieldType, Says
+from agents.spec import AgentSpec, CollectField, Does, FieldType, Listens, Says
 
 _PROMPT = """\
 You are the front desk of Bright Smile Dental, a friendly family dentist. Be warm and brief.
@@ -44,4 +44,5 @@ DEMO_SPEC = AgentSpec(
         collect_intent="book an appointment",
         done_message="Thank you. Your request is noted, and we will call you to confirm it.",
     ),
+    listens=Listens(keywords=("check-up", "cleaning", "filling", "whitening", "toothache")),
 )

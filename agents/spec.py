@@ -452,7 +452,7 @@ class Listens(TurnTaking, KeypadTiming, CallerSound):
         (),
         max_length=100,
         title="Words to expect",
-        description="Names and terms callers use, so that they are recognised.",
+        description="Names and terms of your trade, so that they are recognised. The transcriber on board takes about the first 30.",
         json_schema_extra=hint(widget="lines", expert=True),
     )
 
