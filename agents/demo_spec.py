@@ -44,5 +44,5 @@ DEMO_SPEC = AgentSpec(
         collect_intent="book an appointment",
         done_message="Thank you. Your request is noted, and we will call you to confirm it.",
     ),
-    listens=Listens(keywords=("check-up", "cleaning", "filling", "whitening", "toothache")),
+    listens=Listens(keywords=("cleaning", "filling", "toothache")),
 )
