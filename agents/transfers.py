@@ -61,8 +61,7 @@ class TransferTarget(Settings):
     to: Way = Field(
         Way.NUMBER,
         title="Where to",
-        description="A telephone number, a SIP address, or another agent of yours, which goes on in the same call. Calls from a web "
-        "page can be put through to agents, and warm (see How) to telephones.",
+        description="A telephone number, a SIP address, or another agent of yours, which goes on in the same call.",
         json_schema_extra=hint(
             labels={"number": "A telephone number", "sip": "A SIP address", "agent": "Another agent"}
         ),
@@ -92,8 +91,9 @@ class TransferTarget(Settings):
         How.COLD,
         title="How",
         description="Cold: the caller is sent there, and the agent leaves. Warm: the caller is on hold while the agent calls the other side "
-        "and asks whether they take the call; if not, the agent is back and says so. Warm dials over a SIP trunk of yours, or where there is "
-        "none from your number at Twilio. With neither the agent says that it can't; it never sends the caller cold instead.",
+        "and asks whether they take the call; if not, the agent is back and says so. Warm, and cold from a web page or where the phone company "
+        "sends nobody on, Parley calls them itself: over a SIP trunk of yours, or from your number at Twilio. With neither the agent says that "
+        "it can't.",
         json_schema_extra=hint(
             labels={"cold": "Cold", "warm": "Warm"}, when=("to", "number", "sip"), term="warm transfer"
         ),

@@ -260,6 +260,7 @@ class LiveCall(WithoutAgent):
             transfers = self._transfers = LiveTransfers(
                 call, agent_spec, self._transport, self._database, self._journal, self._make_successor, self._add_event,
                 plain=plain, known=lambda: tuple(self._known.values()), second=self._second,
+                leave_off=self._leave_off,
             )  # fmt: skip
             line = self._kept
             self._session = self._new_session(line, agent, transfers, resumed)

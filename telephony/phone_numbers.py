@@ -58,9 +58,14 @@ def carrier_of(account: CarrierAccount) -> Carrier:
     return registry.carrier(account.provider)
 
 
+def lack_of(account: CarrierAccount, able: Able) -> str:
+    """Why the account's carrier doesn't do this for Parley; "": it does."""
+    return lack(carrier_of(account), able)
+
+
 def check_able(account: CarrierAccount, able: Able) -> None:
     """Raises :class:`CannotDo` where the account's carrier doesn't do this for Parley."""
-    if why := lack(carrier_of(account), able):
+    if why := lack_of(account, able):
         raise CannotDo(why)
 
 

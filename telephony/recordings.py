@@ -81,6 +81,7 @@ class Recorder:
         self._position_ms = 0.0
         """Call time at the end of the caller's sound that was handed over or waits in ``_caller``."""
         self._is_on = False
+        self._is_over = False
         self._has_failed = False
         self._pending = 0
         self._file: BinaryIO | None = None
@@ -88,7 +89,7 @@ class Recorder:
 
     def start(self, at_ms: int) -> None:
         """Keep what is said from this moment of the call on."""
-        if not self._is_on and not self._has_failed:
+        if not self._is_on and not self._is_over and not self._has_failed:
             self._is_on = True
             self._caller.clear()
             self._agent_raw.clear()
@@ -98,11 +99,17 @@ class Recorder:
 
     def go_on(self, so_far: Written, at_ms: int) -> None:
         """Keep what is said from this moment of the call on, in a file that another recorder began and could not end."""
-        if not self._is_on and not self._has_failed:
+        if not self._is_on and not self._is_over and not self._has_failed:
             self._is_on = True
             self._position_ms = at_ms
             self._written = so_far.size_bytes - HEADER_BYTES
             self._submit(self._reopen, max(0, at_ms - so_far.duration_ms))
+
+    def leave_off(self) -> None:
+        """Keep nothing of what is said from now on."""
+        if self.is_on:
+            self._hand_over()
+        self._is_on, self._is_over = False, True
 
     @property
     def is_on(self) -> bool:
@@ -128,9 +135,7 @@ class Recorder:
 
     async def close(self) -> Written | None:
         """Write what is left and make the file whole. ``None``: nothing was recorded."""
-        if self.is_on:
-            self._hand_over()
-        self._is_on = False
+        self.leave_off()
         return await asyncio.wrap_future(_writer.submit(self._finish))
 
     # -- on the loop

@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from telephony.audio.playout import PLAYOUT_RATE_HZ
 
+HEARD_RMS = 60
+"""So loud is what is no silence: then the other side's network makes the ringing, and we don't."""
 _LOUD = 3_000.0
 Cadence = tuple[tuple[int, ...], tuple[tuple[float, float], ...]]
 """The tones together, and how long they sound and are quiet, in turn."""

@@ -22,7 +22,7 @@ LACKS: dict[Able, str] = {
     "words": "{carrier} doesn't hear and speak for an agent here: choose Parley. Only Twilio does (ConversationRelay).",
     "machines": "Parley doesn't listen for answering machines at {carrier} yet: let the agent talk.",
     "texts": "Parley sends no text messages by {carrier} yet. Send from a number at a carrier that does, such as Twilio.",
-    "transfers": "Parley doesn't put callers through by {carrier} yet: another agent can go on in the same call.",
+    "transfers": "{carrier} isn't asked to put callers through: Parley calls the other side over a SIP trunk, or from a number at Twilio.",
     "voicemail": "Parley takes no messages at {carrier} yet: choose another agent, a number to put through to, or a message.",
 }
 

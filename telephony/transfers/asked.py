@@ -10,13 +10,12 @@ import redis
 from accounts import tenancy
 from agents.transfers import How, Way
 from telephony import worker_status
-from telephony.carriers.carrier import lack
 from telephony.finish import command
 from telephony.models import Call
-from telephony.phone_numbers import carrier_of
 from telephony.reception import settings_of
 from telephony.session.transferring import NotReached
-from telephony.transfers.second_line import ONLY_WORDS, second_line
+from telephony.transfers import by_carrier
+from telephony.transfers.second_line import ONLY_WORDS, WEB, second_line
 
 
 class CannotTransfer(Exception):
@@ -56,24 +55,29 @@ def put_through(call: Call, target: str, how: How | None = None) -> str:
 
 
 def _check_way(call: Call, name: str, row: Mapping[str, Any], how: How | None) -> None:
-    """What can be known beforehand: never a cold transfer where a warm one was asked for."""
+    """What can be known beforehand."""
     is_agent = row.get("to") == Way.AGENT
     if is_agent and how is not None:
         raise CannotSo(f"“{name}” is an agent, which goes on in the same call: there is neither warm nor cold.")
     if is_agent:
         return
-    if (how or row.get("how", How.COLD)) != How.WARM:
-        with tenancy.use(call.organization_id):
-            account = call.carrier_account
-            if account is not None and (why := lack(carrier_of(account), "transfers")):
-                raise CannotTransfer(why)
+    is_cold = (how or row.get("how", How.COLD)) != How.WARM
+    why_from_here = _why_from_here(call) if is_cold else ""
+    if is_cold and not why_from_here:
         return
     if _is_words(call):
         raise CannotTransfer(ONLY_WORDS)
     try:
         second_line(call, 0, serves_sip=_serves_sip(call.worker))
     except NotReached as error:
-        raise CannotTransfer(error.words) from error
+        raise CannotTransfer(f"{why_from_here} {error.words}".strip()) from error
+
+
+def _why_from_here(call: Call) -> str:
+    """Why nobody but Parley can call somebody for this caller; "": whoever brought them can be asked."""
+    if call.channel == Call.Channel.WEB:
+        return WEB
+    return by_carrier.lack(call)
 
 
 def _is_words(call: Call) -> bool:

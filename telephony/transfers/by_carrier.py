@@ -44,6 +44,12 @@ _HOW: dict[str, tuple[Why, str]] = {
 """Twilio's DialCallStatus."""
 
 
+def lack(call: Call) -> str:
+    """Why the call's carrier puts nobody through for Parley, in plain words; "" where it does."""
+    account = phone_numbers.account_of(call.carrier_account_id) if call.carrier_account_id else None
+    return phone_numbers.lack_of(account, "transfers") if account is not None else ""
+
+
 def put_through(call: Call, wanted: TransferTarget) -> None:
     """Twilio is told to. Raises ``NotReached``: then all is as before."""
     permit = permitted(call, wanted, key=f"transfer-{uuid.uuid4().hex}")

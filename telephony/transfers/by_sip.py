@@ -6,7 +6,7 @@ from accounts import tenancy
 from accounts.models import Organization
 from agents.transfers import TransferTarget, Way
 from telephony.dialing import gate
-from telephony.models import Call
+from telephony.models import Call, Trunk
 from telephony.session.transferring import NotReached
 
 LONGEST_MINUTES = 30
@@ -24,3 +24,9 @@ def permitted(call: Call, wanted: TransferTarget, *, key: str) -> gate.Permit:
         raise NotReached("not_allowed", str(error)) from error
     gate.attach(permit, call)
     return permit
+
+
+def may_ask(call: Call) -> bool:
+    """Whether the trunk that the call came by is asked to put it through; where there is none, the other side itself is."""
+    with tenancy.use(call.organization_id):
+        return call.trunk is None or call.trunk.puts_through == Trunk.PutsThrough.ASK

@@ -1,8 +1,9 @@
 """Putting through, in a live call: decides by whom a target is reached on this line, and has it done.
 
 another agent            ``handing_over``: the call's session ends, and the next one begins on the same line
-a number, a SIP address  cold: by Twilio (``by_carrier``), by the SIP telephone itself (REFER), from a web page not at all
-                         warm: over a trunk or at Twilio, on whatever line the caller is (``warm_call``)
+a number, a SIP address  cold: by the carrier (``by_carrier``), by the SIP telephone itself (REFER); where neither does it, from here
+                         warm: from here, after the agent has spoken to the other side
+from here                over a trunk or at Twilio, on whatever line the caller is (``warm_call``)
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from agents.spec import AgentSpec
 from agents.summary import Summarises
 from agents.transfers import How, TransferTarget, Way
 from agents.variables import fill, say
-from telephony.call_transport import CallTransport, CanRefer, LedByCarrier
+from telephony.call_transport import CallTransport, CannotRefer, CanRefer, LedByCarrier
 from telephony.dialing import gate
 from telephony.journal import Database, Journal
 from telephony.models import Call
@@ -32,7 +33,7 @@ from telephony.session.transferring import HANDED_OVER, LONGEST_MS, NotReached
 from telephony.transfers import by_carrier, by_sip, handing_over, warm, warm_words
 from telephony.transfers.handing_over import Successor
 from telephony.transfers.kept_line import KeptLine
-from telephony.transfers.second_line import NO_SECOND, ONLY_WORDS, AtTwilio, CallsSecond, second_line
+from telephony.transfers.second_line import NO_SECOND, ONLY_WORDS, WEB, AtTwilio, CallsSecond, second_line
 from telephony.transfers.warm_call import Plan, WarmCall
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ TELL_SECONDS = 7.0
 """For the carrier to take an order, where nobody waits for it any more: less than a session that ends is waited for."""
 SUMMARY_SECONDS = 6.0
 """For a model to sum the call up, while it rings. Then it is done without."""
-WEB = "A call from a web page can't be sent on to a telephone cold, only warm (over a SIP trunk or Twilio), or to another agent."
+TRUNK = "The trunk's settings say that Parley calls them."
 
 MakeAgent = Callable[[Call, AgentSpec], Awaitable[LiveAgent]]
 
@@ -74,8 +75,10 @@ class LiveTransfers:
         plain: AgentSpec | None = None,
         known: Callable[[], Sequence[Collected]] = tuple,
         second: CallsSecond | None = None,
+        leave_off: Callable[[], None] = lambda: None,
     ) -> None:
-        """``plain``: the spec with its ``{{names}}`` not filled in yet. ``second``: who can call somebody while the caller waits."""
+        """``plain``: the spec with its ``{{names}}`` not filled in yet. ``second``: who can call somebody while the caller waits.
+        ``leave_off``: nothing of the call is recorded any more."""
         self.next: Next | None = None
         """Who goes on, from when ``put_through`` has returned ``HANDED_OVER``; taken with ``take_next``."""
         self.spec = spec
@@ -83,7 +86,7 @@ class LiveTransfers:
         self._call, self._line = call, line
         self._database, self._journal = database, journal
         self._make, self._tell = make, tell
-        self._plain, self._known, self._second = plain or spec, known, second
+        self._plain, self._known, self._second, self._leave_off = plain or spec, known, second, leave_off
         self._session: Session | None = None
         self._kept: KeptLine | None = None
         self._asked: dict[str, How] = {}
@@ -113,8 +116,9 @@ class LiveTransfers:
 
     def longest_ms(self, target: str) -> int:
         wanted = self._wanted(target)
-        is_warm = wanted is not None and wanted.to is not Way.AGENT and self._way_of(wanted) is How.WARM
-        return LONGEST_MS + _terms(wanted).longest_ms if wanted is not None and is_warm else LONGEST_MS
+        if wanted is None or wanted.to is Way.AGENT or (self._second is None and self._way_of(wanted) is How.COLD):
+            return LONGEST_MS
+        return LONGEST_MS + _terms(wanted).longest_ms
 
     def _way_of(self, wanted: TransferTarget) -> How:
         return self._asked.get(wanted.name, wanted.how)
@@ -131,14 +135,40 @@ class LiveTransfers:
         how = self._way_of(wanted)
         self._asked.pop(target, None)
         if how is How.WARM:
-            await self._warmly(wanted)
-        elif isinstance(self._line, LedByCarrier):
-            await self._by_carrier(wanted, self._line)
-        elif isinstance(self._line, CanRefer):
-            await self._by_sip(wanted, self._line)
+            await self._from_here(wanted)
         else:
-            raise NotReached("not_from_here", WEB)
+            await self._coldly(wanted)
         return "transferred"
+
+    async def _coldly(self, wanted: TransferTarget) -> None:
+        """By whoever brought the caller; by us where they don't do that. Raises ``NotReached``."""
+        refused = CannotRefer("not_from_here", WEB)
+        if isinstance(self._line, LedByCarrier):
+            if not (lack := await self._database.run(by_carrier.lack, self._call)):
+                await self._by_carrier(wanted, self._line)
+                return
+            refused = CannotRefer("not_allowed", lack)
+        permit = None
+        if isinstance(self._line, CanRefer):
+            refused = CannotRefer("not_allowed", TRUNK)
+            if await self._database.run(by_sip.may_ask, self._call):
+                permit = await self._permit(wanted)
+                try:
+                    await self._by_sip(wanted, self._line, permit)
+                    return
+                except CannotRefer as error:
+                    refused = error
+        await self._from_here(wanted, refused, permit)
+
+    async def _permit(self, wanted: TransferTarget) -> gate.Permit:
+        return await self._database.run(
+            partial(by_sip.permitted, self._call, wanted, key=f"transfer-{uuid.uuid4().hex}")
+        )
+
+    async def _free(self, permit: gate.Permit, talked_ms: int = 0) -> None:
+        """Its place in the limits."""
+        with contextlib.suppress(Exception):
+            await self._database.run(partial(gate.release, permit.organization, permit.key, seconds=talked_ms / 1000))
 
     def take_next(self) -> Next | None:
         found, self.next = self.next, None
@@ -179,39 +209,49 @@ class LiveTransfers:
             if telling.done() and telling.exception() is not None:
                 line.leave(False)
 
-    async def _by_sip(self, wanted: TransferTarget, line: CanRefer) -> None:
-        permit = await self._database.run(
-            partial(by_sip.permitted, self._call, wanted, key=f"transfer-{uuid.uuid4().hex}")
-        )
+    async def _by_sip(self, wanted: TransferTarget, line: CanRefer, permit: gate.Permit) -> None:
+        """Raises ``NotReached``; of it ``CannotRefer``, after which the permit is still good."""
         try:
             await line.refer(permit)
+        except CannotRefer:
+            raise
         except BaseException:
-            with contextlib.suppress(Exception):
-                await self._database.run(partial(gate.release, permit.organization, permit.key, seconds=0))
+            await self._free(permit)
             raise
         self._tell("put_through", {"to": wanted.name, "by": permit.number})
 
-    async def _warmly(self, wanted: TransferTarget) -> None:
-        """Returns when they have talked. Raises ``NotReached``: then the caller is as before."""
+    async def _from_here(
+        self, wanted: TransferTarget, refused: CannotRefer | None = None, permit: gate.Permit | None = None
+    ) -> None:
+        """We call them, and stay in the middle: warm, or cold where whoever brought the caller has ``refused`` to. Returns when they
+        have talked. Raises ``NotReached``: then the caller is as before."""
         session, kept, calls_second = self._session, self._kept, self._second
-        if session is None or kept is None:
-            raise NotReached("not_allowed", ONLY_WORDS)
-        if calls_second is None:
-            raise NotReached("not_allowed", NO_SECOND)
-        second = await self._database.run(
-            partial(second_line, self._call, float(wanted.ring_s), serves_sip=calls_second.serves_sip)
-        )
-        permit = await self._database.run(
-            partial(by_sip.permitted, self._call, wanted, key=f"transfer-{uuid.uuid4().hex}")
-        )
+        try:
+            if session is None or kept is None:
+                raise NotReached("not_allowed", ONLY_WORDS)
+            if calls_second is None:
+                raise NotReached("not_allowed", NO_SECOND)
+            second = await self._database.run(
+                partial(second_line, self._call, float(wanted.ring_s), serves_sip=calls_second.serves_sip)
+            )
+        except NotReached as error:
+            if permit is not None:
+                await self._free(permit)
+            if refused is not None:
+                raise NotReached(refused.why, f"{refused.words} {error.words}") from error
+            raise
+        permit = permit or await self._permit(wanted)
 
         def tell(kind: str, data: dict[str, Any]) -> None:
-            is_said = kind == "put_through" or data.get("step") == "ringing"
+            is_said = kind in ("put_through", "forwarding") or data.get("step") == "ringing"
             at = {"at": "twilio"} if isinstance(second, AtTwilio) else {}
             by = {"by": permit.number, **at} if is_said else {}
             self._tell(kind, {"to": wanted.name, **by, **data})
 
         plan = Plan(_terms(wanted), self.spec.does.hold_music, wanted.asks_first, wanted.introduction)
+        if refused is not None:
+            tell("forwarding", {"to": permit.number, "why": refused.words})
+            plan = Plan(_cold_terms(wanted), rings_as=self._call.to_number, when_up=self._leave_off)
         warm_call = self._warm = WarmCall(
             kept,
             session.agent,
@@ -228,10 +268,7 @@ class LiveTransfers:
             if outcome.was_reached:
                 self.has_talked = True
                 tell("transfer_step", {"step": "over", "seconds": round(outcome.talked_ms / 1000), "who": outcome.by})
-            with contextlib.suppress(Exception):
-                await self._database.run(
-                    partial(gate.release, permit.organization, permit.key, seconds=outcome.talked_ms / 1000)
-                )
+            await self._free(permit, outcome.talked_ms)
         if outcome.why is not None:
             raise NotReached(outcome.why, outcome.words)
 
@@ -254,6 +291,11 @@ class LiveTransfers:
             except Exception as error:  # whatever a vendor raises: there is another way
                 logger.info("A call is summed up without its model: %s: %s", type(error).__name__, error)
         return warm_words.summary(known, conversation, agent.spec.sounds.language)
+
+
+def _cold_terms(wanted: TransferTarget) -> warm.Terms:
+    """They are connected as soon as somebody picks up."""
+    return warm.Terms(wanted.ring_s * 1000, by_sip.LONGEST_MINUTES * 60_000, tells=False)
 
 
 def _terms(wanted: TransferTarget) -> warm.Terms:

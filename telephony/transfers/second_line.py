@@ -1,4 +1,4 @@
-"""By which line, and as whom, the other side of a warm transfer is called: over a trunk, else at Twilio. Asks the database."""
+"""By which line, and as whom, somebody is called for a caller who waits: over a trunk, else at Twilio. Asks the database."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from telephony.dialing.gate import Permit
 from telephony.models import Call, PhoneNumber, Trunk
 from telephony.session.transferring import NotReached
 
+WEB = "A web page has no telephone that could call them."
 NO_LINE = (
-    "A warm transfer calls the other side over a SIP trunk or from a number at Twilio. There is no trunk that has an address to call, and "
-    "no number at Twilio. Add one under Numbers, or choose cold."
+    "Parley calls the other side itself, over a SIP trunk or from a number at Twilio. There is no trunk that has an address to call, and no "
+    "number at Twilio. Add one under Numbers."
 )
 NO_SIP = (
     "The call worker that has this call serves no SIP telephones, so it can't call the other side over a trunk, and there is no number at "
-    "Twilio to call from. Switch SIP on (docs/phones.md), add a number, or choose cold."
+    "Twilio to call from. Switch SIP on (docs/phones.md), or add a number."
 )
-NO_SECOND = "The call worker that has this call can't call anybody while the caller waits. Choose cold."
+NO_SECOND = "The call worker that has this call can't call anybody while the caller waits."
 ONLY_WORDS = (
-    "Twilio hears and speaks in this call (ConversationRelay), so there is no sound here that could be joined with another line: no warm "
-    "transfer. Choose cold, or have the number's calls heard here."
+    "Twilio hears and speaks in this call (ConversationRelay), so there is no sound here that could be joined with another line. Choose "
+    "cold, or have the number's calls heard here."
 )
 NO_CALLER = "Say as whom the trunk “{trunk}” calls: give it a caller's number."
 _GOOD = (Trunk.State.REGISTERED, Trunk.State.REACHABLE)

@@ -1,4 +1,5 @@
-"""A warm transfer carried out: the machine's wishes (``warm``) on two real lines.
+"""Somebody called for the caller, and joined with them: the wishes of the machine (``warm``) on two real lines. Warm, or cold where nobody
+else could be asked to: then nobody is told anything, and the caller hears it ring.
 
     the caller's line (``KeptLine``)  ─ frames ─▶ this clock, Pipe ─▶ the other side
     the other side's (``KeptLine``)   ─ frames ─▶ Pipe ─▶ the caller, beside the session's own (silent) voice
@@ -19,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 from agents.speech import AudioFrame
 from agents.transfers import HoldMusic
 from telephony import ending
-from telephony.audio import hold_music
+from telephony.audio import hold_music, ringing
+from telephony.audio.level import rms
 from telephony.audio.playout import Playout
-from telephony.call_transport import CallTransport, SaysMore
+from telephony.call_transport import CallTransport, HasEarlySound, SaysMore
 from telephony.session.clock import CallClock
 from telephony.session.readiness import saying
 from telephony.session.reply import Deadlines, Reply, Speaker
@@ -56,9 +58,13 @@ class Plan:
     """What is to happen, as the target's settings have it."""
 
     terms: warm.Terms
-    music: HoldMusic
-    asks_first: bool
+    music: HoldMusic = HoldMusic.QUIET
+    asks_first: bool = False
     introduction: str = ""
+    rings_as: str | None = None
+    """The caller hears it ring, as callers of this number know it, in place of music: the other side's network may make that sound."""
+    when_up: Callable[[], None] = lambda: None
+    """Called as soon as the two hear each other."""
 
 
 class WarmCall:
@@ -94,6 +100,7 @@ class WarmCall:
         self._target_playout: Playout | None = None
         self._saying: asyncio.Task[str] | None = None
         self._introducing: asyncio.Task[bytes] | None = None
+        self._listening: asyncio.Task[None] | None = None
 
     @property
     def is_connected(self) -> bool:
@@ -122,6 +129,8 @@ class WarmCall:
         self._clock.tick(self._clock.now_ms + FRAME_MS)
         if self._machine.is_connected:
             self._from_caller.push(frame)
+        elif self._plan.rings_as is not None and self._machine.phase is warm.Phase.DIALLING:
+            self._let_early_sound_in()
         if self._clock.now_ms % 100 == 0:
             self._events.put_nowait(warm.Ticked())
 
@@ -140,8 +149,7 @@ class WarmCall:
     def _carry_out(self, action: warm.Action) -> None:
         match action:
             case warm.Hold():
-                self._step("held", music=self._plan.music.value)
-                self._spawn(self._play_music())
+                self._hold()
             case warm.Dial():
                 self._spawn(self._ring())
             case warm.Tell():
@@ -156,12 +164,28 @@ class WarmCall:
 
     # ---- one phase after the other
 
-    async def _play_music(self) -> None:
-        music = await asyncio.to_thread(hold_music.loop, self._plan.music.value)
-        if music is not None and self._machine.outcome is None and not self._machine.is_connected:
-            self._music = hold_music.Player(music)
+    def _hold(self) -> None:
+        rings_as = self._plan.rings_as
+        if rings_as is not None:
+            self._spawn(self._play(lambda: ringing.loop(rings_as)))
+        else:
+            self._step("held", music=self._plan.music.value)
+            self._spawn(self._play(lambda: hold_music.loop(self._plan.music.value)))
+
+    async def _play(self, made: Callable[[], hold_music.Samples | None]) -> None:
+        sound = await asyncio.to_thread(made)
+        if sound is not None and self._machine.outcome is None and not self._machine.is_connected:
+            self._music = hold_music.Player(sound)
             self._for_caller.add(self._music.pull)
             self._heard_by_caller()
+
+    def _let_early_sound_in(self) -> None:
+        """What the other side's network lets be heard before anybody has picked up: its own ringing, or why nobody does."""
+        line = self._line
+        if self._listening is None and isinstance(line, HasEarlySound) and line.has_early_sound:
+            self._for_caller.add(self._from_target.pull)
+            self._heard_by_caller()
+            self._listening = self._spawn(self._listen_to_target(line))
 
     async def _ring(self) -> None:
         self._saying = self._spawn(self._words_in_time())
@@ -220,21 +244,26 @@ class WarmCall:
         self._end_music()
         playout = self._target_playout = Playout(delay_ms=self._target.outbound_delay_ms)
         self._for_target.add(self._from_caller.pull)
-        self._for_caller.add(self._from_target.pull)
+        if self._listening is None:
+            self._for_caller.add(self._from_target.pull)
         playout.instead = self._for_target.pull
         self._heard_by_caller()
         self._target.listen_for_digits(lambda event: None)
         self._target.attach(playout)
         self._tell("put_through", {})
-        self._spawn(self._listen_to_target(self._target))
+        self._plan.when_up()
+        if self._listening is None:
+            self._listening = self._spawn(self._listen_to_target(self._target))
+        self._listening.add_done_callback(lambda done: self._events.put_nowait(warm.TargetLeft()))
         if introduces:
             self._spawn(self._introduce())
 
-    async def _listen_to_target(self, target: KeptLine) -> None:
+    async def _listen_to_target(self, target: KeptLine | CallTransport) -> None:
         async with closing(target.frames()) as frames:
             async for frame in frames:
+                if self._music is not None and rms(frame.pcm) > ringing.HEARD_RMS:
+                    self._end_music()
                 self._from_target.push(frame)
-        self._events.put_nowait(warm.TargetLeft())
 
     async def _introduce(self) -> None:
         pcm = b""
@@ -258,6 +287,7 @@ class WarmCall:
     def _end_music(self) -> None:
         if self._music is not None:
             self._music.stop()
+            self._music = None
 
     def _hang_up(self) -> None:
         self._end_music()

@@ -160,8 +160,8 @@ class TrunkFields(Settings):
     puts_through: Literal["ask", "call"] = Field(
         "ask",
         title="Put callers through",
-        description="Of a number that puts its callers through to another. Ask: the trunk is asked to call them (REFER); where it doesn't do "
-        "that, Parley calls them and stays in the middle. Call: Parley always does.",
+        description="Of agents, and of numbers that put their callers through to another. Ask: the trunk is asked to call them (REFER); where "
+        "it doesn't do that, Parley calls them and stays in the middle. Call: Parley always does.",
         json_schema_extra=hint(
             labels={"ask": "Ask the trunk, else call them", "call": "Always call them and stay in the middle"}
         ),

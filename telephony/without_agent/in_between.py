@@ -28,8 +28,6 @@ from telephony.wire.dtmf import DigitEvent, Pressed
 from telephony.without_agent.line import FRAME_MS, BareLine
 
 CLOSE_SECONDS = 3.0
-HEARD_RMS = 60
-"""So loud is what is no silence: then the other side's network makes the ringing, and we don't."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +117,7 @@ class InBetween:
     async def _hear_target(self) -> None:
         async with closing(self._second.frames()) as frames:
             async for frame in frames:
-                if rms(frame.pcm) > HEARD_RMS:
+                if rms(frame.pcm) > ringing.HEARD_RMS:
                     self._ringing.stop()
                 self._from_target.push(frame)
 

@@ -106,6 +106,10 @@ class WithoutAgent(ABC):
         if self._recorder is not None:
             self._recorder.start(at_ms)
 
+    def _leave_off(self) -> None:
+        if self._recorder is not None:
+            self._recorder.leave_off()
+
     async def _heard_a_machine(self, call: Call, agent_spec: spec.AgentSpec, agent: live.LiveAgent) -> str | None:
         """Of a call of ours: why it is over, where no person is there. ``None``: the agent may talk."""
         if self._on_machine == "talk":

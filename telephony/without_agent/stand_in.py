@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from accounts import tenancy
 from agents import dictation, keys
 from agents.spec import AgentSpec
 from agents.speech import AudioFrame, ProviderError
@@ -24,8 +23,9 @@ from telephony import carrier_answers
 from telephony.call_transport import CallTransport, CannotRefer, CanRefer
 from telephony.dialing import gate
 from telephony.journal import Database
-from telephony.models import Call, Trunk
+from telephony.models import Call
 from telephony.session.transferring import NotReached
+from telephony.transfers import by_sip
 from telephony.transfers.second_line import AtTwilio, CallsSecond, second_line
 from telephony.without_agent import voice
 from telephony.without_agent.in_between import InBetween
@@ -169,7 +169,7 @@ class StandIn:
         """It calls them itself, and we leave. Raises ``NotReached``; of it ``CannotRefer`` where it doesn't do that."""
         if not isinstance(self._transport, CanRefer):
             raise CannotRefer("not_from_here", "This line can't be put through.")
-        if not await self._database.run(_may_ask, self._call):
+        if not await self._database.run(by_sip.may_ask, self._call):
             raise CannotRefer("not_allowed", "The trunk's settings say so.")
         referring = asyncio.create_task(self._transport.refer(permit))
         try:
@@ -208,9 +208,3 @@ class StandIn:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(TELL_SECONDS):
                 await self._database.run(partial(carrier_answers.add, self._call, **known))
-
-
-def _may_ask(call: Call) -> bool:
-    """Whether the trunk that the call came by is asked to put it through."""
-    with tenancy.use(call.organization_id):
-        return call.trunk is None or call.trunk.puts_through == Trunk.PutsThrough.ASK

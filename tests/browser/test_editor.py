@@ -210,10 +210,9 @@ def test_a_reset_leaves_the_section_and_the_focus_where_they_were(page: Page) ->
     expert.locator("summary").first.press("Enter")
     knob = expert.locator("[data-knob=keywords]")
     control = knob.locator("textarea")
-    kept = control.input_value()
     control.fill("Invisalign")
     knob.get_by_role("button", name=re.compile("Reset")).press("Enter")
-    expect(control).to_have_value(kept)
+    expect(control).to_have_value("")  # what an agent has of whom nobody has said anything, which the demo agent isn't
     expect(control).to_be_focused()
     expect(control).to_be_visible()
 

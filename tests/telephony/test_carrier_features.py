@@ -16,6 +16,7 @@ from telephony import messages, outbound
 from telephony.carriers.carrier import LACKS
 from telephony.carriers.registry import CARRIERS
 from telephony.models import Call, TextMessage
+from telephony.transfers.second_line import NO_LINE
 from tests.peers.telnyx_stand_in import TelnyxAccount
 from tests.telephony.phones import NUMBER, ask_our_pages, phones, tone
 from tests.telephony.test_carrier_calls import each_carrier
@@ -86,10 +87,10 @@ async def test_telnyx_puts_the_caller_through_and_back_to_the_agent_where_nobody
 
 
 @pytest.mark.parametrize("at", ["signalwire", "plivo"])
-async def test_where_the_carrier_puts_nobody_through_the_agent_says_so_and_the_api_too(
+async def test_where_the_carrier_puts_nobody_through_and_we_have_no_line_the_agent_says_so_and_the_api_too(
     settings: Any, site: Any, worker: Any, minds: Minds, billing: Any, bearer: str, at: str
 ) -> None:
-    words = LACKS["transfers"].format(carrier=CARRIERS[at].title)
+    words = f"{LACKS['transfers'].format(carrier=CARRIERS[at].title)} {NO_LINE}"
     async with worker() as running, site(at) as line:
         listens_at(settings, running)
         caller = line.ring()
@@ -110,7 +111,7 @@ async def test_where_the_carrier_puts_nobody_through_the_agent_says_so_and_the_a
     turns, events = await rows(call)
     (refused,) = [data for kind, data in events if kind == "not_put_through"]
     assert refused["why"] == words and caller.dialled == [] and caller.streams == 1
-    assert turns[-1][1].startswith("I'm sorry, I couldn't reach Desk")
+    assert turns[-1][1].startswith("I'm sorry, I can't put you through to Desk right now")
 
 
 async def test_signalwire_takes_a_message_and_it_is_fetched(site: Any, layer: Any, monkeypatch: Any) -> None:

@@ -12,6 +12,7 @@ from asgiref.sync import sync_to_async
 
 from telephony.models import Call
 from telephony.sip import commands, events
+from telephony.transfers.second_line import NO_LINE
 from tests.telephony.sip_phone import SipPhone
 from tests.telephony.test_sip_calls import (
     _sip,
@@ -33,7 +34,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
 @asynccontextmanager
 async def talking(worker: Any, agent: Any, **trunk: Any) -> AsyncIterator[tuple[SipPhone, Any]]:
-    made = await sync_to_async(make_trunk)(agent, host="127.0.0.1", **trunk)
+    made = await sync_to_async(make_trunk)(agent, **{"host": "127.0.0.1", **trunk})
     async with serving(worker) as running, SipPhone() as phone:
         phone.mouth.is_quiet = True
         await knows(running, made)
@@ -99,16 +100,18 @@ async def test_busy_there_and_the_agent_says_so_and_may_try_again(
     assert call.end_reason == "caller_hung_up" and await reservations(call) == [(DESK, "transfer", True)] * 2
 
 
-async def test_a_side_that_transfers_nobody_leaves_the_caller_with_the_agent(
+async def test_a_side_that_transfers_nobody_leaves_the_caller_with_the_agent_where_we_can_call_nobody_either(
     worker: Any, agent: Any, minds: Minds, billing: Any, published: Any
 ) -> None:
-    async with talking(worker, agent, transfer_hosts=("pbx.example",)) as (phone, _):
+    trunk = {"host": "", "sources": ("127.0.0.1",), "transfer_hosts": ("pbx.example",)}
+    async with talking(worker, agent, **trunk) as (phone, _):
         await asks_for(phone, agent, "3")  # sip:bar@pbx.example, where the telephone itself calls nobody
         await said(agent, 4)
         phone.hang_up()
         call = await the_call(agent, has_ended)
     (why,) = [data["why"] for kind, data in await events_of(call) if kind == "not_put_through"]
-    assert why == "The other side doesn't allow transfers, or not to there. (SIP 403)"
+    assert why == f"The other side doesn't allow transfers, or not to there. (SIP 403) {NO_LINE}"
+    assert [is_free for _, _, is_free in await reservations(call)] == [True]
 
 
 async def test_nobody_is_sent_where_the_trunk_or_the_limits_do_not_let(
@@ -121,7 +124,7 @@ async def test_nobody_is_sent_where_the_trunk_or_the_limits_do_not_let(
         phone.hang_up()
         call = await the_call(agent, has_ended)
     whys = [data["why"] for kind, data in await events_of(call) if kind == "not_put_through"]
-    assert whys[0] == "The other side can't be sent there: this trunk may not call that host." and "Germany" in whys[1]
+    assert whys[0] == "The call could not be placed: this trunk may not call that host." and "Germany" in whys[1]
     assert not [event for event in phone.events if isinstance(event, events.TransferAsked)]
     assert all(is_released for _, _, is_released in await reservations(call))
 

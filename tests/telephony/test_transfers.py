@@ -19,7 +19,7 @@ from agents.spec import AgentSpec, load
 from telephony import live_call
 from telephony.models import Call, DialReservation
 from telephony.transfers import handing_over
-from telephony.transfers.live import WEB
+from telephony.transfers.second_line import NO_LINE, WEB
 from tests.peers.twilio_stand_in import PhoneCall
 from tests.telephony import stand_ins
 from tests.telephony.lines import Caller
@@ -151,7 +151,7 @@ async def test_another_agent_goes_on_in_the_same_call(
     assert minds.closed == 2 and await reservations(call) == []
 
 
-async def test_from_a_web_page_an_agent_is_reached_and_a_number_is_not(
+async def test_from_a_web_page_an_agent_is_reached_and_a_number_only_where_there_is_a_line_to_call_by(
     agent: Any, worker: Any, minds: Minds, billing: Any
 ) -> None:
     caller = Caller()
@@ -172,7 +172,7 @@ async def test_from_a_web_page_an_agent_is_reached_and_a_number_is_not(
     assert told[-1] == "Billing, hello."
     assert (
         "not_put_through",
-        {"to": "Desk", "why": WEB},
+        {"to": "Desk", "why": f"{WEB} {NO_LINE}"},
     ) in events
 
 

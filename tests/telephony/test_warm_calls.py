@@ -53,21 +53,25 @@ def draft(agent: Any, alice: Any, *targets: dict[str, Any], **does: Any) -> None
         policies.change(agent.organization, {"home_country": "US", "calls_from": "00:00", "calls_until": "24:00"})
 
 
-def trunk_to(agent: Any, port: int, number: str = OURS) -> Any:
+def trunk_to(agent: Any, port: int, number: str = OURS, **fields: Any) -> Any:
     """Calls out go to the desk's telephone; whoever calls from this machine comes in over it."""
-    trunk = manage.create(agent.organization, None, TrunkFields(label="Office", host="127.0.0.1", port=port), "")
+    trunk = manage.create(
+        agent.organization, None, TrunkFields(label="Office", host="127.0.0.1", port=port, **fields), ""
+    )
     manage.add_number(trunk, number, agent)
     return trunk
 
 
 @asynccontextmanager
-async def talking(worker: Any, agent: Any, alice: Any, *targets: dict[str, Any], **does: Any) -> AsyncIterator[Any]:
+async def talking(
+    worker: Any, agent: Any, alice: Any, *targets: dict[str, Any], trunk: dict[str, Any] | None = None, **does: Any
+) -> AsyncIterator[Any]:
     """(the caller, the desk, the worker) when the agent has said its first words."""
     async with SipPhone() as desk, SipPhone() as caller:
         await sync_to_async(draft)(agent, alice, *targets, **does)
-        trunk = await sync_to_async(trunk_to)(agent, desk.port)
+        made = await sync_to_async(trunk_to)(agent, desk.port, **(trunk or {}))
         async with serving(worker) as running:
-            await knows(running, trunk)
+            await knows(running, made)
             caller.mouth.hz, desk.mouth.hz = CALLER_HZ, DESK_HZ
             caller.call(OURS, running.house.port)
             await said(agent, 1)
