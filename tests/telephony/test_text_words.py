@@ -22,7 +22,8 @@ ELSEWHERE = (
 NOTHING_ELSEWHERE = (
     "Rufen Sie mich bitte morgen an", "Ich habe keine SMS bekommen", "Kann ich den Termin absagen?", "Llámeme más tarde", "No puedo ir mañana",
     "Más información por favor", "Appelez-moi plus tard", "Je ne peux plus venir mardi", "Chiamatemi più tardi", "Non posso più venire",
-    "Bel me morgen", "Bel me meer informatie", "Ne m'appelez plus tard", "Kan ik niet meer komen?", "Me ligue mais tarde", "Não posso mais ir", "Basta così poco?", "El piso es alto",
+    "Bel me meer informatie", "Ne m'appelez plus tard",
+    "Bel me morgen", "Kan ik niet meer komen?", "Me ligue mais tarde", "Não posso mais ir", "Basta così poco?", "El piso es alto",
 )  # fmt: skip
 START = ("START", "start", "Unstop", "subscribe", "opt in", "Start please")
 HELP = ("HELP", "help!", "info")
