@@ -166,9 +166,11 @@ class LiveTransfers:
         )
 
     async def _free(self, permit: gate.Permit, talked_ms: int = 0) -> None:
-        """Its place in the limits."""
-        with contextlib.suppress(Exception):
+        """Its place in the limits. A database that is away leaves that to the end of the call."""
+        try:
             await self._database.run(partial(gate.release, permit.organization, permit.key, seconds=talked_ms / 1000))
+        except Exception:
+            logger.warning("The place of a transfer in the limits is not free yet.", exc_info=True)
 
     def take_next(self) -> Next | None:
         found, self.next = self.next, None

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
@@ -51,8 +52,10 @@ def free_port(host: str = EDGE) -> int:
 
 
 def write_configuration(folder: Path, workers: Sequence[tuple[str, int]], port: int, **changes: str) -> Path:
-    """Copies of the files that we ship, for this folder. ``changes``: the values of ``local.cfg``; ``address``: ``address.list``."""
+    """Copies of the files that we ship, for this folder. ``changes``: the values of ``local.cfg``; ``address``: ``address.list``;
+    ``tls_port``, ``tls_cert``, ``tls_key``: SIP over TLS, too."""
     addresses = changes.pop("address", f"1 {CALLERS} 32 0 caller\n")
+    tls = {name: changes.pop(f"tls_{name}", "") for name in ("port", "cert", "key")}
     values = {
         "CONFIG_DIR": str(folder), "PUBLIC_HOST": f"{EDGE}:{port}", "CALLS_PER_SECOND": "1000", "PING_SECONDS": "1",
         "SILENT_MS": "500", **changes,
@@ -64,9 +67,17 @@ def write_configuration(folder: Path, workers: Sequence[tuple[str, int]], port: 
         )  # type: ignore[misc]
         assert count == 1, name
     local = re.sub(r"^(listen=|mhomed).*\n", "", local, flags=re.M)
-    (folder / "local.cfg").write_text(local + f"listen=udp:{EDGE}:{port}\nlisten=tcp:{EDGE}:{port}\n")
+    local += f"listen=udp:{EDGE}:{port}\nlisten=tcp:{EDGE}:{port}\n"
+    names = (FILES / "tls.cfg").read_text()
+    if tls["port"]:
+        assert "# #!define WITH_TLS\n" in local
+        local = local.replace("# #!define WITH_TLS\n", "#!define WITH_TLS\n") + f"listen=tls:{EDGE}:{tls['port']}\n"
+        for ours, word in ((tls["cert"], "certificate"), (tls["key"], "private_key")):
+            names, count = re.subn(rf"(?m)^{word} = .*$", f"{word} = {ours}", names)
+            assert count == 1, word
+    (folder / "local.cfg").write_text(local)
     (folder / "kamailio.cfg").write_bytes((FILES / "kamailio.cfg").read_bytes())
-    (folder / "tls.cfg").write_bytes((FILES / "tls.cfg").read_bytes())
+    (folder / "tls.cfg").write_text(names)
     (folder / "address.list").write_text(addresses)
     (folder / "dispatcher.list").write_text("".join(f"1 sip:{host}:{port}\n" for host, port in workers))
     return folder / "kamailio.cfg"
@@ -74,16 +85,16 @@ def write_configuration(folder: Path, workers: Sequence[tuple[str, int]], port: 
 
 @asynccontextmanager
 async def kamailio(folder: Path, workers: Sequence[tuple[str, int]], **changes: str) -> AsyncIterator[int]:
-    """Its port, once it answers."""
-    port = free_port()
+    """Its port, once it answers. With the memory that Debian gives it."""
+    port, tls_port = free_port(), changes.get("tls_port", "")
     config = write_configuration(folder, workers, port, **changes)
     process = await asyncio.create_subprocess_exec(
-        kamailio_program(), "-f", str(config), "-DD", "-E", "-Y", str(folder), "-P", str(folder / "pid"), "-m", "32", "-M", "8",
+        kamailio_program(), "-f", str(config), "-DD", "-E", "-Y", str(folder), "-P", str(folder / "pid"), "-m", "64", "-M", "8",
         cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=(folder / "log").open("wb"),
     )  # fmt: skip
     try:
-        async with asyncio.timeout(30):
-            while not await _answers(port):
+        async with asyncio.timeout(60):
+            while not await _answers(port) or (tls_port and not await _answers(int(tls_port), over_tls=True)):
                 assert process.returncode is None, (folder / "log").read_text()[-3000:]
                 await asyncio.sleep(0.1)
         yield port
@@ -97,9 +108,13 @@ async def kamailio(folder: Path, workers: Sequence[tuple[str, int]], **changes: 
                 await process.wait()
 
 
-async def _answers(port: int) -> bool:
+async def _answers(port: int, *, over_tls: bool = False) -> bool:
+    """Over TLS it takes some ten seconds: each of its processes reads the list of authorities."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        _, writer = await asyncio.open_connection(EDGE, port)
+        async with asyncio.timeout(2):
+            _, writer = await asyncio.open_connection(EDGE, port, ssl=context if over_tls else None)
     except OSError:
         return False
     writer.close()

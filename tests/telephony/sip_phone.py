@@ -56,8 +56,9 @@ class SipPhone:
         login: Login | None = None,
         expects: Login | None = None,
         listens_on: int = 0,
+        tls_ca: str = "",
     ) -> None:
-        self.host, self._listens_on = host, listens_on
+        self.host, self._listens_on, self._tls_ca = host, listens_on, tls_ca
         self._policy = policy or Policy(advertised=host)
         self._login, self._expects = login, expects
         self.events: list[Event] = []
@@ -77,7 +78,9 @@ class SipPhone:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self.gate = Gate([Trunk("anyone", LOOPBACK, expects=self._expects)])
-        self.endpoint = SipEndpoint(Listening((self.host,), self._listens_on), self.gate, self._told)
+        self.endpoint = SipEndpoint(
+            Listening((self.host,), self._listens_on, tls_ca=self._tls_ca), self.gate, self._told
+        )
         await self.endpoint.start()
         self._ticker = Ticker(loop)
         self._ports = Ports(self.host, 42_000, 44_999, clock=loop.time, rest_s=0.1)
@@ -111,8 +114,11 @@ class SipPhone:
         at: str = "",
         as_: str = "+14155550100",
         headers: tuple[tuple[str, str], ...] = (),
+        certificate: str = "",
     ) -> None:
         peer = Peer(transport, at or self.host, port)
+        if certificate:
+            self.endpoint.expect_certificate(peer, certificate)
         self.gate.add(Trunk("them", (ip_network(peer.host),), peer, login=self._login))
         self._make_media()
         assert self._media is not None

@@ -14,6 +14,7 @@ from telephony.sip.digest import Login
 from telephony.sip.gate import Trunk
 from telephony.sip.message import Response, parse
 from telephony.sip.peer import Peer
+from tests.telephony.certificates import certificate
 from tests.telephony.edge import (
     CALLERS,
     EDGE,
@@ -40,11 +41,9 @@ async def until(is_so: Any, seconds: float = 20) -> None:
 
 @pytest.mark.parametrize("with_tls", [False, True])
 async def test_kamailio_takes_the_configuration(tmp_path: Path, with_tls: bool) -> None:
-    config = write_configuration(tmp_path, [("127.0.0.11", 5060)], free_port())
-    if with_tls:
-        local = (tmp_path / "local.cfg").read_text()
-        assert "# #!define WITH_TLS\n" in local
-        (tmp_path / "local.cfg").write_text(local.replace("# #!define WITH_TLS", "#!define WITH_TLS"))
+    cert, key = certificate(tmp_path, "edge.example")
+    tls = {"tls_port": str(free_port()), "tls_cert": str(cert), "tls_key": str(key)} if with_tls else {}
+    config = write_configuration(tmp_path, [("127.0.0.11", 5060)], free_port(), **tls)
     process = await asyncio.create_subprocess_exec(
         kamailio_program(), "-c", "-f", str(config),
         cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -199,6 +198,56 @@ async def test_more_new_calls_than_a_provider_may_make_are_refused(tmp_path: Pat
         assert refusal.headers.first("retry-after") == "2"
         assert worker.received
         my.close()
+
+
+async def test_a_telephone_that_floods_is_not_heard_for_a_while_and_others_are(tmp_path: Path) -> None:
+    """``pike``: over 60 requests in two seconds from one address that anybody may have."""
+    public = "2 127.0.0.3 32 0 telephone\n2 127.0.0.4 32 0 telephone\n"
+    async with BareWorker("127.0.0.11") as worker, kamailio(tmp_path, [worker.address], address=public) as port:
+        flooding, its, it = await wire("127.0.0.3")
+        calm, my, mine = await wire("127.0.0.4")
+        for number in range(300):
+            its.sendto(request("OPTIONS", port, it, *["X-Again: yes"] * (number % 40)), (EDGE, port))
+            await asyncio.sleep(0.002)
+        await asyncio.sleep(0.5)
+        answered = len(flooding.heard)
+        assert 20 <= answered < 200, "the first are answered, the rest are not"
+        its.sendto(request("OPTIONS", port, it, "X-Again: no"), (EDGE, port))
+        my.sendto(request("OPTIONS", port, mine), (EDGE, port))
+        await until(lambda: calm.heard)
+        assert len(flooding.heard) == answered
+
+        async def is_heard_again() -> None:
+            while len(flooding.heard) == answered:
+                its.sendto(request("OPTIONS", port, it, "X-Again: later"), (EDGE, port))
+                await asyncio.sleep(1)
+
+        await asyncio.wait_for(is_heard_again(), 40)
+        its.close()
+        my.close()
+
+
+async def test_a_call_over_tls_reaches_a_worker_and_the_worker_can_end_it(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path, "edge.example")
+    tls_port = free_port()
+    tls = {"tls_port": str(tls_port), "tls_cert": str(cert), "tls_key": str(key)}
+    async with (
+        BareWorker("127.0.0.11") as worker,
+        SipPhone(tls_ca=str(cert)) as phone,
+        SipPhone(tls_ca=str(cert)) as wary,
+        kamailio(tmp_path, [worker.address], **tls),
+    ):
+        phone.call("agent", tls_port, transport="tls", at=EDGE, certificate="edge.example")
+        await phone.until(phone.answered.is_set)
+        [call] = worker.received
+        assert (call.source, call.called) == (CALLERS, "agent")
+        worker.endpoint.do(commands.HangUp(call.call))
+        await phone.until(phone.over.is_set)
+        assert phone.ended().reason == "remote_hung_up", "by the connection that the telephone has opened"
+        await until(lambda: not worker.live)
+        wary.call("agent", tls_port, transport="tls", at=EDGE, certificate="somebody-else.example")
+        await wary.until(wary.over.is_set)
+        assert wary.ended().reason == "refused" and len(worker.received) == 1
 
 
 def nobodys_address() -> str:
