@@ -130,8 +130,8 @@ class TransferTarget(Settings):
         ge=5,
         le=60,
         title="Ring for",
-        description="Seconds until nobody is there.",
-        json_schema_extra=hint(unit="s", when=("how", "warm")),
+        description="Seconds until nobody is there, where Parley calls them itself.",
+        json_schema_extra=hint(unit="s", when=("to", "number", "sip")),
     )
 
     @model_validator(mode="before")

@@ -90,7 +90,7 @@ class LiveTransfers:
         self._session: Session | None = None
         self._kept: KeptLine | None = None
         self._asked: dict[str, How] = {}
-        self._warm: WarmCall | None = None
+        self._other_call: WarmCall | None = None
         self.has_talked = False
         """The caller and somebody that the agent called for them have talked."""
 
@@ -107,12 +107,12 @@ class LiveTransfers:
     @property
     def is_busy(self) -> bool:
         """The caller is on hold, or talks to somebody else."""
-        return self._warm is not None
+        return self._other_call is not None
 
     @property
     def is_talking(self) -> bool:
         """The caller is talking to somebody else, through here."""
-        return self._warm is not None and self._warm.is_connected
+        return self._other_call is not None and self._other_call.is_connected
 
     def longest_ms(self, target: str) -> int:
         wanted = self._wanted(target)
@@ -254,7 +254,7 @@ class LiveTransfers:
         if refused is not None:
             tell("forwarding", {"to": permit.number, "why": refused.words})
             plan = Plan(_cold_terms(wanted), rings_as=self._call.to_number, when_up=self._leave_off)
-        warm_call = self._warm = WarmCall(
+        warm_call = self._other_call = WarmCall(
             kept,
             session.agent,
             plan,
@@ -265,7 +265,7 @@ class LiveTransfers:
         try:
             await warm_call.run()
         finally:
-            self._warm = None
+            self._other_call = None
             outcome = warm_call.outcome or warm.Outcome()
             if outcome.was_reached:
                 self.has_talked = True
