@@ -183,7 +183,7 @@ def text_status(account: CarrierAccount, form: dict[str, str], text_id: UUID) ->
     with tenancy.use(account.organization_id):
         found = TextMessage.objects.filter(pk=text_id, carrier_account=account).first()
     if found is not None:
-        texts.became(found, form)
+        texts.became(account, found, form)
     return HttpResponse(status=204)
 
 

@@ -53,7 +53,7 @@ class AccountOut(Schema):
     label: str = Field(description="Its name there.", examples=["Bright Smiles"])
     lacks: list[str] = Field(
         description="What Parley doesn't do at this company, in plain words; such is refused.",
-        examples=[["Parley sends no text messages by Telnyx yet."]],
+        examples=[["Parley doesn't listen for answering machines at Telnyx yet: let the agent talk."]],
     )
 
     @classmethod

@@ -50,8 +50,7 @@ def status_url(account: CarrierAccount) -> str:
 
 
 def text_url(account: CarrierAccount) -> str:
-    """ "": the account's carrier brings no texts."""
-    return page_for(account, "text-in") if "texts" in carrier_of(account).able else ""
+    return page_for(account, "text-in")
 
 
 def carrier_of(account: CarrierAccount) -> Carrier:

@@ -21,14 +21,12 @@ from telephony.dialing import policies
 from telephony.dialing.e164 import Number, read
 from telephony.dialing.models import DoNotCall
 from telephony.dialing.policy import Refused, Usage, may_text
-from telephony.models import Call, PhoneNumber, TextMessage
+from telephony.models import Call, CarrierAccount, PhoneNumber, TextMessage
 from telephony.outbound import MayNotDial
 from telephony.storable import storable
 
 LONGEST = 1_600
 """As one message to Twilio; carriers cut it into parts of 153 letters, and charge each."""
-HAS_STOPPED = 21610
-"""Twilio's code where the other side has texted STOP to this number."""
 BECAME = {"sent": "sent", "delivered": "delivered", "undelivered": "failed", "failed": "failed"}
 """Twilio's MessageStatus → ours; others change nothing."""
 
@@ -41,8 +39,9 @@ def send(ours: PhoneNumber, to: str, body: str, *, call: Call | None = None) -> 
     if len(body) > LONGEST:
         raise MayNotDial(f"The text has {len(body):,} letters, and {LONGEST:,} is the most.")
     if ours.account is None:
-        raise MayNotDial("This number is on a SIP trunk, which carries no text messages. Send from a number at Twilio.")
-    phone_numbers.check_able(ours.account, "texts")
+        raise MayNotDial(
+            "This number is on a SIP trunk, which carries no text messages. Send from a number at a carrier, such as Twilio."
+        )
     carrier = phone_numbers.carrier(ours.account)
     text = _enter(ours, to, body, call)
     url = phone_numbers.page_for(ours.account, "text", text.pk) if phone_numbers.is_public(ours.account) else ""
@@ -50,10 +49,7 @@ def send(ours: PhoneNumber, to: str, body: str, *, call: Call | None = None) -> 
         sid = async_to_sync(carrier.send_text)(text.to_number, text.from_number, body, url)
     except CarrierError as error:
         _change(text, status="failed", problem=error.message[:300])
-        if error.code == HAS_STOPPED:
-            texts_in.has_stopped(
-                ours.account, text.to_number, "Texted STOP before: the telephone company sends it no texts"
-            )
+        _heed(ours.account, text, error.code)
         raise
     text.carrier_message_id = sid
     with tenancy.use(text.organization_id):
@@ -135,15 +131,30 @@ def _words(call: Call) -> dict[str, Any]:
     }
 
 
-def became(text: TextMessage, form: Mapping[str, str]) -> None:
-    """What the carrier tells of it. What was delivered stays so, whatever comes late."""
+def became(account: CarrierAccount, text: TextMessage, form: Mapping[str, str]) -> None:
+    """What its carrier tells of it. What was delivered stays so, and what failed isn't on its way again, whatever comes late."""
     status = BECAME.get(form.get("MessageStatus", ""))
-    if status is None or text.status == TextMessage.Status.DELIVERED:
+    # A signature may fit any of our pages: Telnyx's isn't of the address.
+    is_another = text.carrier_message_id not in ("", form.get("MessageSid"))
+    if status is None or is_another or text.status == TextMessage.Status.DELIVERED:
         return
-    code = form.get("ErrorCode", "")
-    problem = f"The telephone company could not deliver it (Twilio's error {code})." if code else ""
-    problem = problem or "The telephone company could not deliver it."
-    _change(text, status=status, problem=problem if status == "failed" else "")
+    if text.status == TextMessage.Status.FAILED and status != TextMessage.Status.DELIVERED:
+        return
+    if status != TextMessage.Status.FAILED:
+        _change(text, status=status, problem="")
+        return
+    code, words = form.get("ErrorCode", ""), form.get("ErrorMessage", "")
+    title = phone_numbers.carrier_of(account).title
+    why = f" ({title}'s error {code}{words and ': '}{words})" if code else ""
+    _change(text, status=status, problem=storable(f"The telephone company could not deliver it{why}.")[:300])
+    _heed(account, text, carrier_answers.whole(code))
+
+
+def _heed(account: CarrierAccount, text: TextMessage, code: int) -> None:
+    """Where the carrier says so, whom it was for has texted STOP."""
+    if code == phone_numbers.carrier_of(account).stopped:
+        reason = "Texted STOP before: the telephone company sends it no texts"
+        texts_in.has_stopped(account, text.to_number, reason)
 
 
 def _change(text: TextMessage, **values: Any) -> None:

@@ -1,6 +1,6 @@
 """Text messages that come in: kept, and where they ask not to be called or written to, obeyed.
 
-The carrier may tell of one twice; it is one row. Nothing is answered: at Twilio, Twilio itself answers STOP, START and HELP.
+The carrier may tell of one twice; it is one row. Nothing is answered: carriers themselves answer STOP, START and HELP.
 """
 
 from __future__ import annotations

@@ -104,7 +104,6 @@ def account(request: Any, pk: UUID) -> HttpResponse:
         "offered": offered,
         "problem": problem,
         "company": at.title,
-        "brings_texts": bool(use_case.text_url(found)),
         "lacks": use_case.lacks(found),
         "unreached": "" if use_case.is_public(found) else at.title,
         "site_url": settings.SITE_URL,

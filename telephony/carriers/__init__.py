@@ -23,7 +23,6 @@ class CarrierNumber:
     """E.164."""
     label: str
     can_call: bool
-    can_text: bool
     leads_to: str
     """Where its calls go now: an address, or the name of what takes them; empty: nowhere."""
 

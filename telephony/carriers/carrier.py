@@ -16,12 +16,11 @@ from telephony.wire.streams import Wire
 
 LONGEST_VALUE = 4_000
 """Letters of one value that a carrier tells: the longest is what a text says, 1,600 at most."""
-Able = Literal["words", "machines", "texts", "transfers", "voicemail"]
+Able = Literal["words", "machines", "transfers", "voicemail"]
 """What not every carrier does for Parley; ``words``: it hears and speaks itself."""
 LACKS: dict[Able, str] = {
     "words": "{carrier} doesn't hear and speak for an agent here: choose Parley. Only Twilio does (ConversationRelay).",
     "machines": "Parley doesn't listen for answering machines at {carrier} yet: let the agent talk.",
-    "texts": "Parley sends no text messages by {carrier} yet. Send from a number at a carrier that does, such as Twilio.",
     "transfers": "{carrier} isn't asked to put callers through: Parley calls the other side over a SIP trunk, or from a number at Twilio.",
     "voicemail": "Parley takes no messages at {carrier} yet: choose another agent, a number to put through to, or a message.",
 }
@@ -88,8 +87,9 @@ class AtCarrier(Protocol):
     async def numbers(self) -> list[CarrierNumber]: ...
 
     async def lead(self, number_sid: str, voice_url: str, status_url: str, text_url: str = "") -> dict[str, str]:
-        """Let calls of this number come to ``voice_url``, and texts, where the carrier brings them, to ``text_url``. Returns what to
-        give :meth:`put_back`, its ``voice_url`` being ours where they came here already."""
+        """Let calls of this number come to ``voice_url``, and texts, where it can have any, to ``text_url``. Returns what to give
+        :meth:`put_back`, its ``voice_url`` and ``sms_url`` being ours where they came here already. What is of texts alone has a
+        name that begins with ``sms_``."""
 
     async def put_back(self, number_sid: str, before: Mapping[str, str], only_if: str, texts_only_if: str = "") -> bool:
         """As it was; texts, too, where they come to ``texts_only_if`` still. False: its calls were led elsewhere than ``only_if``
@@ -113,7 +113,8 @@ class AtCarrier(Protocol):
 
     async def forget_recording(self, recording_sid: str) -> None: ...
 
-    async def send_text(self, to: str, from_: str, text: str, status_url: str = "") -> str: ...
+    async def send_text(self, to: str, from_: str, text: str, status_url: str = "") -> str:
+        """An SMS. What becomes of it is told to ``status_url``. Returns the message's id."""
 
 
 class Carrier(Protocol):
@@ -125,6 +126,8 @@ class Carrier(Protocol):
     able: frozenset[Able]
     wire: Wire
     """How its streams speak."""
+    stopped: int
+    """Its code where the other side has texted STOP to this number before."""
 
     def read(self, given: Mapping[str, str]) -> Login:
         """What a person typed, field by field. Raises :class:`WrongLogin`."""
@@ -157,9 +160,6 @@ class Lacking:
 
     async def forget_recording(self, recording_sid: str) -> None:
         raise self._lacks("voicemail")
-
-    async def send_text(self, to: str, from_: str, text: str, status_url: str = "") -> str:
-        raise self._lacks("texts")
 
     def _lacks(self, able: Able) -> CarrierError:
         return CarrierError(LACKS[able].format(carrier=self.title))

@@ -1,7 +1,7 @@
 """Plivo's REST API, as much of it as telephones need, and its XML: https://www.plivo.com/docs/voice.
 
-A number belongs to an *application*; ours is made when the first number is imported, and its pages are the account's. Numbers have
-no plus sign there. Which id a call of ours has is told when it rings.
+A number belongs to an *application*, with its calls and its texts; ours is made when the first number is imported, and its pages are
+the account's. Numbers have no plus sign there. Which id a call of ours has is told when it rings.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 from django.conf import settings
@@ -21,7 +21,7 @@ import egress
 from telephony.carriers import CarrierCall, CarrierError, CarrierNumber, rest
 from telephony.carriers.carrier import Able, Asked, AtCarrier, Lacking, Login, LoginField, WrongLogin, field_of
 from telephony.wire.dialects import CannotSay, plivo_xml
-from telephony.wire.plivo_signature import HEADER, NONCE, is_signed
+from telephony.wire.plivo_signature import HEADER, HEADERS_V2, NONCE, NONCE_V2, is_signed, is_signed_v2
 from telephony.wire.plivo_streams import PlivoWire
 from telephony.wire.streams import Wire
 
@@ -29,6 +29,7 @@ SECONDS = 10.0
 A_PAGE = 20
 MOST_PAGES = 100
 MOST_LIVE = 50
+STOPPED = 200
 AUTH_ID, AUTH_TOKEN = (
     LoginField("auth_id", "Auth ID", "On the overview page of Plivo's console.", placeholder="MA…"),
     LoginField("auth_token", "Auth token", "On the overview page of Plivo's console.", is_secret=True),
@@ -38,6 +39,8 @@ _STATUS = {"timeout": "no-answer", "cancel": "canceled"}
 """Plivo's CallStatus and DialStatus → Twilio's, where they differ."""
 _STATE = {"ANSWERED": "completed", "BUSY": "busy", "NO_ANSWER": "no-answer", "CANCELED": "canceled", "FAILED": "failed"}
 """The same of a call that is over, as its REST API says it."""
+_BECAME = {"rejected": "failed", "read": "delivered"}
+"""Plivo's Status of a text → Twilio's MessageStatus, where they differ."""
 _NUMBER = re.compile(r"[1-9]\d{6,14}")
 
 
@@ -59,19 +62,29 @@ class Plivo(Lacking):
 
     async def lead(self, number_sid: str, voice_url: str, status_url: str, text_url: str = "") -> dict[str, str]:
         was = _application_of(await self._ask("GET", f"Number/{_id(number_sid)}/"))
-        ours = await self._application(voice_url) or await self._make_application(voice_url, status_url)
+        found = await self._application(voice_url)
+        ours = _application_id(found) or await self._make_application(voice_url, status_url, text_url)
+        brings_texts = found.get("message_url") == text_url
+        if found and text_url and not brings_texts:  # an earlier release made it
+            await self._ask("POST", f"Application/{_id(ours)}/", {"message_url": text_url, "message_method": "POST"})
         if was != ours:
             await self._ask("POST", f"Number/{_id(number_sid)}/", {"app_id": ours})
-        return {"voice_url": voice_url if was == ours else "", "app_id": was}
+        return {
+            "voice_url": voice_url if was == ours else "",
+            "sms_url": text_url if was == ours and brings_texts else "",
+            "app_id": was,
+        }
 
     async def put_back(self, number_sid: str, before: Mapping[str, str], only_if: str, texts_only_if: str = "") -> bool:
+        """Its texts go where its calls go."""
         try:
             number = await self._ask("GET", f"Number/{_id(number_sid)}/")
         except CarrierError as error:
             if error.status == 404:
                 return False
             raise
-        is_elsewhere = not (led := _application_of(number)) or led != await self._application(only_if)
+        led = _application_of(number)
+        is_elsewhere = not led or led != _application_id(await self._application(only_if))
         if is_elsewhere:
             return False
         await self._ask("POST", f"Number/{_id(number_sid)}/", {"app_id": before.get("app_id", "")})
@@ -121,18 +134,26 @@ class Plivo(Lacking):
     async def hang_up(self, call_sid: str) -> None:
         await self._ask("DELETE", f"Call/{_id(call_sid)}/")
 
+    async def send_text(self, to: str, from_: str, text: str, status_url: str = "") -> str:
+        told = {"url": status_url, "method": "POST"} if status_url else {}
+        sent = await self._ask("POST", "Message/", {"src": _bare(from_), "dst": _bare(to), "text": text, **told})
+        ids = sent.get("message_uuid")
+        if not isinstance(ids, list) or not ids:
+            raise CarrierError(f"Plivo says: {sent.get('error') or sent.get('message') or 'The text was not taken.'}")
+        return str(ids[0])
+
     # ----
 
-    async def _application(self, voice_url: str) -> str:
-        """The application that asks our page; "": there is none."""
+    async def _application(self, voice_url: str) -> dict[str, Any]:
+        """The application that asks our page; ``{}``: there is none."""
         every = await self._pages("Application/")
-        return next((str(each["app_id"]) for each in every if each.get("answer_url") == voice_url), "")
+        return next((each for each in every if each.get("answer_url") == voice_url), {})
 
-    async def _make_application(self, voice_url: str, status_url: str) -> str:
+    async def _make_application(self, voice_url: str, status_url: str, text_url: str) -> str:
         named = hashlib.sha256(voice_url.encode()).hexdigest()[:12]  # letters, digits and dashes are all it may have
         made = await self._ask("POST", "Application/", {
             "app_name": f"Parley-{named}", "answer_url": voice_url, "answer_method": "POST", "hangup_url": status_url,
-            "hangup_method": "POST",
+            "hangup_method": "POST", **({"message_url": text_url, "message_method": "POST"} if text_url else {}),
         })  # fmt: skip
         return str(made["app_id"])
 
@@ -149,7 +170,7 @@ class Plivo(Lacking):
         login = httpx.BasicAuth(self.sid, self._token)
         client = egress.client(base_url=settings.PLIVO_API_URL, auth=login, timeout=SECONDS)
         answer, found = await rest.ask(self.title, client, method, f"/v1/Account/{_id(self.sid)}/{path}", json=body)
-        if answer.status_code in (401, 403):
+        if answer.status_code == 401 or (answer.status_code == 403 and not found.get("error")):
             words = "Plivo doesn't know this auth ID with this auth token. Copy both again from Plivo's console."
             raise CarrierError(words, status=answer.status_code)
         if answer.is_success:
@@ -163,6 +184,7 @@ class PlivoCarrier:
     login: tuple[LoginField, ...] = (AUTH_ID, AUTH_TOKEN)
     able: frozenset[Able] = frozenset()
     wire: Wire = PlivoWire()
+    stopped = STOPPED
 
     def read(self, given: Mapping[str, str]) -> Login:
         sid, token = (field_of(given, each) for each in self.login)
@@ -179,15 +201,19 @@ class PlivoCarrier:
         return Plivo(login.sid, login.secret)
 
     def is_theirs(self, asked: Asked, login: Login, now_s: float) -> bool:
-        nonce, signatures = asked.headers.get(NONCE, ""), asked.headers.get(HEADER, "")
-        if len(nonce) > 200 or len(signatures) > 1_000:
+        """Of texts its pages name the second version alone, so that does there; calls must have the third."""
+        nonce, signatures = asked.headers.get(NONCE, "")[:200], asked.headers.get(HEADER, "")[:1_000]
+        if is_signed(login.secret, asked.url, asked.form, nonce, signatures):
+            return True
+        if "/texts" not in urlsplit(asked.url).path:
             return False
-        return is_signed(login.secret, asked.url, asked.form, nonce, signatures)
+        nonce, given = asked.headers.get(NONCE_V2, "")[:200], [asked.headers.get(name, "")[:200] for name in HEADERS_V2]
+        return any([is_signed_v2(login.secret, asked.url, nonce, each) for each in given])
 
     def form(self, asked: Asked) -> dict[str, str]:
         """Its own names stay beside Twilio's."""
         told = {name: asked.one(name) for name in asked.form}
-        status, dialled = told.get("CallStatus", ""), told.get("DialStatus", "")
+        status, dialled, became = told.get("CallStatus", ""), told.get("DialStatus", ""), told.get("Status", "")
         twilios = {
             "CallSid": told.get("CallUUID", ""),
             "From": _e164(told.get("From", "")),
@@ -196,6 +222,10 @@ class PlivoCarrier:
             "CallDuration": told.get("Duration", ""),
             "DialCallStatus": _STATUS.get(dialled, dialled),
             "DialCallDuration": told.get("DialBLegDuration", ""),
+            "MessageSid": told.get("MessageUUID", ""),
+            "MessageStatus": _BECAME.get(became, became),
+            "Body": told.get("Text", ""),
+            "NumMedia": told.get("MediaCount", ""),
         }
         return {**told, **{name: value for name, value in twilios.items() if value}}
 
@@ -219,6 +249,10 @@ def _e164(number: str) -> str:
     return f"+{number}" if _NUMBER.fullmatch(number) else number
 
 
+def _application_id(application: Mapping[str, Any]) -> str:
+    return str(application.get("app_id") or "")
+
+
 def _application_of(number: Mapping[str, Any]) -> str:
     """``/v1/Account/MA…/Application/20372631212782780/`` → its id; "": none."""
     return str(number.get("application") or "").rstrip("/").rpartition("/")[2]
@@ -230,7 +264,6 @@ def _number(each: Mapping[str, Any]) -> CarrierNumber:
         number=_e164(str(each["number"])),
         label=str(each.get("alias") or ""),
         can_call=bool(each.get("voice_enabled", True)),
-        can_text=bool(each.get("sms_enabled", False)),
         leads_to=_application_of(each),
     )
 

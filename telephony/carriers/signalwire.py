@@ -15,7 +15,7 @@ from django.conf import settings
 from egress.origin import NoOrigin, origin
 from telephony.carriers import CarrierError
 from telephony.carriers.carrier import LACKS, Able, Asked, AtCarrier, Login, LoginField, WrongLogin, field_of
-from telephony.carriers.twilio import Twilio, is_signed_for
+from telephony.carriers.twilio import STOPPED, Twilio, is_signed_for
 from telephony.dialing.gate import Permit
 from telephony.wire.dialects import CannotSay, connect_then_redirect
 from telephony.wire.streams import TwilioWire, Wire
@@ -53,8 +53,9 @@ class SignalWireCarrier:
     key = "signalwire"
     title = "SignalWire"
     login: tuple[LoginField, ...] = (SPACE, PROJECT_ID, API_TOKEN, SIGNING_KEY)
-    able: frozenset[Able] = frozenset({"machines", "texts", "voicemail"})
+    able: frozenset[Able] = frozenset({"machines", "voicemail"})
     wire: Wire = TwilioWire()
+    stopped = STOPPED
 
     def read(self, given: Mapping[str, str]) -> Login:
         space, project, token, signing = (field_of(given, each) for each in self.login)

@@ -1,8 +1,8 @@
 """Telnyx: TeXML, its copy of TwiML, and as much of its REST API as telephones need. https://developers.telnyx.com
 
 A number belongs to a *connection*; ours is a TeXML application, made when the first number is imported, whose pages are the
-account's. Webhooks are signed with Telnyx's own key (Ed25519), of which the account's public half checks them; the moment is signed
-with them, so what is old is refused.
+account's. Its texts belong to a *messaging profile*, and ours is made likewise. Webhooks are signed with Telnyx's own key (Ed25519),
+of which the account's public half checks them; the moment is signed with them, so what is old is refused.
 """
 
 from __future__ import annotations
@@ -23,12 +23,16 @@ import egress
 from telephony.carriers import CarrierCall, CarrierError, CarrierNumber, rest
 from telephony.carriers.carrier import Able, Asked, AtCarrier, Lacking, Login, LoginField, WrongLogin, field_of
 from telephony.dialing.gate import Permit
+from telephony.wire import telnyx_texts
 from telephony.wire.dialects import CannotSay, texml
 from telephony.wire.streams import Wire
 from telephony.wire.telnyx_streams import TelnyxWire
 
 SECONDS = 10.0
 MOST_PAGES = 40
+STOPPED = 40300
+OF_TEXTS = 40_000
+"""From this code on an error is about text messages, whatever its status."""
 SIGNATURE, TIMESTAMP = "telnyx-signature-ed25519", "telnyx-timestamp"
 OLDEST_S = 300
 """A webhook that was signed longer ago, or so far in the future, is refused."""
@@ -64,13 +68,27 @@ class Telnyx(Lacking):
         return sorted(found, key=lambda each: each.number)
 
     async def lead(self, number_sid: str, voice_url: str, status_url: str, text_url: str = "") -> dict[str, str]:
+        """Texts first: a number whose calls come here is one that is ours to put back."""
         was = str(_data(await self._ask("GET", f"/v2/phone_numbers/{_id(number_sid)}")).get("connection_id") or "")
+        texts_were = await self._profile_of(number_sid) if text_url else None
         ours = await self._application(voice_url)
         if ours is None:
             ours = await self._make_application(voice_url, status_url)
+        before = {"voice_url": voice_url if was == ours else "", "connection_id": was}
+        if texts_were is not None:
+            profile = await self._profile(text_url) or await self._make_profile(text_url)
+            before |= {"sms_url": text_url if texts_were == profile else "", "sms_profile_id": texts_were}
+            if texts_were != profile:
+                await self._put_on(number_sid, profile)
         if was != ours:
-            await self._ask("PATCH", f"/v2/phone_numbers/{_id(number_sid)}", {"connection_id": ours})
-        return {"voice_url": voice_url if was == ours else "", "connection_id": was}
+            try:
+                await self._ask("PATCH", f"/v2/phone_numbers/{_id(number_sid)}", {"connection_id": ours})
+            except CarrierError:
+                if before.get("sms_url") == "":
+                    with contextlib.suppress(CarrierError):
+                        await self._put_on(number_sid, before["sms_profile_id"])
+                raise
+        return before
 
     async def put_back(self, number_sid: str, before: Mapping[str, str], only_if: str, texts_only_if: str = "") -> bool:
         try:
@@ -79,6 +97,9 @@ class Telnyx(Lacking):
             if error.status == 404:
                 return False
             raise
+        texts_are = await self._profile_of(number_sid) if texts_only_if else None
+        if texts_are and texts_are == await self._profile(texts_only_if):
+            await self._put_on(number_sid, before.get("sms_profile_id", ""))
         if number.get("connection_id") is None or str(number["connection_id"]) != await self._application(only_if):
             return False
         await self._ask(
@@ -121,6 +142,11 @@ class Telnyx(Lacking):
         """The live call goes on with ``document``, which dials whom ``permit`` lets; its stream to us ends."""
         await self._update(call_sid, {"Texml": spoken(document)})
 
+    async def send_text(self, to: str, from_: str, text: str, status_url: str = "") -> str:
+        told = {"webhook_url": status_url} if status_url else {}
+        sent = await self._ask("POST", "/v2/messages", {"from": from_, "to": to, "text": text, **told})
+        return str(_data(sent)["id"])
+
     # ----
 
     @property
@@ -140,10 +166,40 @@ class Telnyx(Lacking):
         profiles = [each for each in await self._pages("/v2/outbound_voice_profiles") if each.get("enabled", True)]
         outbound = {"outbound": {"outbound_voice_profile_id": str(profiles[0]["id"])}} if profiles else {}
         made = await self._ask("POST", "/v2/texml_applications", {
-            "friendly_name": f"Parley {settings.SITE_URL.partition('://')[2]}"[:80], "voice_url": voice_url,
-            "voice_method": "post", "status_callback": status_url, "status_callback_method": "post", **outbound,
+            "friendly_name": _our_name(), "voice_url": voice_url, "voice_method": "post", "status_callback": status_url,
+            "status_callback_method": "post", **outbound,
         })  # fmt: skip
         return str(_data(made)["id"])
+
+    async def _profile_of(self, number_sid: str) -> str | None:
+        """The messaging profile that its texts go by; "": by none; ``None``: it can have no texts."""
+        try:
+            found = _data(await self._ask("GET", f"/v2/phone_numbers/{_id(number_sid)}/messaging"))
+        except CarrierError as error:
+            if error.status == 404:
+                return None
+            raise
+        features = found.get("features")
+        if isinstance(features, dict) and "sms" in features and not features["sms"]:
+            return None
+        return str(found.get("messaging_profile_id") or "")
+
+    async def _profile(self, text_url: str) -> str | None:
+        """The messaging profile that tells our page."""
+        every = await self._pages("/v2/messaging_profiles")
+        return next((str(each["id"]) for each in every if each.get("webhook_url") == text_url), None)
+
+    async def _make_profile(self, text_url: str) -> str:
+        """To all countries: which of them may be written to is asked here, before each text."""
+        made = await self._ask("POST", "/v2/messaging_profiles", {
+            "name": _our_name(), "webhook_url": text_url, "webhook_api_version": "2", "whitelisted_destinations": ["*"],
+        })  # fmt: skip
+        return str(_data(made)["id"])
+
+    async def _put_on(self, number_sid: str, profile: str) -> None:
+        """ "": on none."""
+        wanted = {"messaging_profile_id": profile}
+        await self._ask("PATCH", f"/v2/phone_numbers/{_id(number_sid)}/messaging", wanted)
 
     async def _pages(self, path: str, query: str = "") -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -163,10 +219,12 @@ class Telnyx(Lacking):
         answer, found = await rest.ask(self.title, client, method, path, json=body, data=form)
         if answer.is_success:
             return found
-        if answer.status_code in (401, 403):
+        code, problem = _problem(found)
+        if answer.status_code in (401, 403) and code < OF_TEXTS:
             words = "Telnyx doesn't know this API key, or it may not do that. Copy it again from Mission Control."
-            raise CarrierError(words, status=answer.status_code)
-        raise CarrierError(f"Telnyx says: {_problem(found) or answer.reason_phrase}", status=answer.status_code)
+            raise CarrierError(words, code=code, status=answer.status_code)
+        words = f"Telnyx says: {problem or answer.reason_phrase}"
+        raise CarrierError(words, code=code, status=answer.status_code)
 
 
 class TelnyxCarrier:
@@ -175,6 +233,7 @@ class TelnyxCarrier:
     login: tuple[LoginField, ...] = (API_KEY, PUBLIC_KEY)
     able: frozenset[Able] = frozenset({"transfers"})
     wire: Wire = TelnyxWire()
+    stopped = STOPPED
 
     def read(self, given: Mapping[str, str]) -> Login:
         key, public = (field_of(given, each) for each in self.login)
@@ -202,7 +261,8 @@ class TelnyxCarrier:
         return True
 
     def form(self, asked: Asked) -> dict[str, str]:
-        return {name: asked.one(name) for name in asked.form}
+        """Of texts it tells in JSON."""
+        return {name: asked.one(name) for name in asked.form} or telnyx_texts.form(asked.body)
 
     def spoken(self, document: str) -> str:
         return spoken(document)
@@ -231,10 +291,17 @@ def _data(body: Mapping[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _problem(body: Mapping[str, Any]) -> str:
+def _our_name() -> str:
+    """What is made for Parley is called so there."""
+    return f"Parley {settings.SITE_URL.partition('://')[2]}"[:80]
+
+
+def _problem(body: Mapping[str, Any]) -> tuple[int, str]:
+    """Telnyx's number of what is wrong, and its words; 0 and "" where it has none."""
     errors = body.get("errors")
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
-    return str(first.get("detail") or first.get("title") or "")
+    code = str(first.get("code") or "")
+    return int(code) if code.isdecimal() and len(code) < 10 else 0, str(first.get("detail") or first.get("title") or "")
 
 
 def _number(each: Mapping[str, Any]) -> CarrierNumber:
@@ -243,7 +310,6 @@ def _number(each: Mapping[str, Any]) -> CarrierNumber:
         number=str(each["phone_number"]),
         label=str(each.get("customer_reference") or ""),
         can_call=True,
-        can_text=False,
         leads_to=str(each.get("connection_name") or each.get("connection_id") or ""),
     )
 

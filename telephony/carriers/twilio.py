@@ -20,6 +20,7 @@ from telephony.wire.streams import TwilioWire, Wire
 from telephony.wire.twilio_signature import HEADER, is_signed
 
 SECONDS = 10.0
+STOPPED = 21610
 MOST_PAGES = 20
 ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}")
 _LEADS = (
@@ -158,7 +159,6 @@ class Twilio:
         await self._ask("DELETE", f"{self._account}/Recordings/{recording_sid}.json")
 
     async def send_text(self, to: str, from_: str, text: str, status_url: str = "") -> str:
-        """An SMS. What becomes of it is told to ``status_url``. Returns the message's id."""
         form = {"To": to, "From": from_, "Body": text, **({"StatusCallback": status_url} if status_url else {})}
         sent = await self._ask("POST", f"{self._account}/Messages.json", form)
         return str(sent["sid"])
@@ -196,7 +196,6 @@ def _number(each: Mapping[str, Any]) -> CarrierNumber:
         number=str(each["phone_number"]),
         label=str(each.get("friendly_name") or ""),
         can_call=bool(able.get("voice", True)),
-        can_text=bool(able.get("sms", False)),
         leads_to=str(leads_to),
     )
 
@@ -226,8 +225,9 @@ class TwilioCarrier:
         LoginField("account_sid", "Account SID", "In Twilio's console, under Account info.", placeholder="AC…"),
         LoginField("auth_token", "Auth token", "Below the account SID.", is_secret=True),
     )
-    able: frozenset[Able] = frozenset({"words", "machines", "texts", "transfers", "voicemail"})
+    able: frozenset[Able] = frozenset({"words", "machines", "transfers", "voicemail"})
     wire: Wire = TwilioWire()
+    stopped = STOPPED
 
     def read(self, given: Mapping[str, str]) -> Login:
         sid, token = given.get("account_sid", "").strip(), given.get("auth_token", "").strip()

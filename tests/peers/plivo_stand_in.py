@@ -1,7 +1,7 @@
 """Plivo without Plivo: Twilio's stand-in with Plivo's own XML, REST API, signature and messages.
 
-Webhooks are signed with Plivo's own library's words where that is installed: ``tests/peers/test_plivo_stand_in.py``.
-https://www.plivo.com/docs/voice
+Webhooks are signed with Plivo's own library's words where that is installed: ``tests/peers/test_plivo_stand_in.py``; those of texts
+with the second version of its signature, as its pages about them say. https://www.plivo.com/docs/voice, …/docs/messaging
 """
 
 from __future__ import annotations
@@ -12,12 +12,17 @@ import json
 import secrets
 import uuid
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 from xml.etree import ElementTree
 
-from telephony.wire.plivo_signature import sign
+from telephony.wire.plivo_signature import sign, sign_v2
 from tests.peers.twilio_stand_in import Account, Exchange, PhoneCall, Tongue
+from tests.peers.webhook import Webhook
 
+APPLICATION = {f"{what}_{of}" for what in ("answer", "hangup", "message") for of in ("url", "method")} | {
+    "fallback_answer_url", "fallback_method", "default_number_app", "default_endpoint_app", "subaccount", "log_incoming_messages",
+}  # fmt: skip
+"""What of one can be changed."""
 AUTH_ID, TOKEN = "MA" + "5" * 18, "the token of the Plivo account"
 
 
@@ -123,7 +128,9 @@ class PlivoAccount(Account):
 
     def __init__(self, *numbers: str, exchange: Exchange | None = None) -> None:
         self.applications: dict[str, dict[str, Any]] = {}
-        self.by_another = self.new_application("https://b.example/voice", "")
+        self.by_another = self.new_application("https://b.example/voice", "", message_url="https://b.example/texts")
+        self.signs_texts = "v2"
+        """Or v3, or ma-v2: under the main account's token, of a number of a subaccount."""
         super().__init__(*numbers, sid=AUTH_ID, token=TOKEN, exchange=exchange)
 
     def new_application(self, answer_url: str, hangup_url: str, **more: Any) -> str:
@@ -200,6 +207,13 @@ class PlivoAccount(Account):
             case "POST", ["Application"]:
                 assert all(letter.isalnum() or letter in "-_" for letter in form["app_name"])
                 return 201, {**said, "message": "created", "app_id": self.new_application(**form)}
+            case "POST", ["Application", sid] if sid in self.applications:
+                assert form.keys() <= APPLICATION, form
+                self.applications[sid].update(form)
+                return 202, {**said, "message": "changed"}
+            case "POST", ["Message"]:
+                status, answer = self._send(form)
+                return status, {**said, **answer}
             case "POST", ["Call"]:
                 if self.refuses_calls or form["from"] not in self.numbers:
                     return 400, {**said, "error": self.refuses_calls or "The caller ID is not yours."}
@@ -251,3 +265,51 @@ class PlivoAccount(Account):
         after = f"/next?offset={offset + limit}" if offset + limit < len(every) else None
         meta = {"limit": limit, "offset": offset, "next": after, "previous": None, "total_count": len(every)}
         return {"meta": meta, "objects": every[offset : offset + limit]}
+
+    # ---- texts
+
+    def _send(self, form: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        assert form.keys() <= {"src", "dst", "text", "url", "method", "type", "log", "trackable"}, form
+        to = f"+{form['dst']}"
+        if form["src"] not in self.numbers:
+            return 400, {"error": "this caller ID is not allowed for outbound message"}
+        if to in self.unreachable:
+            return 403, {"error": "SMS to this destination country are barred"}
+        sid = str(uuid.uuid4())
+        self.texts.append({
+            "sid": sid, "From": f"+{form['src']}", "To": to, "Body": form["text"], "StatusCallback": form.get("url", ""),
+        })  # fmt: skip
+        return 202, {"message": "message(s) queued", "message_uuid": [sid]}
+
+    def writes(self, sender: str, to: str, text: str, *, sid: str = "", media: int = 0) -> Webhook:
+        """Somebody writes to one of the account's numbers."""
+        pictures = {f"Media{number}": "https://b.example/1.png" for number in range(1, media + 1)}
+        said = (
+            {"Body": text, "MediaCount": str(media), **pictures, "Type": "mms"}
+            if media
+            else {"Text": text, "Type": "sms"}
+        )
+        return self._webhook(self.applications[self._application(to)]["message_url"], {
+            "MessageUUID": sid or str(uuid.uuid4()), "From": sender.removeprefix("+"), "To": to.removeprefix("+"),
+            "Units": "1", "TotalRate": "0", "TotalAmount": "0", "MessageIntent": "", "PowerpackUUID": "", **said,
+        })  # fmt: skip
+
+    def tells(self, sent: dict[str, str], became: str, code: str = "") -> Webhook:
+        """What became of a text: sent, delivered, failed."""
+        return self._webhook(sent["StatusCallback"], {
+            "MessageUUID": sent["sid"], "ParentMessageUUID": sent["sid"], "From": sent["From"].removeprefix("+"),
+            "To": sent["To"].removeprefix("+"), "Type": "sms", "Status": became, "Units": "1", "PartInfo": "1 of 1",
+            "TotalRate": "0.0", "TotalAmount": "0.0", "ErrorCode": code or ("000" if became == "delivered" else ""),
+        })  # fmt: skip
+
+    def _webhook(self, url: str, form: dict[str, str]) -> Webhook:
+        if self.signs_texts == "v3":
+            headers = self.headers(url, form)
+        else:
+            nonce = secrets.token_hex(8)
+            ours, of_another = sign_v2(self.token, url, nonce), sign_v2("of another account", url, nonce)
+            first, main = (ours, of_another) if self.signs_texts == "v2" else (of_another, ours)
+            headers = {
+                "X-Plivo-Signature-V2": first, "X-Plivo-Signature-Ma-V2": main, "X-Plivo-Signature-V2-Nonce": nonce,
+            }  # fmt: skip
+        return Webhook(url, urlencode(form).encode(), headers)

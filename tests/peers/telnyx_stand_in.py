@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.peers.twilio_stand_in import Account, Exchange, PhoneCall, Tongue
+from tests.peers.webhook import JSON, Webhook
 
 ORGANIZATION, KEY = "61bf923e-5e4d-4595-a110-56190ea18a1b", "KEY of the account"
 
@@ -94,6 +95,13 @@ class TelnyxAccount(Account):
         self.tells_sid = True
         """Its page's schema of the answer has no id, and its users' tests do."""
         self.by_another = self.new_application("https://b.example/voice", "")
+        self.text_profiles: dict[str, dict[str, Any]] = {}
+        self.texts_by_another = self.new_text_profile("The one before", "https://b.example/texts")
+        self.texting: dict[str, dict[str, Any]] = {}
+        """Of each number: by which profile its texts go."""
+        self.refuses_profiles = ""
+        """Why no number is put on a messaging profile; "": it is."""
+        self.refuses_connections = ""
         super().__init__(*numbers, sid=ORGANIZATION, token=KEY, exchange=exchange)
 
     def new_application(self, voice_url: str, status_url: str, **more: Any) -> str:
@@ -103,8 +111,20 @@ class TelnyxAccount(Account):
         }  # fmt: skip
         return sid
 
+    def new_text_profile(self, name: str, webhook_url: str, **more: Any) -> str:
+        sid = str(uuid.uuid4())
+        self.text_profiles[sid] = {
+            "id": sid, "record_type": "messaging_profile", "name": name, "enabled": True, "webhook_url": webhook_url, **more,
+        }  # fmt: skip
+        return sid
+
     def add(self, number: str, **more: Any) -> str:
         sid = str(secrets.randbelow(10**18) + 10**18)
+        features = {"domestic_two_way": True, "international_inbound": True, "international_outbound": True}
+        self.texting[sid] = {
+            "id": sid, "record_type": "messaging_settings", "phone_number": number, "features": {"sms": features, "mms": None},
+            "messaging_profile_id": self.texts_by_another,
+        }  # fmt: skip
         self.numbers[sid] = {
             "id": sid, "record_type": "phone_number", "phone_number": number, "status": "active",
             "connection_id": self.by_another, "connection_name": "The one before", "customer_reference": "", **more,
@@ -119,8 +139,11 @@ class TelnyxAccount(Account):
         return f"v3:{secrets.token_urlsafe(38)}"
 
     def headers(self, url: str, form: dict[str, str]) -> dict[str, str]:
+        return self.signed(urlencode(form).encode())
+
+    def signed(self, body: bytes) -> dict[str, str]:
         moment = str(int(time.time()))
-        signature = self.private.sign(f"{moment}|{urlencode(form)}".encode())
+        signature = self.private.sign(f"{moment}|".encode() + body)
         return {"telnyx-timestamp": moment, "telnyx-signature-ed25519": base64.b64encode(signature).decode()}
 
     def forget_secret(self) -> None:
@@ -137,7 +160,11 @@ class TelnyxAccount(Account):
         return application["voice_url"], application["status_callback"]
 
     def where_calls_go(self, number: str) -> dict[str, Any]:
-        return {"connection_id": self.numbers[self.sid_of(number)]["connection_id"]}
+        sid = self.sid_of(number)
+        return {
+            "connection_id": self.numbers[sid]["connection_id"],
+            "sms_profile": self.texting[sid]["messaging_profile_id"],
+        }
 
     def lead_elsewhere(self, number: str) -> None:
         self.numbers[self.sid_of(number)]["connection_id"] = self.by_another
@@ -158,10 +185,22 @@ class TelnyxAccount(Account):
                 return 200, self._listed(every, asked)
             case "GET", ["texml_applications"]:
                 return 200, self._listed(list(self.applications.values()), asked)
+            case "GET", ["messaging_profiles"]:
+                return 200, self._listed(list(self.text_profiles.values()), asked)
+            case "POST", ["messaging_profiles"]:
+                assert form.keys() == {"name", "webhook_url", "webhook_api_version", "whitelisted_destinations"}
+                assert form["webhook_api_version"] == "2" and form["whitelisted_destinations"] == ["*"]
+                return 200, {"data": self.text_profiles[self.new_text_profile(**form)]}
+            case "GET" | "PATCH", ["phone_numbers", sid, "messaging"] if sid in self.texting:
+                return self._put_on(sid, form) if method == "PATCH" else (200, {"data": self.texting[sid]})
+            case "POST", ["messages"]:
+                return self._send(form)
             case "GET", ["outbound_voice_profiles"]:
                 return 200, self._listed(self.profiles, asked)
             case "GET" | "PATCH", ["phone_numbers", sid] if sid in self.numbers:
                 if method == "PATCH":
+                    if self.refuses_connections:
+                        return _wrong(422, "10015", self.refuses_connections)
                     assert form.keys() == {"connection_id"} and form["connection_id"] in self.applications
                     self.numbers[sid].update(form)
                 return 200, {"data": self.numbers[sid]}
@@ -196,9 +235,7 @@ class TelnyxAccount(Account):
                     self.hung_up.append(sid)
                     self._loop.call_soon_threadsafe(live.hang_up)
                 return 200, {"sid": sid, "status": "in-progress"}
-        return 404, {
-            "errors": [{"code": "10005", "title": "Resource not found", "detail": f"Nothing is at {parts.path}."}]
-        }
+        return _wrong(404, "10005", f"Nothing is at {parts.path}.")
 
     @staticmethod
     def _listed(every: list[dict[str, Any]], asked: dict[str, list[str]]) -> dict[str, Any]:
@@ -209,8 +246,7 @@ class TelnyxAccount(Account):
 
     def _place(self, form: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if self.refuses_calls or form["ApplicationSid"] not in self.applications:
-            detail = self.refuses_calls or "The requested connection was not found."
-            return 422, {"errors": [{"code": "10015", "title": "Bad Request", "detail": detail}]}
+            return _wrong(422, "10015", self.refuses_calls or "The requested connection was not found.")
         sid = self.call_sid()
         call = {
             "sid": sid, "status": "queued", "to": form["To"], "from": form["From"], "direction": "outbound",
@@ -222,3 +258,69 @@ class TelnyxAccount(Account):
         self.before_answering(call)
         names = ("from", "to", "status", *(["sid"] if self.tells_sid else []))
         return 200, {name: call[name] for name in names}
+
+    # ---- texts
+
+    def _put_on(self, sid: str, form: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        assert form.keys() == {"messaging_profile_id"}
+        wanted = form["messaging_profile_id"]
+        if self.refuses_profiles or (wanted and wanted not in self.text_profiles):
+            return _wrong(422, "10015", self.refuses_profiles or "There is no such messaging profile.")
+        self.texting[sid]["messaging_profile_id"] = wanted or None
+        return 200, {"data": self.texting[sid]}
+
+    def _send(self, form: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        assert form.keys() <= {"from", "to", "text", "webhook_url"}
+        ours = [each for each in self.texting.values() if each["phone_number"] == form["from"]]
+        if not ours or not ours[0]["messaging_profile_id"]:
+            return _wrong(400, "40305", "The source number is not assigned to a messaging profile.")
+        if form["to"] in self.unreachable:
+            return _wrong(403, "40310", "The destination number is not routable.")
+        if form["to"] in self.stopped:
+            words = f"Messages cannot be sent from {form['from']} to {form['to']} due to an existing block rule."
+            return _wrong(409, "40300", words)
+        sid = str(uuid.uuid4())
+        profile = self.text_profiles[ours[0]["messaging_profile_id"]]
+        self.texts.append({
+            "sid": sid, "From": form["from"], "To": form["to"], "Body": form["text"],
+            "StatusCallback": form.get("webhook_url") or profile["webhook_url"],
+        })  # fmt: skip
+        to = [{"phone_number": form["to"], "status": "queued", "carrier": "", "line_type": ""}]
+        return 200, {"data": {"record_type": "message", "direction": "outbound", "id": sid, "to": to, "errors": []}}
+
+    def writes(self, sender: str, to: str, text: str, *, sid: str = "", media: int = 0) -> Webhook:
+        """Somebody writes to one of the account's numbers."""
+        profile = self.text_profiles[self.texting[self.sid_of(to)]["messaging_profile_id"]]
+        pictures = [{"url": "https://b.example/1.png", "content_type": "image/png", "size": 1} for _ in range(media)]
+        return self._event(profile["webhook_url"], "message.received", {
+            "id": sid or str(uuid.uuid4()), "direction": "inbound", "type": "MMS" if media else "SMS", "text": text,
+            "from": {"phone_number": sender, "carrier": "T-MOBILE USA, INC.", "line_type": "Wireless"},
+            "to": [{"phone_number": to, "status": "webhook_delivered", "carrier": "TELNYX LLC", "line_type": "VoIP"}],
+            "media": pictures, "cc": [], "errors": [], "received_at": "2026-01-23T18:10:02.574Z",
+        })  # fmt: skip
+
+    def tells(self, sent: dict[str, str], became: str, code: str = "") -> Webhook:
+        """What became of a text: sent, delivered, failed."""
+        status = {"failed": "delivery_failed"}.get(became, became)
+        errors = [{"code": code, "title": "Undeliverable", "detail": "The message was not taken."}] if code else []
+        return self._event(sent["StatusCallback"], "message.sent" if became == "sent" else "message.finalized", {
+            "id": sent["sid"], "direction": "outbound", "type": "SMS", "text": sent["Body"],
+            "from": {"phone_number": sent["From"], "carrier": "TELNYX LLC", "line_type": "VoIP"},
+            "to": [{"phone_number": sent["To"], "status": status, "carrier": "T-MOBILE USA, INC.", "line_type": "Wireless"}],
+            "errors": errors,
+        })  # fmt: skip
+
+    def _event(self, url: str, kind: str, message: dict[str, Any]) -> Webhook:
+        event = {
+            "data": {
+                "record_type": "event", "id": str(uuid.uuid4()), "event_type": kind,
+                "occurred_at": datetime.now(UTC).isoformat(), "payload": {"record_type": "message", **message},
+            },
+            "meta": {"attempt": 1, "delivered_to": url},
+        }  # fmt: skip
+        body = json.dumps(event, ensure_ascii=False).encode()
+        return Webhook(url, body, self.signed(body), JSON)
+
+
+def _wrong(status: int, code: str, detail: str) -> tuple[int, dict[str, Any]]:
+    return status, {"errors": [{"code": code, "title": "It was not done", "detail": detail}]}

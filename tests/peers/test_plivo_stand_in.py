@@ -10,13 +10,14 @@ import plivo
 import pytest
 from plivo import plivoxml
 from plivo.rest import client as plivos
+from plivo.utils import validate_signature
 from plivo.utils.signature_v3 import validate_v3_signature
 
 from telephony.carriers import CarrierError
 from telephony.carriers.plivo import Plivo
 from telephony.wire import twiml
 from telephony.wire.dialects import CannotSay, plivo_xml
-from telephony.wire.plivo_signature import is_signed, sign
+from telephony.wire.plivo_signature import is_signed, is_signed_v2, sign, sign_v2
 from tests.peers.plivo_stand_in import AUTH_ID, TOKEN, PlivoAccount
 
 URL = "https://parley.example/phone/plivo/1/voice"
@@ -45,11 +46,15 @@ def test_plivos_client_lists_leads_and_calls(account: PlivoAccount, monkeypatch:
     called = theirs.calls.create("14155550000", "14155550177", "https://a.example/answered")
     assert called["message"] == "call fired" and called["request_uuid"]
     assert account.placed[0]["from"] == "14155550000" and account.placed[0]["answer_method"] == "POST"
+    theirs.applications.update(made["app_id"], message_url="https://a.example/texts")
+    assert account.applications[made["app_id"]]["message_url"] == "https://a.example/texts"
+    sent = theirs.messages.create(src="14155550000", dst="14155550177", text="Hi", url="https://a.example/text")
+    assert sent["message_uuid"] == [account.texts[0]["sid"]] and account.texts[0]["To"] == "+14155550177"
 
 
 async def test_our_client_sees_all_its_numbers_and_what_is_wrong(account: PlivoAccount) -> None:
     found = await Plivo(AUTH_ID, TOKEN).numbers()
-    assert len(found) == 25 and found[0].number == "+14155550000" and found[0].can_text
+    assert len(found) == 25 and found[0].number == "+14155550000"
     with pytest.raises(CarrierError, match="doesn't know this auth ID"):
         await Plivo(AUTH_ID, "another").name()
     with pytest.raises(CarrierError, match="Plivo says: not found") as missing:
@@ -67,6 +72,19 @@ def test_plivos_library_believes_what_we_sign_and_we_believe_it(url: str, form: 
     assert not validate_v3_signature("POST", url, "another", TOKEN, ours, dict(flat))
     assert not is_signed(TOKEN, url, form, "another", ours) and not is_signed("", url, form, "nonce", ours)
     assert not is_signed(TOKEN, url, {**form, "To": ["1"]}, "nonce", ours)
+
+
+@pytest.mark.parametrize("url", [URL, f"{URL}?b=2&a=1"])
+def test_so_it_is_with_the_second_version_of_the_signature_that_texts_have(url: str) -> None:
+    ours = sign_v2(TOKEN, url, "nonce")
+    assert validate_signature(url, "nonce", ours, TOKEN) and is_signed_v2(TOKEN, url, "nonce", ours)
+    assert not validate_signature(f"{URL}/1", "nonce", ours, TOKEN) and not is_signed_v2(
+        TOKEN, f"{URL}/1", "nonce", ours
+    )
+    assert not any(
+        is_signed_v2(*each)
+        for each in ((TOKEN, url, "another", ours), ("", url, "nonce", ours), (TOKEN, url, "", ours))
+    )
 
 
 def test_our_xml_is_what_plivos_library_writes() -> None:

@@ -11,7 +11,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from accounts import tenancy
-from telephony import outbound, phone_calls, phone_numbers, texts, warmup
+from telephony import outbound, phone_calls, phone_numbers, warmup
 from telephony.carriers.registry import CARRIERS
 from telephony.models import Call
 from tests.peers.twilio_stand_in import PhoneCall
@@ -275,7 +275,6 @@ async def test_what_the_carrier_is_not_asked_for_is_refused_in_words(
                 return {
                     "words": refused(lambda: reception.change(line.number, {"speech": {"by": "twilio"}})),
                     "voicemail": refused(lambda: reception.change(line.number, {"after_hours": {"how": "voicemail"}})),
-                    "texts": refused(lambda: texts.send(line.number, "+14155550177", "Hello")),
                     "machines": refused(
                         lambda: outbound.ring(line.number, fresh, "+14155550177", on_machine="hang_up")
                     ),

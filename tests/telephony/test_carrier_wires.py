@@ -15,7 +15,7 @@ from telephony.carriers.carrier import WrongLogin
 from telephony.carriers.registry import CARRIERS
 from telephony.transports.in_order import InOrder
 from telephony.wire import media_streams as wire
-from telephony.wire import twiml
+from telephony.wire import telnyx_texts, twiml
 from telephony.wire.dialects import CannotSay, connect_then_redirect, texml
 from telephony.wire.plivo_streams import PlivoWire
 from telephony.wire.streams import TwilioWire, Wire
@@ -209,6 +209,76 @@ def test_what_a_carrier_has_no_words_for_is_refused(speak: Any) -> None:
         speak(twiml.document(twiml.connect_relay("wss://a.example/", "https://a.example/")))
     with pytest.raises(CannotSay):
         texml(twiml.document(twiml.record(action="https://a.example/", told="https://a.example/", seconds=9)))
+
+
+TELNYX_TEXT: dict[str, Any] = {
+    "data": {
+        "event_type": "message.received", "id": "bf6307bd-884d-4c1f-b6ea-c62b8c495d3c", "occurred_at": "2019-01-23T18:10:02.574Z",
+        "payload": {
+            "cc": [], "completed_at": None, "direction": "inbound", "encoding": "GSM-7", "errors": [],
+            "from": {"carrier": "T-MOBILE USA, INC.", "line_type": "Wireless", "phone_number": "+18665550001"},
+            "id": "7ee4241c-f127-47e5-9c34-3aac291f8058", "media": [], "parts": 1, "record_type": "message", "text": "Hello, World!",
+            "to": [{"carrier": "TELNYX LLC", "line_type": "VoIP", "phone_number": "+18445550001", "status": "delivered"}],
+            "type": "SMS", "webhook_url": "https://www.example.com/hooks",
+        },
+        "record_type": "event",
+    }
+}  # fmt: skip
+
+
+def sent_text(status: str, *errors: Any) -> dict[str, Any]:
+    to = [{"carrier": "T-MOBILE USA, INC.", "line_type": "Wireless", "phone_number": "+18665550001", "status": status}]
+    told = changed(TELNYX_TEXT, "data", "event_type", to="message.finalized")
+    return changed(changed(told, "data", "payload", "to", to=to), "data", "payload", "errors", to=list(errors))
+
+
+def test_telnyx_tells_of_texts_in_json_and_is_understood() -> None:
+    sid = "7ee4241c-f127-47e5-9c34-3aac291f8058"
+    came = {"MessageSid": sid, "From": "+18665550001", "To": "+18445550001", "Body": "Hello, World!", "NumMedia": "0"}
+    assert telnyx_texts.form(json.dumps(TELNYX_TEXT).encode()) == came
+    picture = changed(
+        changed(TELNYX_TEXT, "data", "payload", "media", to=[{"url": "x"}]), "data", "payload", "text", to=None
+    )
+    assert telnyx_texts.form(json.dumps(picture).encode()) == {**came, "Body": "", "NumMedia": "1"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "words"),
+    [
+        (sent_text("queued"), "", "", ""),
+        (sent_text("sent"), "sent", "", ""),
+        (sent_text("delivered"), "delivered", "", ""),
+        (sent_text("delivery_unconfirmed"), "sent", "", ""),
+        (sent_text("sending_failed", {"code": 40305, "title": "Invalid"}), "failed", "40305", "Invalid"),
+        (
+            sent_text("delivery_failed", {"code": "40008", "title": "No", "detail": "Why"}),
+            "undelivered",
+            "40008",
+            "Why",
+        ),
+        (sent_text("expired"), "undelivered", "", ""),
+    ],
+)
+def test_what_became_of_a_text_at_telnyx_names_nobody_who_wrote(
+    body: dict[str, Any], status: str, code: str, words: str
+) -> None:
+    told = telnyx_texts.form(json.dumps(body).encode())
+    about = {"MessageStatus": status, "ErrorCode": code, "ErrorMessage": words}
+    assert told == {"MessageSid": "7ee4241c-f127-47e5-9c34-3aac291f8058", **about}
+
+
+PART = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=9), lambda inside: st.lists(
+    inside, max_size=2) | st.dictionaries(st.sampled_from(["phone_number", "status", "code", "detail", "url"]), inside, max_size=3
+), max_leaves=6)  # fmt: skip
+
+
+@given(
+    st.sampled_from(["message.received", "message.finalized", "message.", "call.hangup", None, 7, []]),
+    PART | st.dictionaries(st.sampled_from(["id", "from", "to", "text", "media", "errors"]), PART, max_size=6),
+)
+def test_whatever_telnyx_tells_is_words_or_nothing(kind: Any, payload: Any) -> None:
+    found = telnyx_texts.form(json.dumps({"data": {"event_type": kind, "payload": payload}}).encode())
+    assert all(isinstance(each, str) for each in found.values())
 
 
 PROJECT = "b08dacad-2f6c-4de1-93d6-cc732e0c69c5"
