@@ -8,13 +8,15 @@ the request doesn't matter.
 from __future__ import annotations
 
 import functools
+import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseNotAllowed, HttpResponseNotFound
 from django.views.decorators.csrf import csrf_exempt
 
@@ -30,6 +32,8 @@ from telephony.wire import twiml
 
 logger = logging.getLogger(__name__)
 
+REMEMBERED_S = 86_400
+"""How long it is known which request came with what only one may come with."""
 REFUSED_AN_ADDRESS = "120/minute"
 """Of requests with a wrong signature, before the signature isn't even looked at."""
 View = Callable[..., HttpResponse]
@@ -73,7 +77,18 @@ def _is_theirs(asked: Asked, account: CarrierAccount) -> bool:
     except phone_numbers.CannotDo as error:
         logger.error("A call of %s can't be taken: %s", account, error)
         return False
-    return phone_numbers.carrier_of(account).is_theirs(asked, login, time.time())
+    carrier = phone_numbers.carrier_of(account)
+    if not carrier.is_theirs(asked, login, time.time()):
+        return False
+    once = carrier.once(asked)
+    return not once or _is_said_once(account, once, asked.form)
+
+
+def _is_said_once(account: CarrierAccount, once: str, form: Mapping[str, Sequence[str]]) -> bool:
+    """Whether nothing else came with it before. The same again is the carrier's: it didn't hear our answer."""
+    cache, key = caches["forgiving"], f"said-once:{account.pk}:{hashlib.sha256(once.encode()).hexdigest()}"
+    said = hashlib.sha256(repr(sorted(form.items())).encode()).hexdigest()
+    return cache.add(key, said, REMEMBERED_S) or cache.get(key, said) == said
 
 
 def _in_its_words(answer: HttpResponse, carrier: Carrier) -> HttpResponse:

@@ -140,6 +140,9 @@ class Carrier(Protocol):
     def is_theirs(self, asked: Asked, login: Login, now_s: float) -> bool:
         """Whether this account of the carrier's sent the request. ``now_s``: Unix time."""
 
+    def once(self, asked: Asked) -> str:
+        """What comes with one request alone, where the signature doesn't cover what the request says; "": it does."""
+
     def form(self, asked: Asked) -> dict[str, str]:
         """What was asked or told, as Twilio names it."""
 

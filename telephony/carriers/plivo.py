@@ -205,10 +205,13 @@ class PlivoCarrier:
         nonce, signatures = asked.headers.get(NONCE, "")[:200], asked.headers.get(HEADER, "")[:1_000]
         if is_signed(login.secret, asked.url, asked.form, nonce, signatures):
             return True
-        if "/texts" not in urlsplit(asked.url).path:
+        if not _is_of_texts(asked):
             return False
         nonce, given = asked.headers.get(NONCE_V2, "")[:200], [asked.headers.get(name, "")[:200] for name in HEADERS_V2]
         return any([is_signed_v2(login.secret, asked.url, nonce, each) for each in given])
+
+    def once(self, asked: Asked) -> str:
+        return asked.headers.get(NONCE_V2, "")[:200] if _is_of_texts(asked) else ""
 
     def form(self, asked: Asked) -> dict[str, str]:
         """Its own names stay beside Twilio's."""
@@ -238,6 +241,10 @@ class PlivoCarrier:
 
 def _id(text: str) -> str:
     return quote(text, safe="")
+
+
+def _is_of_texts(asked: Asked) -> bool:
+    return "/texts" in urlsplit(asked.url).path
 
 
 def _bare(number: str) -> str:

@@ -75,6 +75,9 @@ class SignalWireCarrier:
         signature = next((value for name in HEADERS if (value := asked.headers.get(name))), "")
         return is_signed_for(asked, login.sid, login.signing, signature)
 
+    def once(self, asked: Asked) -> str:
+        return ""
+
     def form(self, asked: Asked) -> dict[str, str]:
         return {name: asked.one(name) for name in asked.form}
 

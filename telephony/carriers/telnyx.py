@@ -260,6 +260,9 @@ class TelnyxCarrier:
             return False
         return True
 
+    def once(self, asked: Asked) -> str:
+        return ""
+
     def form(self, asked: Asked) -> dict[str, str]:
         """Of texts it tells in JSON."""
         return {name: asked.one(name) for name in asked.form} or telnyx_texts.form(asked.body)

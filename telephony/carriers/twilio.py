@@ -248,6 +248,9 @@ class TwilioCarrier:
     def is_theirs(self, asked: Asked, login: Login, now_s: float) -> bool:
         return is_signed_for(asked, login.sid, login.secret, asked.headers.get(HEADER, ""))
 
+    def once(self, asked: Asked) -> str:
+        return ""
+
     def form(self, asked: Asked) -> dict[str, str]:
         return {name: asked.one(name) for name in asked.form}
 

@@ -266,6 +266,16 @@ def test_plivos_weaker_signature_opens_the_pages_of_texts_alone_and_each_by_itse
     assert line.gets(became) == 204 and line.kept()[0].status == "delivered"
 
 
+@pytest.mark.parametrize("at", ["plivo"])
+def test_nothing_else_can_be_said_under_a_signature_that_plivo_gave_a_text(line: Line) -> None:
+    """Its second version doesn't cover what the text says."""
+    told = line.account.writes(TO, NUMBER, "Hello")
+    other = dataclasses.replace(told, body=line.account.writes(TO, NUMBER, "STOP").body)
+    assert [line.gets(each) for each in (told, other, told)] == [200, 403, 200]
+    assert line.gets(dataclasses.replace(other, headers={**told.headers, "X-Plivo-Signature-V3": "none"})) == 403
+    assert [each.body for each in line.kept()] == ["Hello"] and line.listed() == []
+
+
 # ---- whose texts come here
 
 
