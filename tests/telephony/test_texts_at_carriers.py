@@ -24,6 +24,7 @@ from tests.peers.telnyx_stand_in import TelnyxAccount
 from tests.peers.webhook import Webhook
 from tests.telephony.campaigns.people import WIDE
 from tests.telephony.phones import AT, NUMBER
+from tests.telephony.test_texts import ALL, a_call, ended
 
 pytestmark = pytest.mark.django_db
 TO = "+14155550177"
@@ -274,6 +275,16 @@ def test_nothing_else_can_be_said_under_a_signature_that_plivo_gave_a_text(line:
     assert [line.gets(each) for each in (told, other, told)] == [200, 403, 200]
     assert line.gets(dataclasses.replace(other, headers={**told.headers, "X-Plivo-Signature-V3": "none"})) == 403
     assert [each.body for each in line.kept()] == ["Hello"] and line.listed() == []
+
+
+@each_carrier
+def test_when_all_is_collected_the_caller_gets_the_agents_text_once(line: Line, alice: Any) -> None:
+    call = a_call(line.number, alice)
+    assert ended(call, ALL) and not texts.send_after(call.pk, call.organization_id)
+    said = [(each["To"], each["From"], each["Body"]) for each in line.account.texts]
+    assert said == [(TO, NUMBER, "Thank you, Ada. See you on Tuesday at three.")]
+    with tenancy.use(call.organization_id):
+        assert call.events.get(kind="text_sent").data["to"] == TO
 
 
 # ---- whose texts come here
