@@ -113,8 +113,8 @@ class LiveCall(WithoutAgent):
         self._waits_for_consent = False
         self._is_leaving = False
         self._is_answered = False
-        self._held_until: float | None = None
-        """When its end should have been written, once it is over; then its lease is renewed no more."""
+        self._held_until: float | None = 0.0
+        """Before it is claimed, and once its end should have been written, its lease is not this worker's to renew; ``None``: it goes on."""
         super().__init__(self._transport, offer.on_machine)
         self._sdp: str | None = None
         self._is_connected = False
@@ -203,6 +203,7 @@ class LiveCall(WithoutAgent):
                 # An offer may be delivered twice, and another worker talks already: the caller must not be told otherwise.
                 logger.info("Call %s is somebody else's, or over", self.id)
                 return
+            self._held_until = None
             try:
                 reason = await self._talk(call, reply)
                 detail = self._failures.get(reason, "") or self._word_of_line(reason)

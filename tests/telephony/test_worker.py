@@ -14,7 +14,9 @@ from django.test import AsyncClient
 
 from accounts import tenancy
 from agents.speech import ProviderError
+from telephony import answer as answering
 from telephony import live_call, signalling, tokens, worker_status
+from telephony import worker as worker_module
 from telephony.models import Call, CallEvent, Recording, Turn
 from telephony.recordings import absolute
 from tests.telephony import stand_ins
@@ -172,6 +174,34 @@ async def test_an_offer_that_is_delivered_twice_is_one_call(
 async def slowly_made(spec: Any, secrets: Any) -> Any:
     await asyncio.sleep(0.5)
     return await stand_ins.make(spec, secrets)
+
+
+async def test_a_call_that_is_being_claimed_while_leases_are_renewed_is_nobody_elses(
+    agent: Any, worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row isn't the worker's yet: that is no reason to end it."""
+    real, renew, renewed = answering.claim, answering.renew, 0
+
+    def slow(*given: Any) -> Any:
+        time.sleep(0.4)  # in a thread of the database's
+        return real(*given)
+
+    def counted(*given: Any) -> Any:
+        nonlocal renewed
+        renewed += 1
+        return renew(*given)
+
+    monkeypatch.setattr(answering, "claim", slow)
+    monkeypatch.setattr(answering, "renew", counted)
+    monkeypatch.setattr(worker_module, "HEARTBEAT_SECONDS", 0.05)
+    caller = Caller()
+    async with worker():
+        answered = await placed(agent, caller)
+        await caller.hears_on()
+        assert (await row(agent, answered["call_id"])).status == "in_progress" and renewed > 2
+        await caller.close()
+        call = await until(agent, answered["call_id"], "ended")
+    assert call.end_reason in ("caller_hung_up", "connection_lost")
 
 
 async def test_without_a_worker_the_caller_is_told(agent: Any, layer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
