@@ -176,7 +176,8 @@ class TextSession(Life):
         finally:
             self._end(self._end_reason or "worker_stopped")  # cancelled from outside
             self._stop()
-            self._log.close_caller(self.clock.now_ms)
+            if digits := self._log.close_caller(self.clock.now_ms):
+                self._happened("digits", digits=digits)
             await close_all(mind=self.agent.mind.close())
             self._say_so(Ended(self.clock.now_ms, self._end_reason))
         return self._end_reason

@@ -74,10 +74,12 @@ class TurnLog:
         self._tell(TranscriptChanged(at_ms, number, "caller", text, is_final=True))
         self._tell(TurnEnded(at_ms, number, "caller", text, text, began_ms, ended_ms, confidence=self._confidence))
 
-    def close_caller(self, at_ms: int) -> None:
-        """The call is over in the middle of their turn."""
-        if self._caller is not None and self._caller_text:
-            self.caller_ended(at_ms, self._caller_text, at_ms)
+    def close_caller(self, at_ms: int) -> str:
+        """The call is over in the middle of their turn. Returns what they had pressed in it, as it may be shown."""
+        if self._caller is None or not self._caller_text:
+            return ""
+        self.caller_ended(at_ms, self._caller_text, at_ms)
+        return self._digits
 
     # ---- the agent
 

@@ -549,7 +549,8 @@ class Session(Life):
         if reply is not None and reply.has_started:
             heard = self.playout.cut(reply.generation)
             self._end_agent_turn(reply, heard)
-        self._log.close_caller(self.clock.now_ms)
+        if digits := self._log.close_caller(self.clock.now_ms):
+            self._happened("digits", digits=digits)
 
     async def _close(self) -> None:
         await close_all(transcriber=self._ear.close(), mind=self.agent.mind.close(), transport=self._transport.close())

@@ -109,6 +109,7 @@ async def test_a_call_that_takes_no_digits_shows_none() -> None:
 async def test_the_hang_up_comes_in_the_middle_of_a_number() -> None:
     story = await call([*GREETED, Presses("12"), Silence(200)])
     assert (story.reason, story.turns) == ("caller_hung_up", [HELLO, ("caller", "Pressed 1 2")])
+    assert [each.data for each in story.happened("digits")] == [{"digits": "12"}]
 
 
 async def test_the_knobs_reach_the_call() -> None:
