@@ -87,7 +87,7 @@ class WhisperModel:
         With timestamps, though nobody reads them: over a sound shorter than the 30 s it was trained on, Whisper does not know
         that it has finished and says everything again, but then it writes that this was said after the end of the sound. For
         the same reason each word to expect stands as a sentence of its own with its times: after a list without any, it
-        wrote none either (of 90 short sentences with an eighth of the sound gone 26 were said twice, so none).
+        wrote none either (of 90 short sentences with an eighth of the sound gone 20 were said twice, so none).
         """
         task = ("<|startoftranscript|>", f"<|{language}|>", "<|transcribe|>")
         return self._expected(keywords) + [self._must(token) for token in task]
