@@ -304,29 +304,38 @@ async def test_a_caller_from_a_web_page_is_put_through_warm(worker: Any, agent: 
     assert await reservations(call) == [(DESK, "transfer", True)]
 
 
-async def test_a_caller_from_twilio_is_put_through_warm_over_the_trunk_and_stays_on_its_stream(
-    settings: Any, worker: Any, agent: Any, alice: Any, minds: Minds
-) -> None:
-    async with SipPhone() as desk, phones(settings, agent, alice) as line:
-        await sync_to_async(draft)(agent, alice)
+@asynccontextmanager
+async def from_a_carrier(
+    settings: Any, worker: Any, agent: Any, alice: Any, *targets: dict[str, Any], at: str = "twilio"
+) -> AsyncIterator[Any]:
+    """(the carrier, the caller, the desk on our trunk) when the agent has said its first words."""
+    async with SipPhone() as desk, phones(settings, agent, alice, at) as line:
+        await sync_to_async(draft)(agent, alice, *targets)
         trunk = await sync_to_async(trunk_to)(agent, desk.port, "+14155550143")
         async with serving(worker) as running:
             await knows(running, trunk)
             listens_at(settings, running)
             caller = line.ring()
             await said(agent, 1)
-            await asks_for(line, caller, "1")
-            await step(agent, "picked_up")
-            desk.mouth.hz = DESK_HZ
-            await desk.press("1")
-            await step(agent, "accepted")
-            began = time.monotonic()
-            await until(lambda: is_humming(caller.heard_since(began)[-4_000:], DESK_HZ), PATIENCE_S)
-            caller.say(tone(30, CALLER_HZ))
-            await hears_only(desk, CALLER_HZ)
-            desk.hang_up()
-            await asyncio.wait_for(caller.over.wait(), PATIENCE_S)
-            call = await the_call(agent, has_ended)
+            yield line, caller, desk
+
+
+async def test_a_caller_from_twilio_is_put_through_warm_over_the_trunk_and_stays_on_its_stream(
+    settings: Any, worker: Any, agent: Any, alice: Any, minds: Minds
+) -> None:
+    async with from_a_carrier(settings, worker, agent, alice) as (line, caller, desk):
+        await asks_for(line, caller, "1")
+        await step(agent, "picked_up")
+        desk.mouth.hz = DESK_HZ
+        await desk.press("1")
+        await step(agent, "accepted")
+        began = time.monotonic()
+        await until(lambda: is_humming(caller.heard_since(began)[-4_000:], DESK_HZ), PATIENCE_S)
+        caller.say(tone(30, CALLER_HZ))
+        await hears_only(desk, CALLER_HZ)
+        desk.hang_up()
+        await asyncio.wait_for(caller.over.wait(), PATIENCE_S)
+        call = await the_call(agent, has_ended)
     assert call.end_reason == "transferred" and caller.dialled == [] and call.streams == 1
     assert await reservations(call) == [(DESK, "transfer", True)]
 
