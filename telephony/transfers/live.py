@@ -3,7 +3,7 @@
 another agent            ``handing_over``: the call's session ends, and the next one begins on the same line
 a number, a SIP address  cold: by the carrier (``by_carrier``), by the SIP telephone itself (REFER); where neither does it, from here
                          warm: from here, after the agent has spoken to the other side
-from here                over a trunk or at Twilio, on whatever line the caller is (``warm_call``)
+from here                over a trunk or at Twilio, on whatever line the caller is (``joined_call``)
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from telephony.session.session import Session
 from telephony.session.transferring import HANDED_OVER, LONGEST_MS, NotReached
 from telephony.transfers import by_carrier, by_sip, handing_over, warm, warm_words
 from telephony.transfers.handing_over import Successor
+from telephony.transfers.joined_call import JoinedCall, Plan
 from telephony.transfers.kept_line import KeptLine
 from telephony.transfers.second_line import NO_SECOND, ONLY_WORDS, WEB, AtTwilio, CallsSecond, second_line
-from telephony.transfers.warm_call import Plan, WarmCall
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class LiveTransfers:
         self._session: Session | None = None
         self._kept: KeptLine | None = None
         self._asked: dict[str, How] = {}
-        self._other_call: WarmCall | None = None
+        self._other_call: JoinedCall | None = None
         self.has_talked = False
         """The caller and somebody that the agent called for them have talked."""
 
@@ -254,7 +254,7 @@ class LiveTransfers:
         if refused is not None:
             tell("forwarding", {"to": permit.number, "why": refused.words})
             plan = Plan(_cold_terms(wanted), rings_as=self._call.to_number, when_up=self._leave_off)
-        warm_call = self._other_call = WarmCall(
+        joined = self._other_call = JoinedCall(
             kept,
             session.agent,
             plan,
@@ -263,10 +263,10 @@ class LiveTransfers:
             tell=tell,
         )
         try:
-            await warm_call.run()
+            await joined.run()
         finally:
             self._other_call = None
-            outcome = warm_call.outcome or warm.Outcome()
+            outcome = joined.outcome or warm.Outcome()
             if outcome.was_reached:
                 self.has_talked = True
                 tell("transfer_step", {"step": "over", "seconds": round(outcome.talked_ms / 1000), "who": outcome.by})

@@ -23,7 +23,7 @@ from telephony.session.ports import HasKeypad
 from telephony.session.streams import closing
 from telephony.session.transferring import NotReached
 from telephony.transfers.bridge import Mix, Pipe
-from telephony.transfers.warm_call import why_never_up
+from telephony.transfers.joined_call import why_never_up
 from telephony.wire.dtmf import DigitEvent, Pressed
 from telephony.without_agent.line import FRAME_MS, BareLine
 

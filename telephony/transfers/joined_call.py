@@ -67,7 +67,7 @@ class Plan:
     """Called as soon as the two hear each other."""
 
 
-class WarmCall:
+class JoinedCall:
     """One. ``run`` it once; cancelled, it hangs up the other side's line before it goes."""
 
     def __init__(
