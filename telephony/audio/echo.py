@@ -60,21 +60,30 @@ _CONTEXT = 192
 _BLOCK = _CONTEXT + FRAME
 _EDGES = np.array((3, 5, 7, 9, 11, 13, 16, 19, 22, 26, 30, 35, 41, 48, 57, 68, 82, 100, 125, 160, 240), dtype=np.intp)
 """Of the bands, in bins of 31 Hz: from 94 Hz up."""
+_EDGES_OF_PARTS = 2 * _EDGES
+"""The same where a bin is two numbers."""
+_HANN = (1.0 - np.cos(2 * np.pi * np.arange(_BLOCK) / _BLOCK)).astype(np.float32)
 _BAND_OF = np.maximum(np.searchsorted(_EDGES, np.arange(_BLOCK // 2 + 1), side="right") - 1, 0)
 """Of each bin; what is below the lowest band goes with it."""
 _DIES = np.float32(0.6)
 """What is left of the echo after a tick: 2 dB less, a room of half a second."""
 _OVER = np.float32(3.0)
 """So many times the predicted echo is taken away: it is no more than a prediction."""
-_LEAST = np.float32(0.02)
+_LEAST_SHARE = np.float32(0.02**2)
+_ALL_OF_IT = 0.94
+"""Of the power, in every band: so little is left as it is."""
 _SAME_GAIN = 0.03
 """Gains that differ by less need no fading from one tick to the next."""
 _NEW, _PROBATION = 25, 12
 """Ticks of echo in which a prediction is new: it follows faster, and more is taken away; and after which it is looked whether it
 was a mistake."""
 _RISE = np.linspace(0.0, 1.0, FRAME, dtype=np.float32)
-_THIRDS = np.full(3, 1 / 3, dtype=np.float32)
+_HALVES, _THIRDS, _SIXTHS = (np.full(count, 1 / count, dtype=np.float32) for count in (2, 3, 6))
 _NO_POWER = np.zeros(len(_EDGES), dtype=np.float32)
+_EACH = np.ones(len(_EDGES), dtype=np.float32)
+_ONE, _TENTH = np.float32(1.0), np.float32(0.1)
+_FORGETS, _RISES = np.float32(0.996), np.float32(1.01)
+_LEAST_LOG, _MOST_LOG = np.float32(-16.0), np.float32(1.5)
 _LOWEST, _HIGHEST = np.float32(-32_768), np.float32(32_767)
 _SAME_MS = 15
 _UP, _DOWN = np.float32(0.15), np.float32(0.05)
@@ -278,31 +287,28 @@ def compared(came: list[bytes], played: list[bytes | None]) -> Match:
 
 def _slow_caller(frames: list[bytes]) -> Samples:
     samples = np.frombuffer(b"".join(frames), dtype="<i2").astype(np.float32)
-    return np.asarray(samples.reshape(-1, 2).mean(axis=1), dtype=np.float32)
+    return np.asarray(samples.reshape(-1, 2) @ _HALVES)
 
 
 def _slow_agent(frames: list[bytes | None]) -> Samples:
     samples = np.frombuffer(b"".join(frame or SILENCE for frame in frames), dtype="<i2").astype(np.float32)
-    return np.asarray(samples.reshape(-1, 6).mean(axis=1), dtype=np.float32)
+    return np.asarray(samples.reshape(-1, 6) @ _SIXTHS)
 
 
-def _whitened(sound: Samples) -> npt.NDArray[np.complex128]:
+def _whitened(sound: Samples) -> npt.NDArray[np.complex64]:
     spectrum = np.fft.rfft(np.diff(sound, prepend=sound[:1]), _FFT)
     size = np.abs(spectrum)
-    sums = np.concatenate(([0.0], np.cumsum(size)))
+    sums = np.concatenate(([0.0], np.cumsum(size, dtype=np.float64)))
     around = np.empty_like(size)
     around[16:-16] = (sums[33:] - sums[:-33]) / 33
     around[:16], around[-16:] = around[16], around[-17]
-    around += 1e-3 * float(around.max()) + 1e-9
+    around += np.float32(1e-3 * float(around.max()) + 1e-9)
     return np.asarray(spectrum / around**_WHITENED)
 
 
-def _powers(blocks: Samples) -> tuple[npt.NDArray[np.complex64], Samples]:
-    """The spectra of blocks, a row each, and their power in each band under a Hann window."""
-    spectra = np.asarray(np.fft.rfft(blocks), dtype=np.complex64)
-    smooth = spectra.copy()
-    smooth[:, 1:-1] -= np.float32(0.5) * (spectra[:, :-2] + spectra[:, 2:])
-    return spectra, np.asarray(np.add.reduceat(smooth.real**2 + smooth.imag**2, _EDGES, axis=1), dtype=np.float32)
+def _upper(values: Samples) -> float:
+    """A quarter of them are above it."""
+    return float(np.sort(values)[3 * (len(values) - 1) // 4]) if len(values) else 0.0
 
 
 class _Path:
@@ -323,8 +329,11 @@ class _Path:
         """The last 32 ms: what was played, and the caller."""
         self._agent_block: Samples = self._blocks[0]
         self._block: Samples = self._blocks[1]
+        self._windowed: Samples = np.zeros((3, _BLOCK), dtype=np.float32)
+        """The same under a Hann window, and the caller without."""
+        self._spectra = np.zeros((3, _BLOCK // 2 + 1), dtype=np.complex64)
         self._dying: Samples = np.zeros(len(_EDGES), dtype=np.float32)
-        self._gain: Samples = np.ones(len(_EDGES), dtype=np.float32)
+        self._gain: Samples = _EACH
         self._lately: deque[tuple[float, float]] = deque(maxlen=_LATELY)
         """Energy before and after."""
         self._most: Samples = np.zeros(len(_EDGES), dtype=np.float32)
@@ -373,9 +382,7 @@ class _Path:
             weights.append(expected)
         expected_power, ratio = np.array(weights), np.array(ratios)
         most = expected_power.max(axis=0)
-        typical = np.array(
-            [np.quantile(ratio[expected_power[:, band] > 0.1 * most[band], band], 0.75) for band in range(len(_EDGES))]
-        )
+        typical = np.array([_upper(ratio[expected_power[:, band] > 0.1 * most[band], band]) for band in range(len(_EDGES))])
         overall = float(np.dot(typical, most) / max(1.0, float(most.sum())))
         typical[most < 1e-3 * float(most.max())] = overall  # nothing known yet
         bounded = np.clip(typical, overall / 30, overall * 30)
@@ -385,66 +392,83 @@ class _Path:
     def take_out(self, pcm: bytes, played: bytes | None) -> bytes:
         spectrum, power = self._hear(pcm, played)
         expected = self._expected()
-        echo = np.exp(self._log_gain) * expected
-        np.maximum(expected, self._most * np.float32(0.996), out=self._most)
-        newness = max(0.0, 1.0 - self.ticks / _NEW)
-        share = 1.0 - _OVER * np.float32(1.0 + 2.0 * newness) * echo / np.maximum(power, 1.0)
-        gain = np.sqrt(np.maximum(share, _LEAST**2))
-        left = float(np.dot(power, gain * gain))
-        before = float(power.sum())
+        echo = np.exp(self._log_gain)
+        echo *= expected
+        self._most *= _FORGETS
+        np.maximum(self._most, expected, out=self._most)
+        haste = np.float32(1.0 + 2.0 * max(0.0, 1.0 - self.ticks / _NEW))
+        share = echo * (_OVER * haste)
+        share /= np.maximum(power, _ONE)
+        share = np.maximum(_ONE - share, _LEAST_SHARE)
+        left, before = float(np.dot(power, share)), float(np.dot(power, _EACH))
         self.is_echo = left < _EXPLAINED * before and before > _BLOCK * FRAME * _LOUD**2
         if left < _EXPLAINED * before:
             self.ticks += self.is_echo
-            self._follow(power, expected, echo, np.float32(1.0 + 2.0 * newness))
-        without = self._filtered(spectrum, gain)
+            self._follow(power, expected, echo, haste)
         sound = self._block[_CONTEXT:]
-        self._lately.append((float(np.dot(sound, sound)), float(np.dot(without, without))))
-        return np.minimum(np.maximum(without, _LOWEST), _HIGHEST).astype("<i2").tobytes()
+        energy = float(np.dot(sound, sound))
+        if share.min() >= _ALL_OF_IT:
+            share = _EACH
+            if self._gain is _EACH:  # nothing was taken away, and nothing is
+                self._lately.append((energy, energy))
+                return pcm
+        without = self._filtered(spectrum, _EACH if share is _EACH else np.sqrt(share))
+        self._lately.append((energy, float(np.dot(without, without))))
+        np.maximum(without, _LOWEST, out=without)
+        np.minimum(without, _HIGHEST, out=without)
+        return without.astype("<i2").tobytes()
 
     def _follow(self, power: Samples, expected: Samples, echo: Samples, haste: np.float32) -> None:
         """Only in bands in which the agent is loud now, and the echo, if it is lower than expected, would be heard over the room."""
-        step = np.where(power > echo + 2 * self._noise, _UP, np.where(echo > self._noise, -_DOWN, np.float32(0.0)))
-        self._log_gain += np.where(expected > 0.1 * self._most, step * haste, np.float32(0.0))
-        np.clip(self._log_gain, -16.0, 1.5, out=self._log_gain)
+        step = np.where(power > echo + 2 * self._noise, _UP * haste, (echo > self._noise) * (-_DOWN * haste))
+        step *= expected > self._most * _TENTH
+        self._log_gain += step
+        np.maximum(self._log_gain, _LEAST_LOG, out=self._log_gain)
+        np.minimum(self._log_gain, _MOST_LOG, out=self._log_gain)
 
     def _hear(self, pcm: bytes, played: bytes | None) -> tuple[npt.NDArray[np.complex64], Samples]:
-        """One tick of both. The caller's spectrum and powers; what was played is kept for when it comes back."""
-        self._blocks[:, :_CONTEXT] = self._blocks[:, FRAME:]
+        """One tick of both. The caller's spectrum, until the next, and powers in each band under a Hann window; those of what was
+        played are kept for when it comes back."""
+        blocks, windowed = self._blocks, self._windowed
+        blocks[:, :_CONTEXT] = blocks[:, FRAME:]
         self._block[_CONTEXT:] = np.frombuffer(pcm, dtype="<i2")
         if played is None:
             self._agent_block[_CONTEXT:] = 0.0
         else:
             samples = np.frombuffer(played, dtype="<i2").astype(np.float32)
-            self._agent_block[_CONTEXT:] = samples.reshape(-1, 3) @ _THIRDS
-        self._was_silent, was_silent = played is None, self._was_silent
-        if played is None and was_silent:
-            spectra, powers = _powers(self._blocks[1:])
-            self._agent.append(_NO_POWER)
-        else:
-            spectra, powers = _powers(self._blocks)
-            self._agent.append(powers[0])
+            np.dot(samples.reshape(-1, 3), _THIRDS, out=self._agent_block[_CONTEXT:])
+        first = 1 if played is None and self._was_silent else 0
+        self._was_silent = played is None
+        np.multiply(blocks, _HANN, out=windowed[:2])
+        windowed[2] = self._block
+        spectra = np.fft.rfft(windowed[first:], out=self._spectra[first:])
+        parts = spectra[:-1].view(np.float32)
+        powers = np.add.reduceat(parts * parts, _EDGES_OF_PARTS, axis=1)
+        self._agent.append(_NO_POWER if first else powers[0])
         power: Samples = powers[-1]
-        self._noise = np.minimum(self._noise * np.float32(1.01), power)
+        self._noise *= _RISES
+        np.minimum(self._noise, power, out=self._noise)
         return spectra[-1], power
 
     def _expected(self) -> Samples:
         """The powers of the agent's voice in the tick in which they would be back, with the room's reverberation."""
         ticks, rest = divmod(self.delay_ms, FRAME_MS)
         newer, late = len(self._agent) - 1 - int(ticks), rest / FRAME_MS
-        now = np.maximum(
-            self._agent[newer] * np.float32(min(1.0, 2 * (1 - late))),
-            self._agent[newer - 1] * np.float32(min(1.0, 2 * late)),
-        )
-        if newer + 1 < len(self._agent):
-            now = np.maximum(now, self._agent[newer + 1] * np.float32(0.25))
-        self._dying = np.maximum(now, self._dying * _DIES)
-        return self._dying
+        dying = self._dying * _DIES
+        for at, weight in ((newer, 2 * (1 - late)), (newer - 1, 2 * late), (newer + 1, 0.25)):
+            if at < len(self._agent) and (powers := self._agent[at]) is not _NO_POWER:
+                np.maximum(dying, powers * np.float32(min(1.0, weight)), out=dying)
+        self._dying = dying
+        return dying
 
     def _filtered(self, spectrum: npt.NDArray[np.complex64], gain: Samples) -> Samples:
         """The tick under the new gains, faded over from what the old ones make of it, so that nothing clicks."""
         before, self._gain = self._gain, gain
         if np.abs(gain - before).max() < _SAME_GAIN:
-            return np.asarray(np.fft.irfft(spectrum * gain[_BAND_OF])[_CONTEXT:], dtype=np.float32)
-        masks = np.array((gain, before))[:, _BAND_OF]
+            return np.asarray(np.fft.irfft(spectrum * gain.take(_BAND_OF))[_CONTEXT:])
+        masks = np.array((gain, before)).take(_BAND_OF, axis=1)
         now, then = np.fft.irfft(spectrum * masks)[:, _CONTEXT:]
-        return np.asarray(then + (now - then) * _RISE, dtype=np.float32)
+        now -= then
+        now *= _RISE
+        now += then
+        return np.asarray(now)

@@ -17,6 +17,8 @@ def rms(pcm: bytes) -> float:
 
 def level(pcm: bytes) -> float:
     """0 to 1 in equal steps of loudness (decibels), the way ears and meters count."""
+    if pcm == bytes(len(pcm)):
+        return 0.0
     loudness = rms(pcm)
     if loudness < 1.0:
         return 0.0

@@ -50,7 +50,8 @@ class EchoGuard:
             self._note()
             if self._held is None and not self._is_voice:
                 self._calm_ms += FRAME_MS
-        return (frame if pcm is frame.pcm else AudioFrame(pcm, frame.rate_hz)), self._look_again()
+        heard = frame if pcm is frame.pcm else AudioFrame(pcm, frame.rate_hz)
+        return heard, [] if self._held is None else self._look_again(self._held)
 
     def edge(self, edge: VADEdge) -> list[VADEdge]:
         if isinstance(edge, SpeechStopped):
@@ -80,11 +81,9 @@ class EchoGuard:
             return []
         return [held, edge]
 
-    def _look_again(self) -> list[VADEdge]:
-        if self._held is None:
-            return []
+    def _look_again(self, held: SpeechStarted) -> list[VADEdge]:
         if not self._is_echo:
-            return self._judged(self._held) if (self._now_ms - self._held_ms) % _AGAIN_MS == 0 else []
+            return self._judged(held) if (self._now_ms - self._held_ms) % _AGAIN_MS == 0 else []
         self._voiced_ms = self._voiced_ms + FRAME_MS if self.echo.has_voice() else 0
         if self._voiced_ms < VOICED_MS:
             return []

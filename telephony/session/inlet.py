@@ -7,7 +7,7 @@ frame ─▶ echo guard ─┬─▶ VAD ─▶ edge ─▶ echo guard ─▶ tu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agents.caller_sound import NoiseSuppression
 from agents.spec import Listens
@@ -21,8 +21,7 @@ _WEBRTC_LEVEL = {NoiseSuppression.LOW: 0, NoiseSuppression.HIGH: 1}
 """6 and 12 dB. More costs a quiet caller's words, and gains none (``bench/noise.py``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(NamedTuple):
     """A frame for each who listens, and edges that had waited for it."""
 
     for_vad: AudioFrame

@@ -211,7 +211,8 @@ class Session(Life):
         for happening in self.playout.events():
             self._on_playout(happening)
         now_ms = self.clock.now_ms
-        self._tell(signals.Ticked(now_ms if self._later is None else self._later.settled_ms(now_ms)))
+        if actions := self._turns.pass_time(now_ms if self._later is None else self._later.settled_ms(now_ms)):
+            self._work_off(actions)
         for edge in passed.edges:
             self._tell(edge)
         for edge in self._vad.push(passed.for_vad):
@@ -301,10 +302,15 @@ class Session(Life):
     def _tell(self, signal: Signal) -> None:
         """One signal at a time, in order, however they come about."""
         self._signals.append(signal)
-        if self._is_telling:
-            return
+        if not self._is_telling:
+            self._work_off([])
+
+    def _work_off(self, actions: list[Action]) -> None:
+        """Carry them out, and what is told meanwhile."""
         self._is_telling = True
         try:
+            for action in actions:
+                self._carry_out(action)
             while self._signals:
                 for action in self._turns.receive(self._signals.popleft()):
                     self._carry_out(action)

@@ -49,5 +49,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     async def settle(self) -> None:
         """Until everyone waits for something later."""
-        while self._ready or (self._scheduled and self._scheduled[0]._when <= self.now):  # type: ignore[attr-defined]
+        while self.is_busy:
             await asyncio.sleep(0)
+
+    @property
+    def is_busy(self) -> bool:
+        """Somebody could go on now."""
+        return bool(self._ready or (self._scheduled and self._scheduled[0]._when <= self.now))  # type: ignore[attr-defined]

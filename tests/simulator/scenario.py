@@ -204,7 +204,7 @@ def scenario(seed: int) -> Scenario:
         _mind(dice, is_rough),
         (dice.randrange(500, 15_000), dice.choice(("hang_up", "say_goodbye"))) if dice.random() < 0.04 else None,
     )
-    return _with_ends_of_turns(drawn, random.Random(f"{seed} ends of turns"), is_rough)
+    return _with_ends_of_turns(_with_guard(drawn), random.Random(f"{seed} ends of turns"), is_rough)
 
 
 def _caller(dice: random.Random) -> Iterator[Step]:
@@ -282,7 +282,6 @@ def _spec(dice: random.Random) -> dict[str, Any]:
         "says": {"goodbye": GOODBYE, "first_speaker": dice.choice(("agent", "agent", "agent", "caller"))},
         "sounds": {"background_sound": "none"},
         "listens": {
-            "echo_guard": True,
             "endpointing_ms": dice.choice((300, 500, 500, 800)),
             "barge_in": dice.random() < 0.85,
             "barge_in_sensitivity": dice.choice(("patient", "low", "medium", "high", "snappy")),
@@ -327,6 +326,12 @@ def _with_echo(seed: int, line: LinePlan) -> LinePlan:
     if dice.random() > 1 / 6:
         return line
     return replace(line, echo_ms=dice.choice((80, 160, 240, 400, 600)), echo_db=dice.choice((6, 12, 20)))
+
+
+def _with_guard(drawn: Scenario) -> Scenario:
+    """Against the echo where there is one, and on half of the other lines, by dice of its own. Agents come without."""
+    is_guarded = drawn.line.echo_ms is not None or random.Random(f"{drawn.seed} guard").random() < 0.5
+    return replace(drawn, spec={**drawn.spec, "listens": {**drawn.spec["listens"], "echo_guard": is_guarded}})
 
 
 def _ear(dice: random.Random, is_rough: bool) -> EarPlan:

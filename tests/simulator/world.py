@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -73,7 +74,9 @@ class Word:
     kind: Sound
 
 
-_THIRDS = np.full(3, 1 / 3, dtype=np.float32)
+@lru_cache
+def _thirds(quieter_db: int) -> np.typing.NDArray[np.float32]:
+    return np.full(3, 10 ** (-quieter_db / 20) / 3, dtype=np.float32)
 
 
 class Line:
@@ -157,7 +160,7 @@ class Line:
             self._digits.clear()
             if busy:  # the loop was away: nobody else had a turn
                 busy -= 1
-            else:
+            elif self.loop.is_busy:
                 await self.loop.settle()
             if not plan.pulls_first:
                 self._pull()
@@ -167,11 +170,12 @@ class Line:
         at = len(self.pulled) - delay_ms // FRAME_MS
         if at < 0 or self.pulled[at] is SILENCE or self.voice is None:
             return frame
-        sound = np.frombuffer(self.pulled[at], dtype="<i2").astype(np.float32).reshape(-1, 3) @ _THIRDS
+        sound = np.frombuffer(self.pulled[at], dtype="<i2").astype(np.float32).reshape(-1, 3) @ _thirds(quieter_db)
         if (word := self.voice.word_of(self.pulled[at])) is not None:
             self.came_back[self.now_ms] = word
-        mixed = np.frombuffer(frame.pcm, dtype="<i2") + sound * 10 ** (-quieter_db / 20)
-        return AudioFrame(np.clip(mixed, -32_768, 32_767).astype("<i2").tobytes(), 16_000)
+        if frame is not SILENT:
+            sound += np.frombuffer(frame.pcm, dtype="<i2")
+        return AudioFrame(sound.astype("<i2").tobytes(), 16_000)  # neither is loud enough to overflow
 
     def _pull(self) -> None:
         if self._playout is None:
