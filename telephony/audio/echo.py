@@ -206,6 +206,11 @@ class Echo:
         self._doubt()
         return Verdict.VOICE
 
+    def look(self) -> None:
+        """What the VAD hears began as a voice, and the agent speaks: has an echo of a line of which nothing is known followed it?"""
+        if self._path is None and self.is_possible and (match := self._match()).is_sure():
+            self._learn(match)
+
     def _keeps_to(self, match: Match, sound_ms: int) -> bool:
         """Look after look at the same sound, the same delay: two voices agree by chance now here, now there."""
         if sound_ms <= self._looked_ms or not match.is_possible:

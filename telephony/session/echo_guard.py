@@ -16,6 +16,8 @@ from telephony.audio.vad import SpeechStarted, SpeechStopped, VADEdge
 LONGEST_WAIT_MS = 120
 """Only on a line of which nothing is known, and only where it may well be an echo."""
 _AGAIN_MS = 40
+_LOOK_MS = 200
+"""Between two looks whether a voice that goes on is one still: in an echo the VAD never hears it end."""
 CALM_MS = 1_000
 """The agent has been heard for so long and nothing came back: the line has no echo, as far as can be said."""
 VOICED_MS = 160
@@ -48,7 +50,10 @@ class EchoGuard:
         pcm = self.echo.hear(frame.pcm, played)
         if self.echo.is_possible:
             self._note()
-            if self._held is None and not self._is_voice:
+            if self._is_voice:
+                if self._now_ms % _LOOK_MS == 0:
+                    self.echo.look()
+            elif self._held is None:
                 self._calm_ms += FRAME_MS
         heard = frame if pcm is frame.pcm else AudioFrame(pcm, frame.rate_hz)
         return heard, [] if self._held is None else self._look_again(self._held)

@@ -26,8 +26,9 @@ LIKE, SHORT_LIKE = 78, 90
 FEW_WORDS = 2
 MISHEARD, LETTERS = 40, 3
 """Of 100, and the fewest letters that are words of anybody's."""
-INSIDE, INSIDE_UNKNOWN = 0.6, 0.5
-"""So much of the utterance must lie in the agent's words, moved by the line's delay; without a known delay: as they were said."""
+INSIDE, INSIDE_UNKNOWN, INSIDE_EARLIER = 0.6, 0.5, 0.2
+"""So much of the utterance must lie in the agent's words, moved by the line's delay; without a known delay: as they were said; and
+where it began before the delay was known: a cough and the echo after it were one utterance still."""
 _NUMBER = re.compile(r"\d{1,6}")
 
 
@@ -47,6 +48,8 @@ class SpokenWords:
     """What the agent said lately, and when it was sent."""
 
     def __init__(self) -> None:
+        self.known_since_ms = 0
+        """When the line was known to have an echo."""
         self._phrases: deque[_Phrase] = deque(maxlen=12)
 
     def begins(self, text: str, at_ms: int) -> None:
@@ -85,7 +88,8 @@ class SpokenWords:
         moved_ms = delay_ms or 0
         length_ms = max(1, ended_ms - began_ms)
         inside_ms = self._spoken_ms(began_ms - moved_ms, ended_ms - moved_ms, ended_ms)
-        if inside_ms < length_ms * (INSIDE_UNKNOWN if delay_ms is None else INSIDE):
+        inside = INSIDE_EARLIER if began_ms < self.known_since_ms else INSIDE
+        if inside_ms < length_ms * (INSIDE_UNKNOWN if delay_ms is None else inside):
             return False
         said = " ".join(self._said_until(began_ms, ended_ms, delay_ms, language))
         heard = " ".join(words)

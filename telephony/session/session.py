@@ -92,7 +92,7 @@ class Session(Life):
             self._later.listen(self._on_edge)
         if isinstance(transport, HasKeypad):
             transport.listen_for_digits(self._on_digit)
-        self._inlet = Inlet(spec.listens, self.playout, lambda kind, data: self._happened(kind, **data))
+        self._inlet = Inlet(spec.listens, self.playout, self._on_echo)
         self._spoken = SpokenWords()
         self._tap = tap
         self._lines = lines_for(spec.sounds.language)
@@ -114,6 +114,8 @@ class Session(Life):
         """When what the caller says now began."""
         self._transcript_ms = 0
         """When the last final transcript came."""
+        self._transcript: Transcript | None = None
+        """That one."""
         self._signals: deque[Signal] = deque()
         self._is_telling = False
         self._state: State = "listening"
@@ -232,6 +234,13 @@ class Session(Life):
             if self._tasks is not None and not self._end_reason:
                 self._tell(told)
 
+    def _on_echo(self, kind: str, data: dict[str, int]) -> None:
+        """The line has one. What was heard in it before that was known may have been the agent."""
+        self._happened(kind, **data)
+        self._spoken.known_since_ms = self.clock.now_ms
+        if self._transcript is not None:
+            self._on_transcript(self._transcript)
+
     def _on_digit(self, event: DigitEvent) -> None:
         if self._tasks is None or self._end_reason:
             return
@@ -252,7 +261,7 @@ class Session(Life):
         if transcript.utterance != self._turns.utterance or self._turns.caller is Caller.QUIET:
             return
         if transcript.is_final:
-            self._transcript_ms = self.clock.now_ms
+            self._transcript_ms, self._transcript = self.clock.now_ms, transcript
         text = self._without_echo(transcript)
         self._log.caller_says(self.clock.now_ms, cleaned(text), transcript.confidence)
         self._tell(

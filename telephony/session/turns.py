@@ -64,6 +64,8 @@ class TurnTaker:
         self._has_asked = False
         """Its last answer ended with a question."""
         self._is_ending = False
+        self._owes_greeting = False
+        """The consent line is over, and the caller was speaking: it follows where they turn out to have said nothing."""
         self._filled = False
         self._hang_up = ""
         """Why the call ends once the goodbye was heard."""
@@ -298,7 +300,7 @@ class TurnTaker:
         if self._hang_up and (was_protected or self.caller is Caller.QUIET):
             self._end(self._hang_up)
         elif line is Line.CONSENT and self.settings.agent_speaks_first and not self._is_deaf:
-            self._say(Line.GREETING)
+            self._owes_greeting = True
 
     def _on_dismissed(self, reason: str) -> None:
         if self._hang_up and self.agent is not Agent.SILENT:
@@ -325,6 +327,8 @@ class TurnTaker:
         if self.agent is Agent.SILENT:
             if self.caller is Caller.PAUSED:
                 self._endpoint()
+            elif self.caller is Caller.QUIET and self._owes_greeting:
+                self._say(Line.GREETING)
             elif self.caller is Caller.QUIET:
                 self._keep_company()
         else:
@@ -549,7 +553,7 @@ class TurnTaker:
 
     def _prepare(self, line: Line | None) -> None:
         self.agent, self.line, self._prepared_at_ms = Agent.PREPARING, line, self.now_ms
-        self._is_question = self._is_ending = False
+        self._is_question = self._is_ending = self._owes_greeting = False
 
     def _end_agent(self) -> None:
         self.agent, self.line, self.is_hushed = Agent.SILENT, None, False

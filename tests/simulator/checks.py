@@ -312,7 +312,7 @@ def pauses_at_once(call: Call) -> Iterator[str]:
         first = at_ms // FRAME_MS
         frame = first + longest_ms // FRAME_MS
         heard = next((each for each in call.heard.heard if any(index == frame + 2 for index, _ in each.frames)), None)
-        if heard is None or _is_protected(call, heard):
+        if heard is None or heard.begin_ms > at_ms or _is_protected(call, heard):
             continue
         if call.heard.is_voiced[first - 1] and all(call.heard.is_voiced[first + 1 : frame + 2]):
             yield f"“{heard.speech.text}” went on {2 * FRAME_MS} ms after the onset detected at {at_ms} ms"
@@ -423,6 +423,8 @@ def goes_on_soon_after_a_cough(call: Call) -> Iterator[str]:
     if not plan.voice.is_sound or plan.line.lost or plan.line.stalls or plan.vad.misses:
         return
     yield_ms = YIELD_MS[plan.spec["listens"]["barge_in_sensitivity"]]
+    if plan.line.echo_ms is not None:
+        yield_ms -= 2 * FRAME_MS  # so long it takes until the echo at the cough's end is taken out again
     for heard in call.heard.heard:
         for (one, _), (two, _) in pairwise(heard.frames):
             begin_ms, end_ms = (frame * FRAME_MS + heard.shift_ms for frame in (one, two))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agents.mind import Collected, Say
 from agents.speech import ProviderError
 from telephony.session import signals
@@ -11,6 +13,9 @@ from telephony.session.signals import Line
 from telephony.session.turns import TurnTaker
 from telephony.session.words import may_be_nod
 from tests.fakes import Answer, Silence, Speech, UntilAgentQuiet, UntilAgentSpeaks
+from tests.simulator.checks import check
+from tests.simulator.run import simulate
+from tests.simulator.scenario import scenario
 from tests.telephony.test_session import LONG, call
 
 
@@ -79,3 +84,10 @@ async def test_the_beginning_of_a_nod_does_not_take_the_floor() -> None:
     assert story.turns[-1] == ("agent", LONG)
     assert may_be_nod("all", "en-US")
     assert not may_be_nod("I want", "en-US")
+
+
+@pytest.mark.parametrize("seed", [2926, 3898, 5555, 6721, 7958, 8364, 9050])
+def test_calls_on_lines_with_an_echo_that_were_once_wrong(seed: int) -> None:
+    """Words of the agent's own, taken for the caller's before the echo was known; an echo right behind a caller's words, in which
+    the VAD never heard them end; a greeting begun over a caller who spoke into the consent line."""
+    assert check(simulate(scenario(seed))) == []

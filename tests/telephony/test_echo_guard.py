@@ -85,3 +85,10 @@ def test_a_short_sound_that_was_waiting_is_told_when_it_is_over() -> None:
     edges: dict[int, VADEdge] = {260: SpeechStarted(200), 280: SpeechStopped(240)}
     call = Call(edges, caller=(200, 240), agent_ms=40)
     assert [edge for _, edge in call.told] in ([], list(edges.values())), "an onset without its stop, or a stop alone"
+
+
+def test_an_echo_that_follows_a_voice_into_which_it_began_is_found_all_the_same() -> None:
+    """The VAD hears one long sound: without another look the caller would be thought to speak as long as the agent does."""
+    call = Call({240: SpeechStarted(0)}, echo=EchoLine(200, 10), caller=(0, 1_000))
+    assert call.told == [(240, SpeechStarted(0))]
+    assert [kind for kind, _ in call.happened] == ["echo"]

@@ -106,3 +106,12 @@ def test_an_agent_that_says_nothing_has_no_echo() -> None:
 )
 def test_numbers_are_spelled(text: str, language: str, words: str) -> None:
     assert spelled(text, language) == words
+
+
+def test_a_cough_and_the_first_echo_after_it_are_one_utterance() -> None:
+    """Heard before the line was known to have an echo: judged again, when most of the sound was not the agent's."""
+    words = spoken(("Hello,", 180, 260))
+    assert words.without_echo("Hello,", "en-US", 220, 520, 240) == "Hello,"
+    words.known_since_ms = 1_540
+    assert words.without_echo("Hello,", "en-US", 220, 520, 240) == ""
+    assert words.without_echo("Hello,", "en-US", 1_600, 1_900, 240) == "Hello,"

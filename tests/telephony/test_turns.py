@@ -459,3 +459,23 @@ def test_whatever_happens_the_promises_hold(
         assert pauses <= 1_300, "the agent was left paused"
         assert world.now <= 30_000 + 15_020 + 200_000
     assert world.over
+
+
+CONSENT: list[Timed] = [(0, Answered()), (100, AgentStarted()), (400, SpeechStarted(360)), (1_000, AgentFinished())]
+
+
+def test_whoever_speaks_when_the_consent_line_is_over_is_answered_instead_of_greeted() -> None:
+    asked = run(
+        [*CONSENT, (1_600, SpeechStopped(1_500)), (1_700, heard("I would like a table.", 1_500))],
+        until_ms=3_000, agent_speaks_first=True, has_consent_line=True,
+    )  # fmt: skip
+    assert "EndTurn(I would like a table.)" in [what for _, what in asked]
+    assert "Say greeting" not in [what for _, what in asked]
+
+
+def test_a_cough_when_the_consent_line_is_over_only_delays_the_greeting() -> None:
+    asked = run(
+        [*CONSENT, (1_100, SpeechStopped(1_040)), (1_300, heard("", 1_040))],
+        until_ms=3_000, agent_speaks_first=True, has_consent_line=True,
+    )  # fmt: skip
+    assert [(at_ms, what) for at_ms, what in asked if what == "Say greeting"] == [(1_320, "Say greeting")]
