@@ -387,7 +387,9 @@ class _Path:
             weights.append(expected)
         expected_power, ratio = np.array(weights), np.array(ratios)
         most = expected_power.max(axis=0)
-        typical = np.array([_upper(ratio[expected_power[:, band] > 0.1 * most[band], band]) for band in range(len(_EDGES))])
+        typical = np.array(
+            [_upper(ratio[expected_power[:, band] > 0.1 * most[band], band]) for band in range(len(_EDGES))]
+        )
         overall = float(np.dot(typical, most) / max(1.0, float(most.sum())))
         typical[most < 1e-3 * float(most.max())] = overall  # nothing known yet
         bounded = np.clip(typical, overall / 30, overall * 30)

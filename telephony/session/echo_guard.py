@@ -16,7 +16,7 @@ from telephony.audio.vad import SpeechStarted, SpeechStopped, VADEdge
 LONGEST_WAIT_MS = 120
 """Only on a line of which nothing is known, and only where it may well be an echo."""
 _AGAIN_MS = 40
-_LOOK_MS = 200
+_LOOK_MS = 300
 """Between two looks whether a voice that goes on is one still: in an echo the VAD never hears it end."""
 CALM_MS = 1_000
 """The agent has been heard for so long and nothing came back: the line has no echo, as far as can be said."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 
 from agents.spec import CollectField, FieldType
 from telephony.session.spoken_words import words_of
@@ -40,6 +41,8 @@ _ADDRESS = re.compile(
 )
 _ENDS_IN_ADDRESS = re.compile(_ADDRESS.pattern + r"\W*$")
 _PHONE_DIGITS = 10
+_KEPT = 256
+"""Answers: every call asks the same of the same words fifty times a second."""
 _PIECEWISE = {FieldType.PHONE: "phone", FieldType.EMAIL: "email", FieldType.NUMBER: "number"}
 
 
@@ -48,6 +51,7 @@ def cleaned(text: str) -> str:
     return " ".join(_ASIDE.sub(" ", text).split())
 
 
+@lru_cache(_KEPT)
 def normalised(text: str) -> str:
     """Only the words: two transcripts that differ in less are the same turn."""
     return " ".join(_NOT_WORD.sub(" ", cleaned(text).lower().replace("’", "'")).split())
@@ -68,6 +72,7 @@ class OwnWords:
 NO_OWN_WORDS = OwnWords()
 
 
+@lru_cache(_KEPT)
 def kind_of(
     text: str,
     language: str,
@@ -100,6 +105,7 @@ def kind_of(
     return Kind.BACKCHANNEL if len(words.split()) < fewest_words else Kind.WORDS
 
 
+@lru_cache(_KEPT)
 def may_be_nod(text: str, language: str, own: OwnWords = NO_OWN_WORDS) -> bool:
     """Whether this, heard so far, is the beginning of a nod of several words: "I" of "I see"."""
     words = normalised(text)

@@ -89,3 +89,15 @@ def test_what_callers_wait_for_is_measured_while_the_platform_runs(
 
 def test_nothing_that_does_not_answer_is_up() -> None:
     assert not bootstrap.is_up("http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(
+    ("configured", "is_optimized"),
+    [
+        ("'--enable-shared' '--prefix=/usr' '--enable-optimizations' '--with-lto'", True),  # Debian's
+        ("'--prefix=/home/me/.pyenv/versions/3.11.7' '--enable-shared'", False),
+        (None, True),
+    ],
+)
+def test_a_slow_build_of_python_is_known_by_how_it_was_configured(configured: str | None, is_optimized: bool) -> None:
+    assert bootstrap.is_optimized(configured) == is_optimized
