@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -336,7 +337,7 @@ class _Path:
         self._block: Samples = self._blocks[1]
         self._windowed: Samples = np.zeros((3, _BLOCK), dtype=np.float32)
         """The same under a Hann window, and the caller without."""
-        self._spectra = np.zeros((3, _BLOCK // 2 + 1), dtype=np.complex64)
+        self._spectra: npt.NDArray[Any] = np.zeros((3, _BLOCK // 2 + 1), dtype=np.complex64)
         self._dying: Samples = np.zeros(len(_EDGES), dtype=np.float32)
         self._gain: Samples = _EACH
         self._lately: deque[tuple[float, float]] = deque(maxlen=_LATELY)

@@ -92,8 +92,9 @@ class EchoGuard:
         self._voiced_ms = self._voiced_ms + FRAME_MS if self.echo.has_voice() else 0
         if self._voiced_ms < VOICED_MS:
             return []
+        is_known = self.delay_ms is not None  # if not it was a mistake, and theirs from the beginning
         self.echo.is_voice()
-        return self._told(SpeechStarted(self._now_ms - VOICED_MS))
+        return self._told(SpeechStarted(self._now_ms - VOICED_MS) if is_known else held)
 
     def _note(self) -> None:
         if not self._was_told and self.echo.delay_ms is not None:
