@@ -226,6 +226,11 @@ class Echo:
         if self._path is not None and not self._path.is_confirmed:
             self._path = None
 
+    @property
+    def has_echoed(self) -> bool:
+        """A tick was the echo and hardly anything else, since the line was found to have one."""
+        return self._path is not None and self._path.ticks > 0
+
     def has_voice(self) -> bool:
         """In the last ticks there was clearly more than the echo."""
         path = self._path

@@ -32,7 +32,7 @@ class EchoGuard:
         self._tell = tell
         self._held: SpeechStarted | None = None
         """Begun, and not told: it waits for a verdict, or was the echo."""
-        self._is_echo = False
+        self._is_echo = self._has_echoed = False
         self._now_ms = 0
         self._held_ms = 0
         self._voiced_ms = 0
@@ -89,12 +89,14 @@ class EchoGuard:
     def _look_again(self, held: SpeechStarted) -> list[VADEdge]:
         if not self._is_echo:
             return self._judged(held) if (self._now_ms - self._held_ms) % _AGAIN_MS == 0 else []
+        if not self._voiced_ms:
+            self._has_echoed = self.echo.has_echoed
         self._voiced_ms = self._voiced_ms + FRAME_MS if self.echo.has_voice() else 0
         if self._voiced_ms < VOICED_MS:
             return []
-        is_known = self.delay_ms is not None  # if not it was a mistake, and theirs from the beginning
         self.echo.is_voice()
-        return self._told(SpeechStarted(self._now_ms - VOICED_MS) if is_known else held)
+        # Where nothing was an echo before it, it was taken for one by mistake, and is theirs from the beginning.
+        return self._told(SpeechStarted(self._now_ms - VOICED_MS) if self._has_echoed else held)
 
     def _note(self) -> None:
         if not self._was_told and self.echo.delay_ms is not None:
