@@ -429,7 +429,7 @@ def goes_on_soon_after_a_cough(call: Call) -> Iterator[str]:
         for (one, _), (two, _) in pairwise(heard.frames):
             begin_ms, end_ms = (frame * FRAME_MS + heard.shift_ms for frame in (one, two))
             near = [each for each in call.record.line.sounds if each[0] <= end_ms and each[1] + 2_000 > begin_ms]
-            if _is_muddle(call, end_ms):
+            if _is_muddle(call, begin_ms):
                 continue
             if two == one + 1 or len(near) != 1 or near[0][2].kind != "cough" or near[0][1] - near[0][0] >= yield_ms:
                 continue
