@@ -95,8 +95,6 @@ class Plivo(Lacking):
         ring_seconds: int,
     ) -> str:  # fmt: skip
         """What it answers is the id of the request, not of the call: "" here, and ``status_url`` is told when it rings."""
-        if detect_machine:
-            raise self._lacks("machines")
         await self._ask("POST", "Call/", {
             "from": _bare(from_), "to": _bare(to), "answer_url": url, "answer_method": "POST", "ring_url": status_url,
             "ring_method": "POST", "hangup_url": status_url, "hangup_method": "POST", "ring_timeout": ring_seconds,

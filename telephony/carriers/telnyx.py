@@ -112,8 +112,6 @@ class Telnyx(Lacking):
         ring_seconds: int,
     ) -> str:  # fmt: skip
         """By the application that ``from_`` belongs to. Its id may be told only by what Telnyx asks next: then it is ""."""
-        if detect_machine:
-            raise self._lacks("machines")
         asked = urlencode({"filter[phone_number]": from_})
         ours = [each for each in await self._pages("/v2/phone_numbers", asked) if each.get("phone_number") == from_]
         if not ours or not ours[0].get("connection_id"):

@@ -1,6 +1,6 @@
 """A call that a worker holds and no agent talks in: a message is said or taken, or the caller is put through.
 
-What was decided is the row's (``Call.instead``, of ``telephony.answering``); at Twilio the carrier does it (``carrier_answers``).
+What was decided is the row's (``Call.instead``, of ``telephony.answering``). What a carrier does itself is its own (``carrier_answers``).
 
     stand_in = StandIn(…)
     reason = await stand_in.run()          a key of the end reasons; the line is the maker's to close
@@ -62,7 +62,8 @@ class StandIn:
         self._second = second
         self._message = bytearray()
         self._began_ms = 0
-        self._has_words = False
+        self._message_s = 0
+        """How long it is; 0: nothing was said."""
 
     async def run(self) -> str:
         decided: Mapping[str, Any] = self._call.instead
@@ -71,8 +72,10 @@ class StandIn:
                 return await self._take_message(str(decided["greeting"]), float(decided["longest_s"]))
             case "forward":
                 return await self._put_through(str(decided["to"]), str(decided["message"]))
-        reason = "machine_message" if decided.get("why") == "machine" else "message_said"
-        return reason if await self._say(str(decided["text"])) else "caller_hung_up"
+        was_heard = await self._say(str(decided["text"]))
+        if decided.get("why") == "machine":
+            return "machine_message" if was_heard else "machine_answered"
+        return "message_said" if was_heard else "caller_hung_up"
 
     async def _say(self, text: str) -> bool:
         """False: they hung up. Where nothing here can speak, nothing is said."""
@@ -114,16 +117,16 @@ class StandIn:
             return end.push(frame.pcm) != ""
 
         await self.line.hear(take)
-        self._has_words = end.has_words
         if not end.has_words:
             return "no_message_left"
-        await self._add(recording_s=max(1, round(end.spoken_ms / 1000)))
+        self._message_s = max(1, round(end.spoken_ms / 1000))
         return "message_left"
 
     async def write_down(self) -> None:
         """What was said, by the agent's transcriber. Never raises but for being cancelled."""
-        if not self._has_words:
+        if not self._message_s:
             return
+        await self._add(recording_s=self._message_s)
         try:
             async with asyncio.timeout(WRITE_SECONDS):
                 secrets = await self._database.run(keys.secrets, self._call.organization, self._spec)

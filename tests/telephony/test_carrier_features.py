@@ -214,20 +214,6 @@ async def test_an_old_webhook_of_telnyx_is_refused(site: Any, layer: Any, monkey
 
 
 @each_carrier
-async def test_a_campaign_that_wants_machines_found_out_is_not_begun_where_nobody_listens(
-    site: Any, layer: Any, agent: Any, at: str
-) -> None:
-    from telephony.campaigns.by_phone import PhoneDialler
-    from telephony.carriers.carrier import lack
-
-    async with site(at) as line:
-        fresh = await _fresh(agent)
-        assert (await sync_to_async(PhoneDialler)(line.number, fresh, "talk")).why_not == ""
-        found = await sync_to_async(PhoneDialler)(line.number, fresh, "hang_up")
-        assert found.why_not == lack(CARRIERS[at], "machines")
-
-
-@each_carrier
 async def test_a_campaign_finds_a_call_whose_answer_was_lost(
     settings: Any, site: Any, worker: Any, agent: Any, at: str
 ) -> None:
