@@ -7,6 +7,7 @@ everything here is fine to do twice. A call is known by the carrier's id of it; 
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import uuid
 from collections.abc import Mapping
@@ -31,6 +32,8 @@ from telephony.finish import command, end_call
 from telephony.models import Call, CarrierAccount, PhoneNumber, Trunk
 from telephony.phone_numbers import does, page_for
 from telephony.wire import twiml
+
+logger = logging.getLogger(__name__)
 
 TOKEN_SECONDS = 60
 HAND_ON_SECONDS = 10
@@ -271,6 +274,19 @@ async def hand_on(valkey: redis.asyncio.Redis, stream: Stream) -> str:
 async def decide_next(valkey: redis.asyncio.Redis, call: uuid.UUID, document: str = GOODBYE) -> None:
     """The worker leaves the call of its own accord: what the carrier shall do then. Where nobody decided, the worker was lost."""
     await valkey.set(next_key(call), document, ex=NEXT_SECONDS)
+
+
+def answer_next(call: Call, document: str) -> None:
+    """The same in Django: our page says this when it is asked what comes next. Raises ``redis.RedisError``."""
+    worker_status.client().set(next_key(call.pk), document, ex=NEXT_SECONDS)
+
+
+def forget_next(call: Call) -> None:
+    """Nothing is decided any more."""
+    try:
+        worker_status.client().delete(next_key(call.pk))
+    except redis.RedisError:
+        logger.warning("What comes after the streams of call %s could not be forgotten", call.pk)
 
 
 def next_key(call: uuid.UUID) -> str:

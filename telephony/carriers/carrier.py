@@ -16,12 +16,11 @@ from telephony.wire.streams import Wire
 
 LONGEST_VALUE = 4_000
 """Letters of one value that a carrier tells: the longest is what a text says, 1,600 at most."""
-Able = Literal["words", "machines", "transfers", "voicemail"]
+Able = Literal["words", "machines", "voicemail"]
 """What not every carrier does for Parley; ``words``: it hears and speaks itself. Where one doesn't listen for ``machines`` or take
 messages (``voicemail``), a call worker does."""
 LACKS: dict[Able, str] = {
     "words": "{carrier} doesn't hear and speak for an agent here: choose Parley. Only Twilio does (ConversationRelay).",
-    "transfers": "{carrier} isn't asked to put callers through: Parley calls the other side over a SIP trunk, or from a number at Twilio.",
 }
 """What nobody does there, in words; the rest is done here."""
 
@@ -108,7 +107,9 @@ class AtCarrier(Protocol):
 
     async def hang_up(self, call_sid: str) -> None: ...
 
-    async def transfer_out(self, permit: Permit, call_sid: str, document: str) -> None: ...
+    async def transfer_out(self, permit: Permit, call_sid: str, document: str, page: str) -> None:
+        """The live call goes on with ``document``, which dials whom ``permit`` lets; its stream to us ends. ``page``: of ours, which
+        answers with it: for carriers that are given an address."""
 
     async def recording(self, recording_sid: str, most_bytes: int) -> bytes: ...
 
@@ -125,6 +126,8 @@ class Carrier(Protocol):
     title: str
     login: tuple[LoginField, ...]
     able: frozenset[Able]
+    takes_documents: bool
+    """A running call is given what it shall do; otherwise the address of a page that says it."""
     wire: Wire
     """How its streams speak."""
     stopped: int
@@ -155,9 +158,6 @@ class Lacking:
     """An account at a carrier that is asked for less; each of these is refused in plain words."""
 
     title = ""
-
-    async def transfer_out(self, permit: Permit, call_sid: str, document: str) -> None:
-        raise CarrierError(LACKS["transfers"].format(carrier=self.title))
 
     async def recording(self, recording_sid: str, most_bytes: int) -> bytes:
         raise self._has_none()

@@ -20,6 +20,7 @@ from django.conf import settings
 import egress
 from telephony.carriers import CarrierCall, CarrierError, CarrierNumber, rest
 from telephony.carriers.carrier import Able, Asked, AtCarrier, Lacking, Login, LoginField, WrongLogin, field_of
+from telephony.dialing.gate import Permit
 from telephony.wire.dialects import CannotSay, plivo_xml
 from telephony.wire.plivo_signature import HEADER, HEADERS_V2, NONCE, NONCE_V2, is_signed, is_signed_v2
 from telephony.wire.plivo_streams import PlivoWire
@@ -132,6 +133,10 @@ class Plivo(Lacking):
     async def hang_up(self, call_sid: str) -> None:
         await self._ask("DELETE", f"Call/{_id(call_sid)}/")
 
+    async def transfer_out(self, permit: Permit, call_sid: str, document: str, page: str) -> None:
+        """https://www.plivo.com/docs/voice/api/call/transfer-a-call: what it does now ends, its stream with it."""
+        await self._ask("POST", f"Call/{_id(call_sid)}/", {"legs": "aleg", "aleg_url": page, "aleg_method": "POST"})
+
     async def send_text(self, to: str, from_: str, text: str, status_url: str = "") -> str:
         told = {"url": status_url, "method": "POST"} if status_url else {}
         sent = await self._ask("POST", "Message/", {"src": _bare(from_), "dst": _bare(to), "text": text, **told})
@@ -181,6 +186,7 @@ class PlivoCarrier:
     title = "Plivo"
     login: tuple[LoginField, ...] = (AUTH_ID, AUTH_TOKEN)
     able: frozenset[Able] = frozenset()
+    takes_documents = False
     wire: Wire = PlivoWire()
     stopped = STOPPED
 

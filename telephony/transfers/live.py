@@ -142,12 +142,10 @@ class LiveTransfers:
 
     async def _coldly(self, wanted: TransferTarget) -> None:
         """By whoever brought the caller; by us where they don't do that. Raises ``NotReached``."""
-        refused = CannotRefer("not_from_here", WEB)
         if isinstance(self._line, LedByCarrier):
-            if not (lack := await self._database.run(by_carrier.lack, self._call)):
-                await self._by_carrier(wanted, self._line)
-                return
-            refused = CannotRefer("not_allowed", lack)
+            await self._by_carrier(wanted, self._line)
+            return
+        refused = CannotRefer("not_from_here", WEB)
         permit = None
         if isinstance(self._line, CanRefer):
             refused = CannotRefer("not_allowed", TRUNK)
