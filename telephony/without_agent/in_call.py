@@ -109,7 +109,7 @@ class WithoutAgent(ABC):
                 await self._tape(call)
         line = BareLine(self._kept, self._listener, self._recorder, self._at_ms, next_turn)
         self._stand_in = StandIn(
-            call, agent_spec, self._transport, line, self._database, self._add_event, self._keep_sound, self._second
+            call, agent_spec, self._transport, line, self._database, self._add_event, self._recorder, self._second
         )
         try:
             reason = await self._stand_in.run()
@@ -120,10 +120,6 @@ class WithoutAgent(ABC):
     def _unless_ended(self, reason: str) -> str:
         """Whoever hung up first; that they are gone says less than what became of it."""
         return reason if self._reason in (None, "caller_hung_up") else self._reason
-
-    def _keep_sound(self, at_ms: int) -> None:
-        if self._recorder is not None:
-            self._recorder.start(at_ms)
 
     def _leave_off(self) -> None:
         if self._recorder is not None:
