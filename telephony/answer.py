@@ -113,6 +113,12 @@ def renew(call_ids: list[Any], worker: str) -> set[Any]:
         return set(call_ids) - set(mine.values_list("pk", flat=True))
 
 
+def is_newest(call: Call, stream: int) -> bool:
+    """The call is not over, and nobody has gone on with it after this stream."""
+    with tenancy.use(call.organization_id):
+        return Call.objects.filter(pk=call.pk, streams=stream).exclude(status=Call.Status.ENDED).exists()
+
+
 def picked_up(call: Call, by: str) -> None:
     """Whom a worker heard on a call of ours: "human", "machine" or "unknown"."""
     with tenancy.use(call.organization_id):

@@ -128,7 +128,8 @@ def _how(default: How) -> Any:
     return Field(
         default,
         title="What happens",
-        description="At a carrier all but another agent need no call worker, so they are there when nothing else is.",
+        description="At a carrier all but another agent need no call worker, so they are there when nothing else is; at Telnyx and Plivo "
+        "a message that the caller leaves needs one, too.",
         json_schema_extra=hint(
             widget="choice",
             labels={

@@ -201,7 +201,7 @@ class CallIn(Schema):
     on_machine: outbound.OnMachine = Field(
         "talk",
         description="Where an answering machine picks up. hang_up and leave_message: it is listened first, for some seconds; by the "
-        "telephone company for numbers at Twilio, by the call worker over SIP trunks.",
+        "telephone company for numbers at Twilio and SignalWire, by the call worker elsewhere.",
     )
     machine_message: str = Field(
         "",

@@ -78,7 +78,7 @@ def _put_through(permit: gate.Permit, call: Call) -> str:
 
 def forwarded(call: Call, form: Mapping[str, str]) -> str:
     """The other end has hung up, or nobody was there: then the caller hears the message."""
-    status, seconds = form.get("DialCallStatus", ""), whole(form.get("DialCallDuration"))
+    status, seconds = form.get("DialCallStatus", ""), talked_for(form)
     was_reached = status in ("completed", "answered")
     gate.release(call.organization_id, _key(call), seconds=seconds if was_reached else 0)
     if "reached" not in call.instead:
@@ -180,6 +180,12 @@ def _key(call: Call) -> str:
 def _dial_words(status: str) -> str:
     words = {"busy": "The line was busy.", "no-answer": "Nobody picked up.", "canceled": "The caller hung up."}
     return words.get(status, "The number could not be reached.")
+
+
+def talked_for(form: Mapping[str, str]) -> int | None:
+    """Seconds, of a number that was dialled; ``None``: the carrier doesn't tell."""
+    told = form.get("DialCallDuration")
+    return None if told is None else whole(told)
 
 
 def whole(text: str | None) -> int:

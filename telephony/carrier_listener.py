@@ -143,7 +143,7 @@ class CarrierListener:
             logger.warning("A stream with no token, an old one or one that was used is refused")
             return connection.respond(http.HTTPStatus.FORBIDDEN, "This token is not valid any more.\n")
         if (
-            not stream.is_back and not stream.second and not self._has_room()
+            not stream.is_let_in and not stream.second and not self._has_room()
         ):  # the carrier asks again what to do, and is told of another way
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "No room for another call.\n")
         connection.stream = stream  # type: ignore[attr-defined]
@@ -177,7 +177,13 @@ class CarrierListener:
     async def _begin(self, connection: ServerConnection, stream: phone_calls.Stream) -> tuple[Offer, MakeTransport]:
         """Its first messages, which say whose it is."""
         leaving = partial(phone_calls.decide_next, self._valkey, stream.call)
-        offer = Offer(stream.call, stream.organization, stream=stream.number, is_words=stream.is_words)
+        offer = Offer(
+            stream.call,
+            stream.organization,
+            stream=stream.number,
+            is_words=stream.is_words,
+            on_machine=stream.on_machine,
+        )
         make: MakeTransport
         started: Started | Setup
         async with asyncio.timeout(START_SECONDS):

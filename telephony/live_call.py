@@ -18,7 +18,7 @@ from agents.transfers import How
 from agents.variables import fill
 from telephony import answer, ending, live_feed, recordings, warmup
 from telephony.audio.playout import PLAYOUT_RATE_HZ, SILENCE
-from telephony.call_transport import LedByCarrier, MakeTransport, MayComeBack, Reported, SaysMore, TakesCandidates
+from telephony.call_transport import MakeTransport, Reported, SaysMore, TakesCandidates
 from telephony.end_reasons import REASONS
 from telephony.finish import Outcome, end_call
 from telephony.journal import Database, Journal
@@ -43,14 +43,13 @@ from telephony.transfers.live import LiveTransfers
 from telephony.transfers.second_line import CallsSecond
 from telephony.wire.offer import BadOffer
 from telephony.without_agent import failed
-from telephony.without_agent.in_call import FAILED, WITHOUT_AGENT, Refused, Reply, WithoutAgent
+from telephony.without_agent.in_call import FAILED, SETTLE_SECONDS, WITHOUT_AGENT, Refused, Reply, WithoutAgent
 
 logger = logging.getLogger(__name__)
 
 FEED_SECONDS = 0.05
 MAX_FEED = 400
 END_RETRY_SECONDS = 600
-SETTLE_SECONDS = 5
 CLOSE_SECONDS = 3
 WRITE_SECONDS = 10
 ENTER_SECONDS = 3
@@ -115,7 +114,7 @@ class LiveCall(WithoutAgent):
         self._is_answered = False
         self._held_until: float | None = 0.0
         """Before it is claimed, and once its end should have been written, its lease is not this worker's to renew; ``None``: it goes on."""
-        super().__init__(self._transport, offer.on_machine)
+        super().__init__(self._transport, offer.on_machine, offer.stream)
         self._sdp: str | None = None
         self._is_connected = False
         self._failures: dict[str, str] = {}
@@ -134,7 +133,7 @@ class LiveCall(WithoutAgent):
         """End it from outside: the caller by signalling, a member, the reaper, or the worker that is stopped. Where somebody
         is there to hear it, the agent says goodbye first."""
         self._reason = self._reason or (reason if reason in REASONS else "member_hung_up")
-        if self._session is None or reason == "caller_hung_up":
+        if self._session is None or self._stand_in is not None or reason == "caller_hung_up":
             self._transport.hang_up()
         elif reason == "worker_lost" or (self._transfers is not None and self._transfers.is_talking):
             self._session.hang_up(self._reason)
@@ -232,7 +231,7 @@ class LiveCall(WithoutAgent):
     async def _talk(self, call: Call, reply: Reply) -> str:
         plain = spec.load(call.spec)
         agent_spec = fill(plain, call.variables)
-        if call.instead.get("how") in WITHOUT_AGENT and not isinstance(self._transport, LedByCarrier):
+        if call.instead.get("how") in WITHOUT_AGENT and self._has_sound:
             return await self._without_agent(call, agent_spec, reply)
         self._collected = {field.key: None for field in agent_spec.does.collect}
         self._has_another_way = await self._database.run(failed.has_another_way, call)
@@ -466,10 +465,8 @@ class LiveCall(WithoutAgent):
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     written = await self._recorder.close()
-        if self._stand_in is not None:
-            self._held_until = None
-            await self._stand_in.write_down()
-            self._note_end()
+        if call is not None and not await self._goes_on_elsewhere(call, reason):
+            await self._write_message_down()
         # It ends by itself: cancelled in the middle of a command, the Valkey client may swallow that and go on.
         self._is_over = True
         self._feed_wake.set()
@@ -477,9 +474,6 @@ class LiveCall(WithoutAgent):
         await ending.end({feeding}, 1)
         if call is None:
             return
-        if reason == "connection_lost" and isinstance(self._transport, MayComeBack):
-            await self._journal.settle(self.id, SETTLE_SECONDS)  # whoever goes on with it reads them
-            await asyncio.sleep(self._transport.comes_back_seconds)
         outcome = Outcome(self._at_ms, self._collected, written, call.answered_at)
         loop = asyncio.get_running_loop()
         give_up = loop.time() + END_RETRY_SECONDS

@@ -132,7 +132,7 @@ class Call(Owned):
     recording_at_carrier = models.CharField(max_length=64, blank=True)
     """The carrier's id of a message it recorded for us, until it is fetched."""
     picked_up_by = models.CharField(max_length=20, blank=True)
-    """Of a call we placed, where the carrier listened: "human", "machine", "fax" or "unknown"."""
+    """Of a call we placed, where somebody listened for it: "human", "machine", "fax" or "unknown"."""
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
     end_reason = models.CharField(max_length=40, blank=True)
     """A key of ``telephony.end_reasons.REASONS``."""
@@ -171,6 +171,12 @@ class Call(Owned):
 
     def __str__(self) -> str:
         return f"{self.agent} {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_at_carrier(self) -> bool:
+        """Its carrier does what was decided, and no call worker has to do with it."""
+        how = self.instead.get("how", "agent")
+        return how == "transfer" or (how != "agent" and self.status == self.Status.IN_PROGRESS and not self.worker)
 
 
 class Turn(Owned):

@@ -53,7 +53,9 @@ class AccountOut(Schema):
     label: str = Field(description="Its name there.", examples=["Bright Smiles"])
     lacks: list[str] = Field(
         description="What Parley doesn't do at this company, in plain words; such is refused.",
-        examples=[["Parley doesn't listen for answering machines at Telnyx yet: let the agent talk."]],
+        examples=[
+            ["Telnyx doesn't hear and speak for an agent here: choose Parley. Only Twilio does (ConversationRelay)."]
+        ],
     )
 
     @classmethod

@@ -18,7 +18,6 @@ from agents.variables import clean, say
 from telephony import carrier_answers, finish, phone_calls, phone_numbers, reception, worker_status
 from telephony.answering import Say
 from telephony.carriers import CarrierError
-from telephony.carriers.carrier import lack
 from telephony.dialing import gate
 from telephony.dialing.policy import Path
 from telephony.finish import end_call, worker_channel
@@ -65,7 +64,7 @@ def ring(
     assert ours.account is not None
     frozen = published(agent)
     message = _message_for(on_machine, machine_message)
-    check_line(ours, on_machine)
+    check_line(ours)
     at_carrier = phone_numbers.carrier(ours.account)
     permit = _permitted(ours.organization, to, path, frozen)
     return dial(
@@ -90,15 +89,10 @@ def _permitted(organization: Any, to: str, path: Path, frozen: spec.AgentSpec) -
         raise MayNotDial(str(error)) from error
 
 
-def check_line(ours: PhoneNumber, on_machine: OnMachine = "talk") -> None:
-    """Raises :class:`MayNotDial` where the number's line can't be used from here at all, or not in this way."""
-    if ours.account is None:
-        return
-    at = phone_numbers.carrier_of(ours.account)
-    if not phone_numbers.is_public(ours.account):
-        raise MayNotDial(NOT_PUBLIC.format(carrier=at.title))
-    if on_machine != "talk" and (why := lack(at, "machines")):
-        raise MayNotDial(why)
+def check_line(ours: PhoneNumber) -> None:
+    """Raises :class:`MayNotDial` where the number's line can't be used from here at all."""
+    if ours.account is not None and not phone_numbers.is_public(ours.account):
+        raise MayNotDial(NOT_PUBLIC.format(carrier=phone_numbers.carrier_of(ours.account).title))
 
 
 def longest_minutes(frozen: spec.AgentSpec) -> int:
@@ -307,13 +301,16 @@ def place(permit: gate.Permit, at_carrier: Any, call: Call, *, on_machine: OnMac
     """Ask the carrier for the call that was entered. Raises ``CarrierError``: where that has no ``status`` it may ring all the same."""
     account = call.carrier_account
     assert account is not None
+    is_listened_for = on_machine != "talk" and phone_numbers.does(account, "machines")
+    if on_machine != "talk" and not is_listened_for:
+        carrier_answers.add(call, on_machine=on_machine)  # the worker that the call is led to listens
     sid = async_to_sync(at_carrier.call)(
         permit.number,
         call.from_number,
         phone_numbers.page_for(account, "answered", call.pk),
         phone_numbers.page_for(account, "call-status", call.pk),
-        detect_machine=on_machine != "talk",
-        until_beep=on_machine == "leave_message",
+        detect_machine=is_listened_for,
+        until_beep=is_listened_for and on_machine == "leave_message",
         ring_seconds=RING_SECONDS,
     )
     if sid:  # else what the carrier asks or tells next says it
@@ -360,7 +357,7 @@ def picked_up(call: Call, form: Mapping[str, str]) -> str:
 
 def stop(call: Call) -> None:
     """Somebody of the team ends it, whoever has it: a worker, the carrier that rings or that took it for us, or nobody yet."""
-    is_without_worker = call.streams == 0 or call.instead.get("how", "agent") != "agent"
+    is_without_worker = call.streams == 0 or call.is_at_carrier
     if call.carrier_account_id is None or not is_without_worker:
         finish.hang_up(call)
         return

@@ -7,6 +7,7 @@ everything here is fine to do twice. A call is known by the carrier's id of it; 
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import uuid
 from collections.abc import Mapping
@@ -26,11 +27,13 @@ from accounts import tenancy
 from agents import spec
 from agents.models import Agent
 from telephony import carrier_answers, reception, worker_status
-from telephony.answering import Answering, Refuse, Talk
+from telephony.answering import Answer, Answering, Refuse, TakeMessage, Talk
 from telephony.finish import command, end_call
 from telephony.models import Call, CarrierAccount, PhoneNumber, Trunk
-from telephony.phone_numbers import page_for
+from telephony.phone_numbers import does, page_for
 from telephony.wire import twiml
+
+logger = logging.getLogger(__name__)
 
 TOKEN_SECONDS = 60
 HAND_ON_SECONDS = 10
@@ -63,14 +66,16 @@ class Stream:
     carrier_account_sid: str
     is_words: bool = False
     """Twilio hears and speaks: words come, and no sound."""
-    is_back: bool = False
-    """The caller was here a moment ago, and nobody was there whom they were put through to: there is room for them."""
+    is_let_in: bool = False
+    """There is room for it in any case: the caller was here a moment ago, or leaves a message, which costs next to nothing."""
     carrier: str = "twilio"
     """A key of ``telephony.carriers.registry.CARRIERS``: how the stream speaks."""
     second: str = ""
     """Not the caller's: it brings whom the agent called for them, and this names the line that waits for it."""
     at: str = ""
     """Of such a stream: where the worker that has the caller listens, host and port."""
+    on_machine: str = "talk"
+    """Of a call of ours whose carrier doesn't listen for machines: what the worker does where one has picked up."""
 
 
 def ring(account: CarrierAccount, form: Mapping[str, str]) -> str:
@@ -86,12 +91,12 @@ def ring(account: CarrierAccount, form: Mapping[str, str]) -> str:
     line = {
         "caller": caller[:120], "from_number": caller[:64], "carrier_account": account, "carrier_call_id": sid[:64]
     }  # fmt: skip
-    answer = reception.answer_to(number, caller or sid, has_room=has_room())
+    answer = _possible(account, reception.answer_to(number, caller or sid, has_room=has_room()))
     call = None
     if not isinstance(answer, Refuse) or answer.is_busy:
         call = reception.enter(number, answer, **line) or _the_call(account, sid)
         if call is None and isinstance(answer, Talk):
-            answer = reception.failing_answer(number, "unreadable")
+            answer = _possible(account, reception.failing_answer(number, "unreadable"))
             call = None if isinstance(answer, Refuse) else reception.enter(number, answer, **line)
     if call is None:
         return twiml.document(twiml.reject())
@@ -104,7 +109,21 @@ def ring(account: CarrierAccount, form: Mapping[str, str]) -> str:
 
 def go_on(call: Call) -> str:
     """What was decided for this call, as TwiML."""
-    return to_a_worker(call) if call.instead.get("how", "agent") == "agent" else carrier_answers.carry_out(call)
+    return to_a_worker(call) if is_for_a_worker(call) else carrier_answers.carry_out(call)
+
+
+def is_for_a_worker(call: Call) -> bool:
+    """Whether a call worker does what was decided: an agent talks, or a message is left at a carrier that takes none for us."""
+    how = call.instead.get("how", "agent")
+    with tenancy.use(call.organization_id):
+        account = call.carrier_account
+    return how == "agent" or (how == "voicemail" and account is not None and not does(account, "voicemail"))
+
+
+def _possible(account: CarrierAccount, answer: Answer) -> Answer:
+    """A message that only a call worker could take is taken by nobody where there is none."""
+    is_ours = isinstance(answer, TakeMessage) and not does(account, "voicemail")
+    return Refuse("no_room") if is_ours and not is_anybody_there() else answer
 
 
 def _the_call(account: CarrierAccount, sid: str) -> Call | None:
@@ -153,7 +172,8 @@ def create_incoming(
 
 
 def to_a_worker(call: Call, *, is_back: bool = False) -> str:
-    """TwiML that joins the call's sound to a call worker, whichever takes it. ``is_back``: see :class:`Stream`."""
+    """TwiML that joins the call's sound to a call worker, whichever takes it. ``is_back``: the caller was here a moment ago, and
+    nobody was there whom they were put through to."""
     with tenancy.use(call.organization_id), transaction.atomic():
         row = (
             Call.objects.select_for_update(of=("self",))
@@ -172,7 +192,8 @@ def to_a_worker(call: Call, *, is_back: bool = False) -> str:
     stream = {
         "call": str(row.pk), "organization": str(row.organization_id), "number": row.streams,
         "carrier_call_id": row.carrier_call_id, "carrier_account_sid": account.sid, "is_words": by_twilio,
-        "is_back": is_back, "carrier": account.provider,
+        "is_let_in": is_back or row.instead.get("how", "agent") != "agent", "carrier": account.provider,
+        "on_machine": _on_machine(row),
     }  # fmt: skip
     worker_status.client().set(_token_key(token), orjson.dumps(stream), ex=TOKEN_SECONDS)
     if by_twilio:
@@ -190,6 +211,11 @@ def to_a_worker(call: Call, *, is_back: bool = False) -> str:
             {} if account.provider == "twilio" else {"call": row.carrier_call_id},
         )
     )
+
+
+def _on_machine(call: Call) -> str:
+    """Until it is known that no machine is there."""
+    return "talk" if call.picked_up_by in ("human", "unknown") else str(call.instead.get("on_machine", "talk"))
 
 
 _SENSITIVITY = {"patient": "low", "low": "low", "medium": "medium", "high": "high", "snappy": "high"}
@@ -225,9 +251,9 @@ async def use_up(valkey: redis.asyncio.Redis, token: str) -> Stream | None:
     body: dict[str, Any] = orjson.loads(text)
     return Stream(
         uuid.UUID(body["call"]), uuid.UUID(body["organization"]), int(body["number"]), body["carrier_call_id"],
-        body["carrier_account_sid"], body.get("is_words") is True, body.get("is_back") is True,
+        body["carrier_account_sid"], body.get("is_words") is True, body.get("is_let_in") is True,
         str(body.get("carrier", "twilio")),
-        str(body.get("second", "")), str(body.get("at", "")),
+        str(body.get("second", "")), str(body.get("at", "")), str(body.get("on_machine", "talk")),
     )  # fmt: skip
 
 
@@ -250,6 +276,19 @@ async def decide_next(valkey: redis.asyncio.Redis, call: uuid.UUID, document: st
     await valkey.set(next_key(call), document, ex=NEXT_SECONDS)
 
 
+def answer_next(call: Call, document: str) -> None:
+    """The same in Django: our page says this when it is asked what comes next. Raises ``redis.RedisError``."""
+    worker_status.client().set(next_key(call.pk), document, ex=NEXT_SECONDS)
+
+
+def forget_next(call: Call) -> None:
+    """Nothing is decided any more."""
+    try:
+        worker_status.client().delete(next_key(call.pk))
+    except redis.RedisError:
+        logger.warning("What comes after the streams of call %s could not be forgotten", call.pk)
+
+
 def next_key(call: uuid.UUID) -> str:
     return f"{_NEXT}{call}"
 
@@ -267,7 +306,8 @@ def next_step(call: Call, form: Mapping[str, str]) -> str:
         return decided if isinstance(decided, str) else decided.decode()
     if call.status == Call.Status.ENDED:
         return GOODBYE
-    if not has_room():
+    is_agents = call.instead.get("how", "agent") == "agent"
+    if not (has_room() if is_agents else is_anybody_there()):
         return nobody_goes_on(call)
     return to_a_worker(call)
 
@@ -280,9 +320,11 @@ def nobody_goes_on(call: Call) -> str:
             numbers = PhoneNumber.objects.select_related("organization", "account", "agent__published")
             number = numbers.get(pk=call.phone_number_id)
         answer = reception.failing_answer(number, "lost" if call.answered_at else "no_room")
+        if number.account is not None:
+            answer = _possible(number.account, answer)
         if not isinstance(answer, Refuse | Talk):
             reception.turn_to(call, answer)
-            return carrier_answers.carry_out(call)
+            return go_on(call)
     end_call(call, call.organization_id, reason)
     return GOODBYE
 
@@ -294,7 +336,7 @@ def over(call: Call, form: Mapping[str, str]) -> None:
         return
     if call.direction == Call.Direction.INBOUND:
         reason = "caller_hung_up"
-    if call.instead.get("how", "agent") != "agent":
+    if call.is_at_carrier:
         carrier_answers.over(call, form)
         return
     detail = form.get("SipResponseCode", "")

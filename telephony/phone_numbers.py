@@ -62,6 +62,11 @@ def lack_of(account: CarrierAccount, able: Able) -> str:
     return lack(carrier_of(account), able)
 
 
+def does(account: CarrierAccount, able: Able) -> bool:
+    """Whether the account's carrier does this."""
+    return able in carrier_of(account).able
+
+
 def check_able(account: CarrierAccount, able: Able) -> None:
     """Raises :class:`CannotDo` where the account's carrier doesn't do this for Parley."""
     if why := lack_of(account, able):

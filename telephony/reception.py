@@ -68,8 +68,6 @@ def change(number: PhoneNumber, changes: dict[str, Any]) -> Answering:
         changed = Answering.model_validate(merge(row.answering, changes))
         for what in (changed.after_hours, changed.on_failure):
             _check(what, number.organization)
-            if what.how == "voicemail" and row.account is not None:
-                check_able(row.account, "voicemail")
         if changed.speech.by == "twilio" and row.account is not None:
             check_able(row.account, "words")
         if changed.speech.by == "twilio" and row.account_id is None:

@@ -128,7 +128,7 @@ def _looked_at(request: Any, form: DialForm) -> Offer | None:
     """What the limits say; a refusal is the number's error."""
     agent, to = form.cleaned_data["agent"], form.cleaned_data["to"].strip()
     try:
-        outbound.check_line(form.cleaned_data["number"], form.cleaned_data["on_machine"] or "talk")
+        outbound.check_line(form.cleaned_data["number"])
         frozen = outbound.published(agent)
     except outbound.MayNotDial as error:
         form.add_error(None, str(error))

@@ -35,6 +35,8 @@ LONG_MS = 3_000
 """Whoever talks for so long without a pause has not asked who is there."""
 NOBODY_MS = 5_000
 """Nothing is heard for so long: unknown."""
+NOBODY_LATE_MS = 3_000
+"""The same where the line comes up some time after they have: a "hello" may be over by then, and machines talk on."""
 LIMIT_MS = 10_000
 """By then it is said what there is to say."""
 BEEP_HZ = (400.0, 2_000.0)
@@ -150,7 +152,8 @@ class _Utterance:
 class Detector:
     """``push`` each frame until ``verdict`` is not ``None``; ``words`` whenever a transcriber has understood something."""
 
-    def __init__(self, language: str = "en-US") -> None:
+    def __init__(self, language: str = "en-US", *, is_late: bool = False) -> None:
+        """``is_late``: they picked up some time before the first frame."""
         self.verdict: Verdict | None = None
         self.why = ""
         """One of: beep, cadence, words, silence, limit."""
@@ -158,6 +161,7 @@ class Detector:
         self.is_speaking = False
         """Somebody speaks, or something does: from its first loud frame to a pause."""
         self._language = language
+        self._nobody_ms = NOBODY_LATE_MS if is_late else NOBODY_MS
         self._beep = BeepFinder()
         self._said: _Utterance | None = None
 
@@ -188,7 +192,7 @@ class Detector:
     def _look(self) -> Verdict | None:
         said = self._said
         if said is None:
-            return self._decide("unknown", "silence") if self.now_ms >= NOBODY_MS else None
+            return self._decide("unknown", "silence") if self.now_ms >= self._nobody_ms else None
         silent_ms = self.now_ms - said.heard_ms
         self.is_speaking = silent_ms < PAUSE_MS
         if said.length_ms >= LONG_MS:

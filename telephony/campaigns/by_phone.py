@@ -18,7 +18,7 @@ from agents.models import Agent
 from telephony import outbound, phone_calls, phone_numbers
 from telephony.campaigns.dialler import Dialler, NotPlaced, Order, Over, Running
 from telephony.campaigns.models import Campaign
-from telephony.campaigns.rules import Outcome, Rules
+from telephony.campaigns.rules import Outcome
 from telephony.carriers import CarrierCall, CarrierError
 from telephony.carriers.carrier import AtCarrier
 from telephony.carriers.twilio import SECONDS
@@ -41,7 +41,7 @@ class PhoneDialler:
 
     settles_after = timedelta(seconds=3 * SECONDS)
 
-    def __init__(self, ours: PhoneNumber | None, agent: Agent, on_machine: outbound.OnMachine = "talk") -> None:
+    def __init__(self, ours: PhoneNumber | None, agent: Agent) -> None:
         self._ours, self._agent = ours, agent
         self._frozen: spec.AgentSpec | None = None
         self.why_not, self.longest_minutes = "", gate.LONGEST_MINUTES
@@ -51,7 +51,7 @@ class PhoneDialler:
         assert ours.account is not None  # those on a trunk: by_trunk
         try:
             phone_numbers.token_of(ours.account)
-            outbound.check_line(ours, on_machine)
+            outbound.check_line(ours)
             self._frozen = outbound.published(agent)
             self.longest_minutes = outbound.longest_minutes(self._frozen)
         except (outbound.MayNotDial, phone_numbers.CannotDo) as error:
@@ -161,4 +161,4 @@ def dialler_of(campaign: Campaign) -> Dialler:
         ours = numbers.filter(pk=campaign.phone_number_id).first()
         if ours is not None and ours.trunk is not None:
             return TrunkDialler(ours, ours.trunk, agent)
-        return PhoneDialler(ours, agent, Rules.model_validate(campaign.rules).on_machine)
+        return PhoneDialler(ours, agent)

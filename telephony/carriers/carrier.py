@@ -16,14 +16,13 @@ from telephony.wire.streams import Wire
 
 LONGEST_VALUE = 4_000
 """Letters of one value that a carrier tells: the longest is what a text says, 1,600 at most."""
-Able = Literal["words", "machines", "transfers", "voicemail"]
-"""What not every carrier does for Parley; ``words``: it hears and speaks itself."""
+Able = Literal["words", "machines", "voicemail"]
+"""What not every carrier does for Parley; ``words``: it hears and speaks itself. Where one doesn't listen for ``machines`` or take
+messages (``voicemail``), a call worker does."""
 LACKS: dict[Able, str] = {
     "words": "{carrier} doesn't hear and speak for an agent here: choose Parley. Only Twilio does (ConversationRelay).",
-    "machines": "Parley doesn't listen for answering machines at {carrier} yet: let the agent talk.",
-    "transfers": "{carrier} isn't asked to put callers through: Parley calls the other side over a SIP trunk, or from a number at Twilio.",
-    "voicemail": "Parley takes no messages at {carrier} yet: choose another agent, a number to put through to, or a message.",
 }
+"""What nobody does there, in words; the rest is done here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,8 @@ class AtCarrier(Protocol):
         self, to: str, from_: str, url: str, status_url: str, *, detect_machine: bool, until_beep: bool = False,
         ring_seconds: int,
     ) -> str:  # fmt: skip
-        """Ring ``to``; who picks up is asked about at ``url``. Returns the call's id."""
+        """Ring ``to``; who picks up is asked about at ``url``. ``detect_machine``: only where the carrier is ``able``. Returns the call's
+        id."""
 
     async def placed(self, to: str, from_: str) -> list[CarrierCall]: ...
 
@@ -107,7 +107,9 @@ class AtCarrier(Protocol):
 
     async def hang_up(self, call_sid: str) -> None: ...
 
-    async def transfer_out(self, permit: Permit, call_sid: str, document: str) -> None: ...
+    async def transfer_out(self, permit: Permit, call_sid: str, document: str, page: str) -> None:
+        """The live call goes on with ``document``, which dials whom ``permit`` lets; its stream to us ends. ``page``: of ours, which
+        answers with it: for carriers that are given an address."""
 
     async def recording(self, recording_sid: str, most_bytes: int) -> bytes: ...
 
@@ -124,6 +126,8 @@ class Carrier(Protocol):
     title: str
     login: tuple[LoginField, ...]
     able: frozenset[Able]
+    takes_documents: bool
+    """A running call is given what it shall do; otherwise the address of a page that says it."""
     wire: Wire
     """How its streams speak."""
     stopped: int
@@ -151,26 +155,23 @@ class Carrier(Protocol):
 
 
 class Lacking:
-    """An account at a carrier that does what is in nobody's way to leave out; each of these is refused in plain words."""
+    """An account at a carrier that is asked for less; each of these is refused in plain words."""
 
     title = ""
 
-    async def transfer_out(self, permit: Permit, call_sid: str, document: str) -> None:
-        raise self._lacks("transfers")
-
     async def recording(self, recording_sid: str, most_bytes: int) -> bytes:
-        raise self._lacks("voicemail")
+        raise self._has_none()
 
     async def forget_recording(self, recording_sid: str) -> None:
-        raise self._lacks("voicemail")
+        raise self._has_none()
 
-    def _lacks(self, able: Able) -> CarrierError:
-        return CarrierError(LACKS[able].format(carrier=self.title))
+    def _has_none(self) -> CarrierError:
+        return CarrierError(f"{self.title} has no recordings of Parley's: a call worker takes the messages.")
 
 
 def lack(carrier: Carrier, able: Able) -> str:
-    """Why the carrier doesn't do this; "": it does."""
-    return "" if able in carrier.able else LACKS[able].format(carrier=carrier.title)
+    """Why this isn't done there; "": it is."""
+    return "" if able in carrier.able or able not in LACKS else LACKS[able].format(carrier=carrier.title)
 
 
 def field_of(given: Mapping[str, str], wanted: LoginField, longest: int = 200) -> str:

@@ -20,6 +20,7 @@ from django.conf import settings
 import egress
 from telephony.carriers import CarrierCall, CarrierError, CarrierNumber, rest
 from telephony.carriers.carrier import Able, Asked, AtCarrier, Lacking, Login, LoginField, WrongLogin, field_of
+from telephony.dialing.gate import Permit
 from telephony.wire.dialects import CannotSay, plivo_xml
 from telephony.wire.plivo_signature import HEADER, HEADERS_V2, NONCE, NONCE_V2, is_signed, is_signed_v2
 from telephony.wire.plivo_streams import PlivoWire
@@ -95,8 +96,6 @@ class Plivo(Lacking):
         ring_seconds: int,
     ) -> str:  # fmt: skip
         """What it answers is the id of the request, not of the call: "" here, and ``status_url`` is told when it rings."""
-        if detect_machine:
-            raise self._lacks("machines")
         await self._ask("POST", "Call/", {
             "from": _bare(from_), "to": _bare(to), "answer_url": url, "answer_method": "POST", "ring_url": status_url,
             "ring_method": "POST", "hangup_url": status_url, "hangup_method": "POST", "ring_timeout": ring_seconds,
@@ -133,6 +132,10 @@ class Plivo(Lacking):
 
     async def hang_up(self, call_sid: str) -> None:
         await self._ask("DELETE", f"Call/{_id(call_sid)}/")
+
+    async def transfer_out(self, permit: Permit, call_sid: str, document: str, page: str) -> None:
+        """https://www.plivo.com/docs/voice/api/call/transfer-a-call: what it does now ends, its stream with it."""
+        await self._ask("POST", f"Call/{_id(call_sid)}/", {"legs": "aleg", "aleg_url": page, "aleg_method": "POST"})
 
     async def send_text(self, to: str, from_: str, text: str, status_url: str = "") -> str:
         told = {"url": status_url, "method": "POST"} if status_url else {}
@@ -183,6 +186,7 @@ class PlivoCarrier:
     title = "Plivo"
     login: tuple[LoginField, ...] = (AUTH_ID, AUTH_TOKEN)
     able: frozenset[Able] = frozenset()
+    takes_documents = False
     wire: Wire = PlivoWire()
     stopped = STOPPED
 

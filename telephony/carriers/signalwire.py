@@ -14,7 +14,7 @@ from django.conf import settings
 
 from egress.origin import NoOrigin, origin
 from telephony.carriers import CarrierError
-from telephony.carriers.carrier import LACKS, Able, Asked, AtCarrier, Login, LoginField, WrongLogin, field_of
+from telephony.carriers.carrier import Able, Asked, AtCarrier, Login, LoginField, WrongLogin, field_of
 from telephony.carriers.twilio import STOPPED, Twilio, is_signed_for
 from telephony.dialing.gate import Permit
 from telephony.wire.dialects import CannotSay, connect_then_redirect
@@ -45,8 +45,8 @@ class SignalWire(Twilio):
     root = "/api/laml/2010-04-01"
     bad_login = "SignalWire doesn't know this project ID with this API token in this space. Copy all three again."
 
-    async def transfer_out(self, permit: Permit, call_sid: str, document: str) -> None:
-        raise CarrierError(LACKS["transfers"].format(carrier=self.title))
+    async def transfer_out(self, permit: Permit, call_sid: str, document: str, page: str) -> None:
+        await self._ask("POST", f"{self._account}/Calls/{call_sid}.json", {"Url": page, "Method": "POST"})
 
 
 class SignalWireCarrier:
@@ -54,6 +54,7 @@ class SignalWireCarrier:
     title = "SignalWire"
     login: tuple[LoginField, ...] = (SPACE, PROJECT_ID, API_TOKEN, SIGNING_KEY)
     able: frozenset[Able] = frozenset({"machines", "voicemail"})
+    takes_documents = False
     wire: Wire = TwilioWire()
     stopped = STOPPED
 

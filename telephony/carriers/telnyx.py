@@ -112,8 +112,6 @@ class Telnyx(Lacking):
         ring_seconds: int,
     ) -> str:  # fmt: skip
         """By the application that ``from_`` belongs to. Its id may be told only by what Telnyx asks next: then it is ""."""
-        if detect_machine:
-            raise self._lacks("machines")
         asked = urlencode({"filter[phone_number]": from_})
         ours = [each for each in await self._pages("/v2/phone_numbers", asked) if each.get("phone_number") == from_]
         if not ours or not ours[0].get("connection_id"):
@@ -138,8 +136,7 @@ class Telnyx(Lacking):
     async def hang_up(self, call_sid: str) -> None:
         await self._update(call_sid, {"Status": "completed"})
 
-    async def transfer_out(self, permit: Permit, call_sid: str, document: str) -> None:
-        """The live call goes on with ``document``, which dials whom ``permit`` lets; its stream to us ends."""
+    async def transfer_out(self, permit: Permit, call_sid: str, document: str, page: str) -> None:
         await self._update(call_sid, {"Texml": spoken(document)})
 
     async def send_text(self, to: str, from_: str, text: str, status_url: str = "") -> str:
@@ -231,7 +228,8 @@ class TelnyxCarrier:
     key = "telnyx"
     title = "Telnyx"
     login: tuple[LoginField, ...] = (API_KEY, PUBLIC_KEY)
-    able: frozenset[Able] = frozenset({"transfers"})
+    able: frozenset[Able] = frozenset()
+    takes_documents = True
     wire: Wire = TelnyxWire()
     stopped = STOPPED
 

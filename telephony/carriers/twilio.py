@@ -141,8 +141,7 @@ class Twilio:
     async def hang_up(self, call_sid: str) -> None:
         await self._ask("POST", f"{self._account}/Calls/{call_sid}.json", {"Status": "completed"})
 
-    async def transfer_out(self, permit: Permit, call_sid: str, document: str) -> None:
-        """The live call goes on with ``document``, which dials whom ``permit`` lets; its stream to us ends."""
+    async def transfer_out(self, permit: Permit, call_sid: str, document: str, page: str) -> None:
         await self._ask("POST", f"{self._account}/Calls/{call_sid}.json", {"Twiml": document})
 
     async def recording(self, recording_sid: str, most_bytes: int) -> bytes:
@@ -225,7 +224,8 @@ class TwilioCarrier:
         LoginField("account_sid", "Account SID", "In Twilio's console, under Account info.", placeholder="AC…"),
         LoginField("auth_token", "Auth token", "Below the account SID.", is_secret=True),
     )
-    able: frozenset[Able] = frozenset({"words", "machines", "transfers", "voicemail"})
+    able: frozenset[Able] = frozenset({"words", "machines", "voicemail"})
+    takes_documents = True
     wire: Wire = TwilioWire()
     stopped = STOPPED
 

@@ -200,14 +200,17 @@ def permit_of(organization: Any, call: Any) -> Permit | None:
 
 
 def release(
-    organization: Any, key: str, *, seconds: float, cost: Decimal | None = None, now: datetime | None = None
+    organization: Any, key: str, *, seconds: float | None, cost: Decimal | None = None, now: datetime | None = None
 ) -> bool:
-    """The call is over after so long, 0 where nobody answered; ``cost`` where the carrier told it. False: it was released before."""
+    """The call is over after so long, 0 where nobody answered, ``None`` where nobody has told: then it counts since its place was taken.
+    ``cost`` where the carrier told it. False: it was released before."""
     with tenancy.use(organization), transaction.atomic():
         row = DialReservation.objects.select_for_update().filter(key=key, released_at=None).first()
         if row is None:
             return False
-        _release(row, cost_of(row.price_per_minute, seconds) if cost is None else cost, now or timezone.now())
+        at = now or timezone.now()
+        lasted_s = (at - row.made_at).total_seconds() if seconds is None else seconds
+        _release(row, cost_of(row.price_per_minute, lasted_s) if cost is None else cost, at)
     return True
 
 

@@ -14,7 +14,6 @@ from telephony.finish import command
 from telephony.models import Call
 from telephony.reception import settings_of
 from telephony.session.transferring import NotReached
-from telephony.transfers import by_carrier
 from telephony.transfers.second_line import ONLY_WORDS, WEB, second_line
 
 
@@ -62,22 +61,15 @@ def _check_way(call: Call, name: str, row: Mapping[str, Any], how: How | None) -
     if is_agent:
         return
     is_cold = (how or row.get("how", How.COLD)) != How.WARM
-    why_from_here = _why_from_here(call) if is_cold else ""
-    if is_cold and not why_from_here:
+    is_web = call.channel == Call.Channel.WEB
+    if is_cold and not is_web:  # whoever brought the caller is asked to
         return
     if _is_words(call):
         raise CannotTransfer(ONLY_WORDS)
     try:
         second_line(call, 0, serves_sip=_serves_sip(call.worker))
     except NotReached as error:
-        raise CannotTransfer(f"{why_from_here} {error.words}".strip()) from error
-
-
-def _why_from_here(call: Call) -> str:
-    """Why nobody but Parley can call somebody for this caller; "": whoever brought them can be asked."""
-    if call.channel == Call.Channel.WEB:
-        return WEB
-    return by_carrier.lack(call)
+        raise CannotTransfer(f"{WEB} {error.words}" if is_cold else error.words) from error
 
 
 def _is_words(call: Call) -> bool:

@@ -1,15 +1,14 @@
-"""Put through by Twilio: the live call is told to dial somebody, and asks our pages what comes next when that is over, or failed.
+"""Put through by the carrier: the live call is told to dial somebody, and asks our pages what comes next when that is over, or failed.
 
-    put_through: gate ─▶ row (nobody's who has a stream) ─▶ Twilio ─▶ its stream to us ends
+    put_through: gate ─▶ row (nobody's who has a stream) ─▶ the carrier ─▶ its stream to us ends
     dialled:     they talked ─▶ the call is over · nobody was there ─▶ another stream, and the agent says so
 
-What the row says is ``Call.instead``: {"how": "transfer", "transfer": {"name", "to", "key", "before"}} while Twilio has the call, {"back":
+What the row says is ``Call.instead``: {"how": "transfer", "transfer": {"name", "to", "key", "before"}} while the carrier has the call, {"back":
 {"why", "name"}} until an agent has said it.
 """
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -21,8 +20,8 @@ from django.utils import timezone
 
 from accounts import tenancy
 from agents.transfers import TransferTarget
-from telephony import phone_calls, phone_numbers, worker_status
-from telephony.carrier_answers import note, page_of, whole
+from telephony import phone_calls, phone_numbers
+from telephony.carrier_answers import note, page_of, talked_for
 from telephony.carriers import CarrierError
 from telephony.dialing import gate
 from telephony.finish import end_call
@@ -31,8 +30,6 @@ from telephony.reception import WITHOUT_AGENT_FOR
 from telephony.session.transferring import NotReached, Why
 from telephony.transfers.by_sip import permitted
 from telephony.wire import twiml
-
-logger = logging.getLogger(__name__)
 
 RING_SECONDS = 30
 
@@ -44,14 +41,8 @@ _HOW: dict[str, tuple[Why, str]] = {
 """Twilio's DialCallStatus."""
 
 
-def lack(call: Call) -> str:
-    """Why the call's carrier puts nobody through for Parley, in plain words; "" where it does."""
-    account = phone_numbers.account_of(call.carrier_account_id) if call.carrier_account_id else None
-    return phone_numbers.lack_of(account, "transfers") if account is not None else ""
-
-
 def put_through(call: Call, wanted: TransferTarget) -> None:
-    """Twilio is told to. Raises ``NotReached``: then all is as before."""
+    """The carrier is told to. Raises ``NotReached``: then all is as before."""
     permit = permitted(call, wanted, key=f"transfer-{uuid.uuid4().hex}")
     try:
         stream = _leave(call, wanted, permit)
@@ -59,11 +50,18 @@ def put_through(call: Call, wanted: TransferTarget) -> None:
             account = phone_numbers.account_of(call.carrier_account_id) if call.carrier_account_id else None
             if account is None:
                 raise NotReached("not_reached", "The account at the telephone company was removed.")
-            at_carrier = phone_numbers.carrier(account)
-            async_to_sync(at_carrier.transfer_out)(permit, call.carrier_call_id, _order(permit, call))
+            at_carrier, order = phone_numbers.carrier(account), _order(permit, call)
+            if not phone_numbers.carrier_of(account).takes_documents:
+                phone_calls.answer_next(call, order)
+            async_to_sync(at_carrier.transfer_out)(permit, call.carrier_call_id, order, page_of(call, "next"))
         except (CarrierError, phone_numbers.CannotDo) as error:
             _stay(call, stream)
             raise NotReached("not_reached", str(error)) from error
+        except redis.RedisError as error:
+            _stay(call, stream)
+            raise NotReached(
+                "not_reached", "Valkey can't be reached, so the telephone company can't be told."
+            ) from error
         except BaseException:
             _stay(call, stream)
             raise
@@ -104,6 +102,7 @@ def _leave(call: Call, wanted: TransferTarget, permit: gate.Permit) -> int:
 
 
 def _stay(call: Call, stream: int) -> None:
+    phone_calls.forget_next(call)
     with tenancy.use(call.organization_id), transaction.atomic():
         row = Call.objects.select_for_update().get(pk=call.pk)
         if row.streams == stream and row.instead.get("how") == "transfer":
@@ -112,18 +111,19 @@ def _stay(call: Call, stream: int) -> None:
 
 
 def dialled(call: Call, form: Mapping[str, str]) -> str:
-    """It is over, or came to nothing: what Twilio shall do with the caller, as TwiML."""
+    """It is over, or came to nothing: what the carrier shall do with the caller, as TwiML."""
     transfer: dict[str, Any] = call.instead.get("transfer") or {}
     if call.instead.get("how") != "transfer":  # asked again
         return phone_calls.GOODBYE if call.status == Call.Status.ENDED else phone_calls.next_step(call, form)
-    status, seconds = form.get("DialCallStatus", ""), whole(form.get("DialCallDuration"))
+    status, seconds = form.get("DialCallStatus", ""), talked_for(form)
     was_reached = status in ("completed", "answered")
     gate.release(call.organization_id, transfer["key"], seconds=seconds if was_reached else 0)
     why, words = _HOW.get(status, ("not_reached", "The number could not be reached."))
     is_gone = form.get("CallStatus") == "completed"
     if was_reached:
         _settle(call, {})
-        note(call, "put_through", {"to": transfer["name"], "by": transfer["to"], "seconds": seconds})
+        told = {} if seconds is None else {"seconds": seconds}
+        note(call, "put_through", {"to": transfer["name"], "by": transfer["to"], **told})
         if not end_call(call, call.organization_id, "transferred"):
             with tenancy.use(call.organization_id):  # its end may be told before this
                 Call.objects.filter(pk=call.pk, end_reason="caller_hung_up").update(end_reason="transferred")
@@ -138,17 +138,14 @@ def dialled(call: Call, form: Mapping[str, str]) -> str:
 
 def _back(call: Call) -> str:
     """To an agent again, of whichever call worker."""
-    try:
-        worker_status.client().delete(phone_calls.next_key(call.pk))
-    except redis.RedisError:
-        logger.warning("What comes after the streams of call %s could not be forgotten", call.pk)
+    phone_calls.forget_next(call)
     if not phone_calls.is_anybody_there():
         return phone_calls.nobody_goes_on(call)
     return phone_calls.to_a_worker(call, is_back=True)
 
 
 def _settle(call: Call, more: Mapping[str, Any]) -> None:
-    """Twilio doesn't have it any more."""
+    """The carrier doesn't have it any more."""
     with tenancy.use(call.organization_id), transaction.atomic():
         row = Call.objects.select_for_update().get(pk=call.pk)
         row.instead = {**row.instead["transfer"]["before"], **more}

@@ -2,10 +2,11 @@
 else could be asked to: then nobody is told anything, and the caller hears it ring.
 
     the caller's line (``KeptLine``)  ─ frames ─▶ this clock, Pipe ─▶ the other side
-    the other side's (``KeptLine``)   ─ frames ─▶ Pipe ─▶ the caller, beside the session's own (silent) voice
+    the other side's (``KeptLine``)   ─ frames ─▶ Pipe ─▶ the caller, beside what else their line plays
 
-The caller's session goes on meanwhile and lets only time pass: its recording has the music, and then the other side's voice, where the
-agent's was. What the agent and the other side say to each other is not recorded.
+Whoever has the caller's line goes on taking its frames meanwhile: an agent's session, which lets only time pass, or
+``without_agent.line.BareLine``. A session's recording has the music, and then the other side's voice, where the agent's was. What the agent
+and the other side say to each other is not recorded.
 """
 
 from __future__ import annotations
@@ -54,13 +55,24 @@ TellStep = Callable[[str, dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Briefing:
+    """What the agent says to the other side before they are connected, and then to both."""
+
+    agent: LiveAgent
+    words: Callable[[], Awaitable[str]]
+    """What they are told first; asked for as soon as it rings."""
+    asks_first: bool = False
+    introduction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What is to happen, as the target's settings have it."""
 
     terms: warm.Terms
     music: HoldMusic = HoldMusic.QUIET
-    asks_first: bool = False
-    introduction: str = ""
+    briefing: Briefing | None = None
+    """Where the terms say that they are told something."""
     rings_as: str | None = None
     """The caller hears it ring, as callers of this number know it, in place of music: the other side's network may make that sound."""
     when_up: Callable[[], None] = lambda: None
@@ -70,24 +82,8 @@ class Plan:
 class JoinedCall:
     """One. ``run`` it once; cancelled, it hangs up the other side's line before it goes."""
 
-    def __init__(
-        self,
-        caller: KeptLine,
-        agent: LiveAgent,
-        plan: Plan,
-        words: Callable[[], Awaitable[str]],
-        dial: Dialling,
-        tell: TellStep,
-    ) -> None:
-        """``words``: what the other side is told first; asked for as soon as it rings."""
-        self._caller, self._agent, self._plan, self._words, self._dial, self._tell = (
-            caller,
-            agent,
-            plan,
-            words,
-            dial,
-            tell,
-        )
+    def __init__(self, caller: KeptLine, plan: Plan, dial: Dialling, tell: TellStep) -> None:
+        self._caller, self._plan, self._dial, self._tell = caller, plan, dial, tell
         self._machine = warm.WarmTransfer(plan.terms)
         self._clock = CallClock()
         self._events: asyncio.Queue[warm.Event] = asyncio.Queue()
@@ -118,6 +114,10 @@ class JoinedCall:
         finally:
             self._receive(warm.CallerLeft())  # passed over where it is over already
             await self._put_away()
+
+    def caller_left(self) -> None:
+        """Whoever takes the caller's frames gets no more."""
+        self._events.put_nowait(warm.CallerLeft())
 
     @property
     def outcome(self) -> warm.Outcome | None:
@@ -188,9 +188,11 @@ class JoinedCall:
             self._listening = self._spawn(self._listen_to_target(line))
 
     async def _ring(self) -> None:
-        self._saying = self._spawn(self._words_in_time())
-        if self._plan.introduction.strip():
-            self._introducing = self._spawn(spoken(self._agent, self._clock, self._plan.introduction))
+        briefing = self._plan.briefing
+        if briefing is not None:
+            self._saying = self._spawn(self._words_in_time(briefing))
+            if briefing.introduction.strip():
+                self._introducing = self._spawn(spoken(briefing.agent, self._clock, briefing.introduction))
         try:
             line = self._line = await self._dial()
             self._step("ringing")
@@ -203,31 +205,32 @@ class JoinedCall:
             self._events.put_nowait(warm.Failed("not_reached", f"{type(error).__name__}: {error}"))
             return
         if not is_up:
-            self._events.put_nowait(why_never_up(line))
+            self._events.put_nowait(_why_never_up(line))
             return
         self._target = KeptLine(line)
         self._target.presses = self._target_presses
         self._step("picked_up")
         self._events.put_nowait(warm.PickedUp())
 
-    async def _words_in_time(self) -> str:
+    async def _words_in_time(self, briefing: Briefing) -> str:
         try:
-            return await self._words()
+            return await briefing.words()
         except Exception:
             logger.exception("The words for the other side of a transfer could not be made.")
             return ""
 
     async def _consult(self) -> None:
-        assert self._target is not None and self._saying is not None, "they have picked up"
+        briefing = self._plan.briefing
+        assert self._target is not None and self._saying is not None and briefing is not None, "they have picked up"
         words = ""
         with contextlib.suppress(TimeoutError):
             async with self._clock.timeout(WORDS_MS):
                 words = await asyncio.shield(self._saying)
         consultation = Consultation(
             self._target,
-            self._agent,
+            briefing.agent,
             words,
-            asks=self._plan.asks_first,
+            asks=briefing.asks_first,
             tell=lambda step, text: self._step(step, text=text),
         )
         try:
@@ -236,7 +239,7 @@ class JoinedCall:
             logger.exception("The other side of a transfer could not be spoken to.")
             result = warm.Failed("not_reached", f"{type(error).__name__}: {error}")
         if isinstance(result, warm.Accepted):
-            self._step("accepted", asked=self._plan.asks_first)
+            self._step("accepted", asked=briefing.asks_first)
         self._events.put_nowait(result)
 
     def _connect(self, *, introduces: bool) -> None:
@@ -266,17 +269,17 @@ class JoinedCall:
                 self._from_target.push(frame)
 
     async def _introduce(self) -> None:
-        pcm = b""
+        pcm, briefing = b"", self._plan.briefing
         if self._introducing is not None:
             with contextlib.suppress(TimeoutError):
                 async with self._clock.timeout(WORDS_MS):
                     pcm = await asyncio.shield(self._introducing)
-        if not pcm:
+        if not pcm or briefing is None:
             self._events.put_nowait(warm.Introduced())
             return
         self._for_target.add(Clip(pcm).pull)
         self._for_caller.add(Clip(pcm, lambda: self._events.put_nowait(warm.Introduced())).pull)
-        self._step("introduced", text=self._plan.introduction)
+        self._step("introduced", text=briefing.introduction)
 
     # ---- the end of it
 
@@ -314,7 +317,7 @@ class JoinedCall:
         return task
 
 
-def why_never_up(line: CallTransport) -> warm.Failed:
+def _why_never_up(line: CallTransport) -> warm.Failed:
     """In plain words, of a line whose ``connected`` said no."""
     reason = line.end_reason or "not_reachable"
     words, detail = _WORDS.get(reason, ""), line.end_detail if isinstance(line, SaysMore) else ""

@@ -32,7 +32,7 @@ from telephony.session.session import Session
 from telephony.session.transferring import HANDED_OVER, LONGEST_MS, NotReached
 from telephony.transfers import by_carrier, by_sip, handing_over, warm, warm_words
 from telephony.transfers.handing_over import Successor
-from telephony.transfers.joined_call import JoinedCall, Plan
+from telephony.transfers.joined_call import Briefing, JoinedCall, Plan
 from telephony.transfers.kept_line import KeptLine
 from telephony.transfers.second_line import NO_SECOND, ONLY_WORDS, WEB, AtTwilio, CallsSecond, second_line
 
@@ -142,12 +142,10 @@ class LiveTransfers:
 
     async def _coldly(self, wanted: TransferTarget) -> None:
         """By whoever brought the caller; by us where they don't do that. Raises ``NotReached``."""
-        refused = CannotRefer("not_from_here", WEB)
         if isinstance(self._line, LedByCarrier):
-            if not (lack := await self._database.run(by_carrier.lack, self._call)):
-                await self._by_carrier(wanted, self._line)
-                return
-            refused = CannotRefer("not_allowed", lack)
+            await self._by_carrier(wanted, self._line)
+            return
+        refused = CannotRefer("not_from_here", WEB)
         permit = None
         if isinstance(self._line, CanRefer):
             refused = CannotRefer("not_allowed", TRUNK)
@@ -250,18 +248,14 @@ class LiveTransfers:
             by = {"by": permit.number, **at} if is_said else {}
             self._tell(kind, {"to": wanted.name, **by, **data})
 
-        plan = Plan(_terms(wanted), self.spec.does.hold_music, wanted.asks_first, wanted.introduction)
         if refused is not None:
             tell("forwarding", {"to": permit.number, "why": refused.words})
             plan = Plan(_cold_terms(wanted), rings_as=self._call.to_number, when_up=self._leave_off)
-        joined = self._other_call = JoinedCall(
-            kept,
-            session.agent,
-            plan,
-            words=partial(self._words_for, wanted, session),
-            dial=lambda: calls_second(permit, second),
-            tell=tell,
-        )
+        else:
+            words = partial(self._words_for, wanted, session)
+            briefing = Briefing(session.agent, words, wanted.asks_first, wanted.introduction)
+            plan = Plan(_terms(wanted), self.spec.does.hold_music, briefing)
+        joined = self._other_call = JoinedCall(kept, plan, lambda: calls_second(permit, second), tell)
         try:
             await joined.run()
         finally:

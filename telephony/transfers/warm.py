@@ -166,6 +166,7 @@ UNCLEAR = "They were asked, and answered neither yes nor no."
 LEFT = "They hung up while they were asked."
 LEFT_EARLY = "They hung up in the moment they were connected."
 CALLER_LEFT = "The caller hung up meanwhile."
+CALLER_LEFT_EARLY = "The caller hung up while it rang."
 
 
 class WarmTransfer:
@@ -243,7 +244,7 @@ class WarmTransfer:
     def _caller_left(self, at_ms: int) -> list[Action]:
         if self.is_connected:
             return self._over("caller", at_ms)
-        return self._back("not_reached", CALLER_LEFT)
+        return self._back("not_reached", CALLER_LEFT_EARLY if self.phase is Phase.DIALLING else CALLER_LEFT)
 
     def _back(self, why: Why, words: str) -> list[Action]:
         self.phase, self.outcome = Phase.OVER, Outcome(why, words)

@@ -5,6 +5,7 @@ A part of ``telephony.live_call.LiveCall``, which has the line and the rows.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from abc import ABC, abstractmethod
@@ -14,10 +15,10 @@ from typing import Any
 from django.utils import timezone
 
 from agents import live, spec
-from telephony import answer, reception, recordings
+from telephony import answer, phone_calls, reception, recordings
 from telephony.answering import Refuse, Say, Talk
-from telephony.call_transport import CallTransport, LedByCarrier
-from telephony.journal import Database
+from telephony.call_transport import CallTransport, LedByCarrier, MayComeBack
+from telephony.journal import Database, Journal
 from telephony.models import Call
 from telephony.session.by_text import TextSession
 from telephony.session.ports import Listener
@@ -31,6 +32,7 @@ from telephony.without_agent.stand_in import StandIn
 logger = logging.getLogger(__name__)
 
 WITHOUT_AGENT = ("voicemail", "forward", "message")
+SETTLE_SECONDS = 5
 FAILED = {"transcriber": "stt_failed", "voice": "tts_failed", "model": "model_failed"}
 
 Reply = Callable[[dict[str, Any]], Awaitable[None]]
@@ -48,6 +50,7 @@ class WithoutAgent(ABC):
     id: uuid.UUID
     _transport: CallTransport
     _database: Database
+    _journal: Journal
     _session: Session | TextSession | None
     _recorder: recordings.Recorder | None
     _at_ms: int
@@ -56,9 +59,9 @@ class WithoutAgent(ABC):
     _failures: dict[str, str]
     _second: CallsSecond | None
 
-    def __init__(self, transport: CallTransport, on_machine: str) -> None:
+    def __init__(self, transport: CallTransport, on_machine: str, stream: int) -> None:
         self._kept = KeptLine(transport)
-        self._on_machine = on_machine
+        self._on_machine, self._stream = on_machine, stream
         self._has_spoken = self._has_another_way = False
         self._stand_in: StandIn | None = None
 
@@ -76,35 +79,47 @@ class WithoutAgent(ABC):
     @abstractmethod
     async def _tape(self, call: Call) -> recordings.Recorder: ...
     @abstractmethod
+    async def _record_on(self, call: Call, at_ms: int) -> None: ...
+    @abstractmethod
     def _add_event(self, kind: str, data: dict[str, Any]) -> None: ...
     @abstractmethod
     def _word_of_line(self, reason: str) -> str: ...
+    @abstractmethod
+    def _note_end(self) -> None: ...
 
     async def _without_agent(self, call: Call, agent_spec: spec.AgentSpec, reply: Reply) -> str:
         """A message is said or taken, or the caller is put through, on this line."""
         await self._take_offer()
         if not await self._come_up(reply):
             return self._reason or self._transport.end_reason or "never_connected"
+        next_turn = self._session.next_turn if self._session is not None else 0
+        before = await self._database.run(answer.resumed, call) if self._session is None and self._stream > 1 else None
+        if before is not None:
+            self._at_ms, next_turn = before.at_ms, before.next_turn
+            self._add_event("resumed", {"stream": self._stream})
+        else:
+            self._add_event("instead", {"how": call.instead["how"], "why": call.instead["why"]})
         if call.answered_at is None:
             call.answered_at = timezone.now()
             await self._database.run(answer.connected, call)
-        self._add_event("instead", {"how": call.instead["how"], "why": call.instead["why"]})
         if agent_spec.privacy.record and call.instead["how"] == "voicemail" and self._recorder is None:
-            await self._tape(call)
-        next_turn = self._session.next_turn if self._session is not None else 0
+            if before is not None and await self._database.run(answer.recording_of, call) is not None:
+                await self._record_on(call, self._at_ms)
+            else:
+                await self._tape(call)
         line = BareLine(self._kept, self._listener, self._recorder, self._at_ms, next_turn)
         self._stand_in = StandIn(
-            call, agent_spec, self._transport, line, self._database, self._add_event, self._keep_sound, self._second
+            call, agent_spec, self._transport, line, self._database, self._add_event, self._recorder, self._second
         )
         try:
             reason = await self._stand_in.run()
         finally:
             self._at_ms = max(self._at_ms, line.now_ms)
-        return self._reason or reason
+        return self._unless_ended(reason)
 
-    def _keep_sound(self, at_ms: int) -> None:
-        if self._recorder is not None:
-            self._recorder.start(at_ms)
+    def _unless_ended(self, reason: str) -> str:
+        """Whoever hung up first; that they are gone says less than what became of it."""
+        return reason if self._reason in (None, "caller_hung_up") else self._reason
 
     def _leave_off(self) -> None:
         if self._recorder is not None:
@@ -115,7 +130,8 @@ class WithoutAgent(ABC):
         if self._on_machine == "talk":
             return None
         line = BareLine(self._kept, self._listener, None)
-        detector = await machine.who_is_there(line, agent)
+        is_late = isinstance(self._transport, LedByCarrier)  # its stream begins when it has asked us what to do
+        detector = await machine.who_is_there(line, agent, is_late=is_late)
         who = detector.verdict
         if who is None:
             return self._reason or self._transport.end_reason or "caller_hung_up"
@@ -128,11 +144,33 @@ class WithoutAgent(ABC):
         if self._on_machine != "leave_message" or not message:
             return "machine_answered"
         if not await machine.until_its_turn(line, has_beeped=who == "machine_beep"):
-            return self._reason or "machine_answered"
+            return self._unless_ended("machine_answered")
         self._at_ms = line.now_ms
         await self._database.run(reception.turn_to, call, Say(message, "machine"))
-        reason = await self._without_agent(call, agent_spec, _nobody_waits)
-        return "machine_answered" if reason == "caller_hung_up" else reason
+        return await self._without_agent(call, agent_spec, _nobody_waits)
+
+    async def _goes_on_elsewhere(self, call: Call, reason: str) -> bool:
+        """Where the line broke and its far end asks for another worker: whether one has the call by now."""
+        if not isinstance(self._transport, MayComeBack):
+            return False
+        is_without_agent = self._session is None or self._stand_in is not None
+        is_lost = is_without_agent and self._reason is None and self._transport.end_reason == "connection_lost"
+        if not is_lost and reason != "connection_lost":
+            return False
+        await self._journal.settle(self.id, SETTLE_SECONDS)  # whoever goes on with it reads them
+        await asyncio.sleep(self._transport.comes_back_seconds)
+        try:
+            return not await self._database.run(answer.is_newest, call, self._stream)
+        except Exception as error:
+            logger.warning("Who has call %s can't be told: %s", self.id, error)
+            return False
+
+    async def _write_message_down(self) -> None:
+        """What was said to us, if anything."""
+        if self._stand_in is not None:
+            self._held_until = None
+            await self._stand_in.write_down()
+            self._note_end()
 
     def _has_failed_at_once(self, reason: str) -> bool:
         """The agent, before its first word, while the caller is still there."""
@@ -153,7 +191,7 @@ class WithoutAgent(ABC):
             return reason, detail
         if isinstance(decided, Talk):
             self._add_event("instead", {"how": "agent", "why": "failed"})
-        elif isinstance(self._transport, LedByCarrier):
+        elif isinstance(self._transport, LedByCarrier) and not await self._is_ours(call):
             document, stream = await self._database.run(failed.leave_to_carrier, call)
             await failed.tell_carrier(call, document)
             logger.info("Call %s goes on at the carrier, beyond stream %d", self.id, stream)
@@ -164,6 +202,10 @@ class WithoutAgent(ABC):
         except Refused as error:
             return error.reason, error.detail
         return found, self._failures.get(found, "") or self._word_of_line(found)
+
+    async def _is_ours(self, call: Call) -> bool:
+        """What was decided is done here, and not by the call's carrier."""
+        return await self._database.run(phone_calls.is_for_a_worker, call)
 
 
 async def _nobody_waits(body: dict[str, Any]) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from agents.speech import AudioFrame
 from telephony.audio.playout import Finished, Playout
 from telephony.session.events import TurnEnded
-from telephony.session.ports import HasKeypad, Listener, Tap, Transport
+from telephony.session.ports import Listener, Tap
 from telephony.session.streams import closing
+from telephony.transfers.kept_line import KeptLine
 from telephony.wire.dtmf import DigitEvent, Pressed
 
 FRAME_MS = 20
@@ -20,34 +21,24 @@ FRAME_MS = 20
 class BareLine:
     """``play`` and ``hear``, one after the other. Both say False where the caller is gone."""
 
-    def __init__(
-        self, line: Transport, listener: Listener, tap: Tap | None, at_ms: int = 0, next_turn: int = 0
-    ) -> None:
+    def __init__(self, line: KeptLine, listener: Listener, tap: Tap | None, at_ms: int = 0, next_turn: int = 0) -> None:
+        self.kept = line
         self.now_ms = at_ms
         self.next_turn = next_turn
         self.on_digit: Callable[[str], None] = lambda digit: None
-        self._line, self._listener, self._tap = line, listener, tap
+        self._listener, self._tap = listener, tap
         self._playout = Playout(delay_ms=line.outbound_delay_ms, on_pull=None if tap is None else tap.agent)
         self._generation = 0
         line.attach(self._playout)
-        if isinstance(line, HasKeypad):
-            line.listen_for_digits(self._pressed)
+        line.listen_for_digits(self._pressed)
 
     def _pressed(self, event: DigitEvent) -> None:
         if isinstance(event, Pressed):
             self.on_digit(event.digit)
 
-    def hears_instead(self, source: Callable[[], bytes] | None) -> None:
-        """Whom the caller hears besides what is played: 20 ms each time, see ``Playout.instead``."""
-        self._playout.instead = source
-
-    def press(self, digit: str) -> None:
-        """As a tone to the caller."""
-        self._playout.digits.press(digit)
-
     async def hear(self, take: Callable[[AudioFrame], bool]) -> bool:
         """Until ``take`` says that it is enough."""
-        async with closing(self._line.frames()) as frames:
+        async with closing(self.kept.frames()) as frames:
             async for frame in frames:
                 if self._tap is not None:
                     self._tap.caller(frame, self.now_ms)

@@ -18,9 +18,9 @@ OPEN_SECONDS = 4.0
 CLOSE_SECONDS = 2.0
 
 
-async def who_is_there(line: BareLine, agent: LiveAgent) -> Detector:
+async def who_is_there(line: BareLine, agent: LiveAgent, *, is_late: bool = False) -> Detector:
     """Its ``verdict`` is ``None`` where they hung up first. The agent's transcriber helps where it can; the sound alone will do."""
-    detector = Detector(agent.spec.sounds.language)
+    detector = Detector(agent.spec.sounds.language, is_late=is_late)
     words = _Words(agent, detector)
     try:
         await line.hear(words.push)

@@ -1,6 +1,6 @@
 """A call that a worker holds and no agent talks in: a message is said or taken, or the caller is put through.
 
-What was decided is the row's (``Call.instead``, of ``telephony.answering``); at Twilio the carrier does it (``carrier_answers``).
+What was decided is the row's (``Call.instead``, of ``telephony.answering``). What a carrier does itself is its own (``carrier_answers``).
 
     stand_in = StandIn(…)
     reason = await stand_in.run()          a key of the end reasons; the line is the maker's to close
@@ -19,16 +19,17 @@ from typing import Any
 from agents import dictation, keys
 from agents.spec import AgentSpec
 from agents.speech import AudioFrame, ProviderError
-from telephony import carrier_answers
+from telephony import carrier_answers, ending
 from telephony.call_transport import CallTransport, CannotRefer, CanRefer
 from telephony.dialing import gate
 from telephony.journal import Database
 from telephony.models import Call
+from telephony.recordings import Recorder
 from telephony.session.transferring import NotReached
-from telephony.transfers import by_sip
+from telephony.transfers import by_sip, warm
+from telephony.transfers.joined_call import JoinedCall, Plan
 from telephony.transfers.second_line import AtTwilio, CallsSecond, second_line
 from telephony.without_agent import voice
-from telephony.without_agent.in_between import InBetween
 from telephony.without_agent.line import BareLine
 from telephony.without_agent.message_end import MessageEnd
 
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 WRITE_SECONDS = 120.0
 """For the words of a message, once its caller is gone."""
 TELL_SECONDS = 3.0
+CLOSE_SECONDS = 3.0
+"""For the other side's line, where this is cancelled."""
 GONE = "The caller hung up while they were put through."
 
 Tell = Callable[[str, dict[str, Any]], None]
@@ -51,18 +54,18 @@ class StandIn:
         line: BareLine,
         database: Database,
         tell: Tell,
-        record: Callable[[int], None],
+        recorder: Recorder | None,
         second: CallsSecond | None = None,
     ) -> None:
-        """``tell``: an event of the call. ``record``: keep the sound from this moment of the call on. ``second``: who can call somebody
-        while the caller waits."""
+        """``tell``: an event of the call. ``second``: who can call somebody while the caller waits."""
         self._call, self._spec, self._transport = call, spec, transport
         self.line = line
-        self._database, self._tell, self._record = database, tell, record
+        self._database, self._tell, self._recorder = database, tell, recorder
         self._second = second
         self._message = bytearray()
         self._began_ms = 0
-        self._has_words = False
+        self._message_s = 0
+        """How long it is; 0: nothing was said."""
 
     async def run(self) -> str:
         decided: Mapping[str, Any] = self._call.instead
@@ -71,8 +74,10 @@ class StandIn:
                 return await self._take_message(str(decided["greeting"]), float(decided["longest_s"]))
             case "forward":
                 return await self._put_through(str(decided["to"]), str(decided["message"]))
-        reason = "machine_message" if decided.get("why") == "machine" else "message_said"
-        return reason if await self._say(str(decided["text"])) else "caller_hung_up"
+        was_heard = await self._say(str(decided["text"]))
+        if decided.get("why") == "machine":
+            return "machine_message" if was_heard else "machine_answered"
+        return "message_said" if was_heard else "caller_hung_up"
 
     async def _say(self, text: str) -> bool:
         """False: they hung up. Where nothing here can speak, nothing is said."""
@@ -101,8 +106,8 @@ class StandIn:
     async def _take_message(self, greeting: str, longest_s: float) -> str:
         if not await self._say(greeting):
             return "no_message_left"
-        if self._spec.privacy.record:
-            self._record(self.line.now_ms)
+        if self._spec.privacy.record and self._recorder is not None:
+            self._recorder.start(self.line.now_ms)
         if not await self.line.play(voice.tone()):
             return "no_message_left"
         end = MessageEnd(longest_s)
@@ -114,16 +119,16 @@ class StandIn:
             return end.push(frame.pcm) != ""
 
         await self.line.hear(take)
-        self._has_words = end.has_words
         if not end.has_words:
             return "no_message_left"
-        await self._add(recording_s=max(1, round(end.spoken_ms / 1000)))
+        self._message_s = max(1, round(end.spoken_ms / 1000))
         return "message_left"
 
     async def write_down(self) -> None:
         """What was said, by the agent's transcriber. Never raises but for being cancelled."""
-        if not self._has_words:
+        if not self._message_s:
             return
+        await self._add(recording_s=self._message_s)
         try:
             async with asyncio.timeout(WRITE_SECONDS):
                 secrets = await self._database.run(keys.secrets, self._call.organization, self._spec)
@@ -191,17 +196,35 @@ class StandIn:
         ring_s = float(self._call.instead["ring_s"])
         second = await self._database.run(partial(second_line, self._call, ring_s, serves_sip=calls_second.serves_sip))
         self._tell("forwarding", {"to": to, "why": why, **({"at": "twilio"} if isinstance(second, AtTwilio) else {})})
-        target = await calls_second(permit, second)
-        joined = InBetween(self.line, target, self._call.to_number, permit.longest_minutes * 60)
-        await joined.ring()
-        self._tell("put_through", {"to": to})
+
+        def tell(kind: str, data: dict[str, Any]) -> None:
+            if kind == "put_through":
+                self._tell(kind, {"to": to})
+
+        terms = warm.Terms(round(ring_s * 1000), permit.longest_minutes * 60_000, tells=False)
+        plan = Plan(terms, rings_as=self._call.to_number, when_up=self._leave_off)
+        joined = JoinedCall(self.line.kept, plan, lambda: calls_second(permit, second), tell)
+        joining = asyncio.create_task(joined.run())
         try:
-            talked = await joined.talk()
-            self._tell("forward_over", {"seconds": talked.seconds, "who": talked.by})
+            if not await self.line.hear(lambda frame: joining.done()):
+                joined.caller_left()
+            await asyncio.wait({joining})
+            joining.result()
         finally:
-            seconds = joined.talked_ms / 1000
-            with contextlib.suppress(Exception):
-                await self._database.run(partial(carrier_answers.forward_over, self._call, seconds=seconds))
+            await ending.end({joining}, CLOSE_SECONDS)
+            outcome = joined.outcome or warm.Outcome()
+            if outcome.was_reached:
+                self._tell("forward_over", {"seconds": round(outcome.talked_ms / 1000), "who": outcome.by})
+                with contextlib.suppress(Exception):
+                    seconds = outcome.talked_ms / 1000
+                    await self._database.run(partial(carrier_answers.forward_over, self._call, seconds=seconds))
+        if outcome.why is not None:
+            raise NotReached(outcome.why, outcome.words)
+
+    def _leave_off(self) -> None:
+        """What the two say to each other is theirs."""
+        if self._recorder is not None:
+            self._recorder.leave_off()
 
     async def _add(self, **known: Any) -> None:
         """To what the row knows of it. A database that is away just then costs only that."""

@@ -101,6 +101,8 @@ class PlivoExchange(Exchange):
                     await self._stream(account, call, {"url": verb.text, **verb.attrib})
                     if call._hangs_up.is_set():
                         return None
+                    if call._instead is not None:
+                        return await self._redirected(account, call)
                 case "Redirect":
                     return await self.ask(account, call, verb.text or "", {})
                 case "Speak":
@@ -237,6 +239,13 @@ class PlivoAccount(Account):
                     **said, "call_uuid": sid, "call_status": call.status, "from": call.from_, "to": call.to,
                     "direction": call.direction,
                 }  # fmt: skip
+            case "POST", ["Call", sid]:
+                live = self.exchange.calls.get(sid) if self.exchange is not None else None
+                if self.refuses_updates or live is None or live.status != "in-progress" or self._loop is None:
+                    return 404, {**said, "error": self.refuses_updates or "call not found"}
+                assert form.keys() == {"legs", "aleg_url", "aleg_method"} and form["legs"] == "aleg"
+                self._loop.call_soon_threadsafe(live.redirect, form["aleg_url"])
+                return 202, {**said, "message": "call transferred"}
             case "DELETE", ["Call", sid] if self.exchange is not None and sid in self.exchange.calls and self._loop:
                 self.hung_up.append(sid)
                 self._loop.call_soon_threadsafe(self.exchange.calls[sid].hang_up)

@@ -229,6 +229,8 @@ class TelnyxAccount(Account):
                 return 200, self._told(one[0])
             case "POST", ["texml", "Accounts", self.sid, "Calls", sid] if self.exchange is not None and self._loop:
                 live = self.exchange.calls[sid]
+                if self.refuses_updates:
+                    return _wrong(422, "90018", self.refuses_updates)
                 if "Texml" in form:
                     self._loop.call_soon_threadsafe(live.redirect, form["Texml"])
                 elif form == {"Status": "completed"}:

@@ -145,7 +145,7 @@ class PhoneCall:
     """Of one that is "slow" to be picked up: now."""
     _hangs_up: asyncio.Event = field(default_factory=asyncio.Event)
     _instead: str | None = None
-    """TwiML that the account gave it by REST, to obey instead of what it does."""
+    """TwiML that the account gave it by REST, to obey instead of what it does, or its address."""
 
     def say(self, coded: bytes) -> None:
         self.says += coded
@@ -154,8 +154,9 @@ class PhoneCall:
         self._hangs_up.set()
 
     def redirect(self, document: str) -> None:
-        """What it does now ends; an ``action`` of that is not asked."""
-        self.documents.append(document)
+        """What it does now ends; an ``action`` of that is not asked. Or the address of a document."""
+        if not document.startswith("http"):
+            self.documents.append(document)
         self._instead = document
 
     async def press(self, digit: str) -> None:
@@ -273,9 +274,8 @@ class Exchange:
                     )
                     if call._hangs_up.is_set():
                         return None
-                    if (instead := call._instead) is not None:
-                        call._instead = None
-                        return instead
+                    if call._instead is not None:
+                        return await self._redirected(account, call)
                     if not account.connect_asks:
                         assert "action" not in verb.attrib
                     if "action" not in verb.attrib:
@@ -312,6 +312,10 @@ class Exchange:
                 case "Pause":
                     await asyncio.sleep(float(verb.attrib.get("length", "1")))
         return None
+
+    async def _redirected(self, account: Account, call: PhoneCall) -> str | None:
+        instead, call._instead = call._instead or "", None
+        return await self.ask(account, call, instead, {}) if instead.startswith("http") else instead
 
     async def _record(self, account: Account, call: PhoneCall, verb: dict[str, str]) -> str | None:
         """After the tone the person says what they have to say, and hangs up. ``None``: they say nothing."""
@@ -637,7 +641,7 @@ class Account:
                 if self.refuses_updates or live is None or live.status != "in-progress" or self._loop is None:
                     message = self.refuses_updates or "Call is not in-progress. Cannot redirect."
                     return 400, {"code": 21220, "message": message, "status": 400}
-                self._loop.call_soon_threadsafe(live.redirect, form["Twiml"])
+                self._loop.call_soon_threadsafe(live.redirect, form.get("Twiml") or form["Url"])
                 return 200, {"sid": sid, "status": "in-progress"}
             case "POST", ["Calls", sid]:
                 if form.get("Status") == "completed":

@@ -9,23 +9,28 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.test import AsyncClient
 
 from accounts import tenancy
 from telephony import messages, outbound
-from telephony.carriers.carrier import LACKS
 from telephony.carriers.registry import CARRIERS
 from telephony.models import Call, TextMessage
-from telephony.transfers.second_line import NO_LINE
 from tests.peers.telnyx_stand_in import TelnyxAccount
 from tests.telephony.phones import NUMBER, ask_our_pages, phones, tone
 from tests.telephony.test_carrier_calls import each_carrier
 from tests.telephony.test_number_answers import closed, set_to
-from tests.telephony.test_press import bearer
-from tests.telephony.test_transfers import DESK, Minds, asks_for, billing, falls_silent, hears_something, minds
+from tests.telephony.test_transfers import (
+    DESK,
+    Minds,
+    asks_for,
+    billing,
+    falls_silent,
+    hears_something,
+    minds,
+    reservations,
+)
 from tests.telephony.test_twilio_calls import _fresh, ended, listens_at, place, rows, until
 
-__all__ = ["bearer", "billing", "minds"]
+__all__ = ["billing", "minds"]
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
@@ -63,10 +68,11 @@ async def test_a_caller_after_hours_hears_a_message_in_the_agents_language(site:
     assert 'language="en-' in caller.documents[0]
 
 
-async def test_telnyx_puts_the_caller_through_and_back_to_the_agent_where_nobody_is_there(
-    settings: Any, site: Any, worker: Any, minds: Minds, billing: Any
+@each_carrier
+async def test_the_carrier_puts_the_caller_through_and_back_to_the_agent_where_nobody_is_there(
+    settings: Any, site: Any, worker: Any, minds: Minds, billing: Any, at: str
 ) -> None:
-    async with worker() as running, site("telnyx") as line:
+    async with worker() as running, site(at) as line:
         listens_at(settings, running)
         line.exchange.who[DESK] = "no-answer"
         caller = line.ring()
@@ -84,34 +90,31 @@ async def test_telnyx_puts_the_caller_through_and_back_to_the_agent_where_nobody
     assert caller.dialled == [DESK, DESK] and caller.dial_attributes[0]["callerId"] == NUMBER
     assert call.end_reason == "transferred" and "put_through" in [kind for kind, _ in events]
     assert "I'm sorry, nobody is picking up: Desk. Is there anything I can do for you?" in [text for _, text in turns]
+    assert await reservations(call) == [(DESK, "transfer", True)] * 2
 
 
-@pytest.mark.parametrize("at", ["signalwire", "plivo"])
-async def test_where_the_carrier_puts_nobody_through_and_we_have_no_line_the_agent_says_so_and_the_api_too(
-    settings: Any, site: Any, worker: Any, minds: Minds, billing: Any, bearer: str, at: str
+@each_carrier
+async def test_where_the_carrier_refuses_to_the_agent_says_so_and_the_call_goes_on(
+    settings: Any, site: Any, worker: Any, minds: Minds, billing: Any, at: str
 ) -> None:
-    words = f"{LACKS['transfers'].format(carrier=CARRIERS[at].title)} {NO_LINE}"
     async with worker() as running, site(at) as line:
         listens_at(settings, running)
+        line.account.refuses_updates = "This call can't be changed."
         caller = line.ring()
-        await falls_silent(caller)
-        call = await line.call()
-        response = await AsyncClient().post(
-            f"/api/v1/calls/{call.pk}/transfer", {"to": "Desk"}, content_type="application/json",
-            headers={"authorization": bearer},
-        )  # fmt: skip
-        assert (response.status_code, response.json()["detail"]) == (409, words)
-        await caller.press("2")
+        await asks_for(line, caller, "2")
         await until(lambda: len(caller.heard) > 150)
         began = time.monotonic()
         await hears_something(caller, began)
         await falls_silent(caller)
         caller.hang_up()
+        await asyncio.wait_for(caller.over.wait(), 20)
         call = await ended(line)
     turns, events = await rows(call)
     (refused,) = [data for kind, data in events if kind == "not_put_through"]
-    assert refused["why"] == words and caller.dialled == [] and caller.streams == 1
-    assert turns[-1][1].startswith("I'm sorry, I can't put you through to Desk right now")
+    assert refused["why"] == f"{CARRIERS[at].title} says: This call can't be changed."
+    assert caller.dialled == [] and caller.streams == call.streams == 1 and call.end_reason == "caller_hung_up"
+    assert turns[-1][1].startswith("I'm sorry, I couldn't reach Desk.")
+    assert await reservations(call) == [(DESK, "transfer", True)]
 
 
 async def test_signalwire_takes_a_message_and_it_is_fetched(site: Any, layer: Any, monkeypatch: Any) -> None:
@@ -211,20 +214,6 @@ async def test_an_old_webhook_of_telnyx_is_refused(site: Any, layer: Any, monkey
             headers = line.account.headers(url, form)
             monkeypatch.undo()
             assert (await ask_our_pages(url, form, headers))[0] == status, seconds
-
-
-@each_carrier
-async def test_a_campaign_that_wants_machines_found_out_is_not_begun_where_nobody_listens(
-    site: Any, layer: Any, agent: Any, at: str
-) -> None:
-    from telephony.campaigns.by_phone import PhoneDialler
-    from telephony.carriers.carrier import lack
-
-    async with site(at) as line:
-        fresh = await _fresh(agent)
-        assert (await sync_to_async(PhoneDialler)(line.number, fresh, "talk")).why_not == ""
-        found = await sync_to_async(PhoneDialler)(line.number, fresh, "hang_up")
-        assert found.why_not == lack(CARRIERS[at], "machines")
 
 
 @each_carrier

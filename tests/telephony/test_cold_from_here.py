@@ -1,10 +1,9 @@
-"""A cold transfer that nobody else carries out: the trunk refuses, the caller is on a web page or at a carrier that puts nobody through. Then
-Parley calls the other side itself and stays in the middle."""
+"""A cold transfer that nobody else carries out: the trunk refuses, or the caller is on a web page. Then Parley calls the other side itself
+and stays in the middle."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,10 @@ from telephony.audio import wav
 from telephony.models import Call, Recording, SipMessage
 from telephony.sip import commands, events
 from tests.telephony.lines import Caller
-from tests.telephony.phones import is_humming, tone
 from tests.telephony.sip_phone import SipPhone, peak_hz, recent
 from tests.telephony.test_press import bearer
 from tests.telephony.test_sip_calls import _sip, events_of, has_ended, knows, read, serving, the_call
-from tests.telephony.test_transfers import DESK, WORDS, Minds, asks_for, minds, reservations
-from tests.telephony.test_twilio_calls import until
+from tests.telephony.test_transfers import DESK, WORDS, Minds, minds, reservations
 from tests.telephony.test_warm_calls import (
     AGENT_HZ,
     CALLER_HZ,
@@ -29,7 +26,6 @@ from tests.telephony.test_warm_calls import (
     PATIENCE_S,
     ask,
     draft,
-    from_a_carrier,
     hears_only,
     said,
     serves_sip,
@@ -208,21 +204,3 @@ async def test_from_a_web_page_without_a_line_to_call_by_a_program_is_told_what_
         await caller.close()
         await the_call(agent, has_ended)
     assert status == 409 and "no telephone" in words and "There is no trunk that has an address to call" in words
-
-
-async def test_at_a_carrier_that_puts_nobody_through_it_goes_over_the_trunk(
-    settings: Any, worker: Any, agent: Any, alice: Any, minds: Minds
-) -> None:
-    async with from_a_carrier(settings, worker, agent, alice, COLD, at="plivo") as (line, caller, desk):
-        desk.mouth.hz = DESK_HZ
-        await asks_for(line, caller, "1")
-        caller.say(tone(30, CALLER_HZ))
-        await hears_only(desk, CALLER_HZ)
-        began = time.monotonic()
-        await until(lambda: is_humming(caller.heard_since(began)[-4_000:], DESK_HZ), PATIENCE_S)
-        desk.hang_up()
-        await asyncio.wait_for(caller.over.wait(), PATIENCE_S)
-        call = await the_call(agent, has_ended)
-    assert call.end_reason == "transferred" and caller.dialled == []
-    assert "Plivo isn't asked to put callers through" in (await of(call))["forwarding"]["why"]
-    assert await reservations(call) == [(DESK, "transfer", True)]

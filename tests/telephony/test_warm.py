@@ -156,7 +156,7 @@ def played(terms: Terms, events: list[tuple[int, Event]]) -> tuple[WarmTransfer,
             TERMS,
             [*START, (3_000, CallerLeft())],
             [Hold(), Dial(), HangUp()],
-            Outcome("not_reached", warm.CALLER_LEFT),
+            Outcome("not_reached", warm.CALLER_LEFT_EARLY),
             id="the caller hangs up while it rings",
         ),
         pytest.param(

@@ -17,11 +17,17 @@ from rapidfuzz import fuzz
 from agents import dictation, live
 from agents.spec import AgentSpec
 from telephony import live_call
+from telephony.audio import g711
 from telephony.audio.playout import PLAYOUT_RATE_HZ, SILENCE
+from tests.peers.twilio_stand_in import QUIET, PhoneCall
 from tests.spoken import spoken
+from tests.telephony.phones import phones, tone
 from tests.telephony.sip_phone import Mouth, SipPhone, peak_hz, recent
+from tests.telephony.test_carriers_without_agent import hears_the_tone
+from tests.telephony.test_number_answers import set_to
 from tests.telephony.test_sip_calls import OURS, _sip, has_ended, knows, published, serving, the_call
 from tests.telephony.test_sip_without_agent import a_number, closed, kinds, ring, turns_of
+from tests.telephony.test_twilio_calls import _fresh, ended, listens_at, place, rows
 
 __all__ = ["_sip", "published"]
 
@@ -107,6 +113,55 @@ async def test_a_machine_is_known_by_what_it_says_and_hears_the_message_after_it
     assert told["why"] in ("words", "cadence"), "before its beep"
     assert await turns_of(call) == [("agent", LEFT)]
     assert alike(await words_in(bytes(phone.heard)), LEFT) > 80
+
+
+def coded(text: str) -> bytes:
+    """As a carrier's stream brings it: μ-law at 8,000 Hz."""
+    words = soxr.resample(np.frombuffer(spoken(text), "<i2"), 16_000, g711.RATE_HZ)
+    return g711.encode_ulaw(words.astype(np.int16))
+
+
+def heard_by(caller: PhoneCall) -> bytes:
+    """At 16,000 Hz."""
+    samples = g711.decode_ulaw(b"".join(sound for _, sound in caller.heard))
+    wide: bytes = soxr.resample(samples.astype(np.int16), g711.RATE_HZ, 16_000).astype("<i2").tobytes()
+    return wide
+
+
+async def test_what_a_caller_from_telnyx_leaves_is_written_down_in_their_words(
+    settings: Any, models: Any, agent: Any, alice: Any
+) -> None:
+    said = await asyncio.to_thread(coded, MESSAGE)
+    async with models() as running, phones(settings, agent, alice, "telnyx") as line:
+        listens_at(settings, running)
+        await set_to(line, schedule=closed(), after_hours={"how": "voicemail", "greeting": GREETING, "longest_s": 60})
+        caller = line.ring()
+        await hears_the_tone(caller)
+        caller.say(said)
+        await asyncio.wait_for(caller.over.wait(), 60)
+        call = await ended(line, 60)
+    turns, _ = await rows(call)
+    assert call.end_reason == "message_left" and turns[0] == ("agent", GREETING)
+    assert alike(await words_in(heard_by(caller)), GREETING) > 80
+    assert alike(" ".join(text for role, text in turns if role == "caller"), MESSAGE) > 80, turns
+
+
+async def test_a_machine_behind_plivo_is_known_by_what_it_says_and_hears_the_message_after_its_beep(
+    settings: Any, models: Any, agent: Any, alice: Any
+) -> None:
+    answers = await asyncio.to_thread(coded, MACHINE)
+    async with models() as running, phones(settings, agent, alice, "plivo") as line:
+        listens_at(settings, running)
+        line.exchange.answers_say = answers + QUIET * 50 + tone(0.5, BEEP_HZ)
+        await place(line, await _fresh(agent), on_machine="leave_message", machine_message=LEFT)
+        call = await ended(line, 90)
+        (caller,) = line.exchange.calls.values()
+    told = (await kinds(call))["picked_up"]
+    turns, _ = await rows(call)
+    assert (call.end_reason, call.picked_up_by, told["by"]) == ("machine_message", "machine", "machine"), told
+    assert told["why"] in ("words", "cadence"), "before its beep"
+    assert turns == [("agent", LEFT)] and not caller.says, "it had said all of its own"
+    assert alike(await words_in(heard_by(caller)), LEFT) > 80
 
 
 async def test_a_person_who_says_hello_talks_to_the_agent(models: Any, published: Any) -> None:

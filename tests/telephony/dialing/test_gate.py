@@ -158,6 +158,13 @@ def test_a_place_is_free_again_once_the_call_is_over_and_costs_what_it_came_to(p
     reserve(practice, AMERICAN, "api", now=NOON)
 
 
+def test_a_call_of_which_nobody_tells_how_long_it_was_counts_since_its_place_was_taken(practice: Organization) -> None:
+    permit = reserve(practice, AMERICAN, "transfer", price_per_minute=Decimal("0.02"), now=NOON)
+    (made_at,) = reservations(practice).values_list("made_at", flat=True)
+    assert gate.release(practice, permit.key, seconds=None, now=made_at + timedelta(seconds=61))
+    assert reservations(practice).get().cost == Decimal("0.04")
+
+
 def test_the_same_key_is_the_same_call(practice: Organization) -> None:
     first = reserve(practice, AMERICAN, "api", key="order-4711", now=NOON)
     assert reserve(practice, AMERICAN, "api", key="order-4711", now=NOON) == first
