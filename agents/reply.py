@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agents import keypad, summary
+from agents import endings, keypad, summary
 from agents.collect import understand
 from agents.conversation import Conversation
 from agents.llm import LLM, Finished, Message, Text, Tool, ToolCall
@@ -131,6 +131,8 @@ class LLMMind:
             yield Transfer(turn.transfer)
         elif turn.wants_to_end:
             yield EndCall("agent_goodbye")
+        elif draft.asking is None and not turn.presses and self._was_goodbye(utterance, turn):
+            yield EndCall("caller_goodbye")
 
     def commit(self, revision: int) -> None:
         if revision in self._drafts:
@@ -169,6 +171,12 @@ class LLMMind:
 
     async def close(self) -> None:
         await self._llm.close()
+
+    def _was_goodbye(self, utterance: Utterance, turn: _Turn) -> bool:
+        """The caller said one of the ending phrases, and the answer leaves nothing open: many a model forgets to hang up then."""
+        if utterance.text.rstrip().endswith("?") or turn.last_phrase.endswith("?"):
+            return False
+        return endings.is_ending(utterance.text, self._spec.says.ending_phrases)
 
     async def _listen(
         self, messages: list[Message], tools: list[Tool], turn: _Turn, calls: list[ToolCall]
@@ -347,8 +355,11 @@ class _Turn:
     reply_tokens: int = 0
     first_token_ms: int = 0
 
+    last_phrase: str = ""
+
     def say(self, phrase: str) -> Say:
         self.has_spoken = True
+        self.last_phrase = phrase.rstrip(" \"'”’)*_")
         return Say(phrase)
 
     def take_found(self) -> list[Collected]:

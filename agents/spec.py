@@ -82,7 +82,7 @@ class Says(Settings):
         ("goodbye", "bye", "that's all", "that is all", "hang up"),
         max_length=40,
         title="Words that end the call",
-        description="When the caller says one of these and nothing is left to ask, the agent says goodbye and hangs up.",
+        description="When the caller says one of these last and nothing is left to ask, the agent says goodbye and hangs up.",
         json_schema_extra=hint(widget="lines"),
     )
 

@@ -201,6 +201,25 @@ async def test_end_call_without_words_says_the_last_words() -> None:
     assert parts[-1] == EndCall("agent_goodbye")
 
 
+@pytest.mark.parametrize(
+    ("said", "answer", "ends"),
+    [
+        ("Okay, goodbye.", "Goodbye, have a nice day!", True),
+        ("No, that's all, thank you.", "You're welcome. Bye!", True),
+        ("Okay, goodbye.", "Before you go: shall I book you in?", False),
+        ("That's all I know about it.", "I see.", False),
+        ("Please don't just hang up.", "I'm here.", False),
+        ("Did the other agent hang up?", "Yes.", False),
+    ],
+)
+async def test_a_callers_goodbye_ends_the_call_though_the_model_forgets_to_hang_up(
+    said: str, answer: str, ends: bool
+) -> None:
+    mind, _ = mind_of([Text(answer), DONE])
+    parts = await reply(mind, said)
+    assert (parts[-1] == EndCall("caller_goodbye")) is ends
+
+
 TRANSFERS = AgentSpec.model_validate(
     {
         **SPEC.model_dump(mode="json"),
