@@ -18,7 +18,7 @@ from agents import endings, keypad, summary
 from agents.collect import understand
 from agents.conversation import Conversation
 from agents.llm import LLM, Finished, Message, Text, Tool, ToolCall
-from agents.mind import Collected, EndCall, PressKeys, ReplyPart, Say, Thought, Transfer, Utterance, Value
+from agents.mind import Collected, EndCall, PressKeys, ReplyPart, Say, Spent, Thought, Transfer, Utterance, Value
 from agents.phrases import PhraseSplitter
 from agents.spec import AgentSpec, CollectField, FieldType
 from agents.speech import ProviderError
@@ -30,6 +30,8 @@ MAX_STEPS = 4
 MAX_HISTORY_CHARS = 24_000
 MAX_REVISIONS = 16
 _PRESSES_TOLD = 10
+LETTERS_A_TOKEN = 4
+"""Of English, about; where a model hasn't told what an answer cost."""
 
 RULES = """\
 You are talking on the phone. Your words are read aloud by a voice, and the caller's words come from a transcriber that may mishear.
@@ -52,6 +54,8 @@ class _Draft:
     """The number that the caller was asked to press."""
     pressed: tuple[str, ...] = ()
     """Keys that were pressed on the line, in order."""
+    turn: _Turn | None = None
+    """What its reply has done so far."""
 
     def copy(self) -> _Draft:
         return _Draft(dict(self.values), set(self.confirmed), self.asking, self.pressed)
@@ -79,7 +83,7 @@ class LLMMind:
         self._drafts[utterance.revision] = draft
         while len(self._drafts) > MAX_REVISIONS:
             del self._drafts[min(self._drafts)]
-        turn = _Turn()
+        turn = draft.turn = _Turn()
         told = keypad.bracketed(utterance.text, utterance.shown_digits)
         asking, draft.asking = draft.asking, None
         if asking is not None:
@@ -142,6 +146,11 @@ class LLMMind:
     def collected(self) -> dict[str, Value]:
         return dict(self._kept.values)
 
+    def spent(self, revision: int) -> Spent | None:
+        """``agents.mind.CountsTokens``."""
+        draft = self._drafts.get(revision)
+        return draft.turn.spent if draft is not None and draft.turn is not None else None
+
     def adopt(self, known: Sequence[Collected], conversation: Conversation) -> None:
         """Go on where another mind was: the conversation comes with each question, what it found out comes here."""
         values, confirmed = dict(self._kept.values), set(self._kept.confirmed)
@@ -184,11 +193,13 @@ class LLMMind:
         """One question to the model: its words as phrases, its tool calls into ``calls``."""
         splitter, unthought = PhraseSplitter(self._spec.sounds.language), _WithoutThinking()
         turn.step_text = ""
+        turn.asks(messages, tools)
         answer = self._llm.stream(messages, tools)
         try:
             async for event in answer:
                 match event:
                     case Text(delta):
+                        turn.letters += len(delta)
                         said = unthought.push(delta)
                         turn.step_text += said
                         for phrase in splitter.push(said):
@@ -354,6 +365,10 @@ class _Turn:
     prompt_tokens: int = 0
     reply_tokens: int = 0
     first_token_ms: int = 0
+    letters: int = 0
+    """Of the question the model is at, and of its answer so far: what it costs isn't told yet."""
+    untold_letters: int = 0
+    """Of questions before, whose cost was never told."""
 
     last_phrase: str = ""
 
@@ -366,7 +381,21 @@ class _Turn:
         found, self.found = self.found, []
         return found
 
+    def asks(self, messages: Sequence[Message], tools: Sequence[Tool]) -> None:
+        """One more question: until it is told what it cost, that is reckoned."""
+        told = sum(len(message.text) + sum(len(call.arguments) for call in message.tool_calls) for message in messages)
+        self.untold_letters += self.letters
+        self.letters = told + sum(len(tool.description) + len(str(tool.parameters)) for tool in tools)
+
+    @property
+    def spent(self) -> Spent | None:
+        letters = self.untold_letters + self.letters
+        tokens = self.prompt_tokens + self.reply_tokens + -(-letters // LETTERS_A_TOKEN)
+        return Spent(tokens, is_estimate=letters > 0) if tokens else None
+
     def finished(self, event: Finished) -> None:
+        if event.prompt_tokens:
+            self.letters = 0
         self.steps += 1
         self.prompt_tokens += event.prompt_tokens
         self.reply_tokens += event.reply_tokens

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from agents import endings
 from agents.collect.simple import yes_or_no
-from agents.collect.words import FILLERS, flat, word_set, words
+from agents.collect.words import FILLERS, flat, words
 from agents.scripted.stems import alike, stem, stems
 
 

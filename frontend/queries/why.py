@@ -198,7 +198,8 @@ def _digits(before: str) -> Callable[[Facts], str]:
 
 def _speculation_dropped(data: Facts) -> str:
     tokens = data.get("tokens")
-    cost = f" ({tokens} tokens)" if isinstance(tokens, int) else ""
+    about = "about " if data.get("is_estimate") else ""
+    cost = f" ({about}{tokens} tokens)" if isinstance(tokens, int) else ""
     return _text("Thought ahead too early; the caller went on after")(data) + cost
 
 

@@ -44,7 +44,7 @@ from telephony.session.life import Life
 from telephony.session.lines import lines_for
 from telephony.session.log import TurnLog
 from telephony.session.ports import VAD, HasKeypad, HearsLater, Listener, Tap, Transport
-from telephony.session.reply import Deadlines, Parts, Reply, Speaker
+from telephony.session.reply import Deadlines, Parts, Reply, Speaker, wasted
 from telephony.session.resumed import NOTHING_BEFORE, Resumed
 from telephony.session.signals import Action, Line, Signal
 from telephony.session.streams import close_all, closing
@@ -436,7 +436,7 @@ class Session(Life):
 
     def _count_waste(self, reply: Reply | None) -> None:
         if reply is not None and reply.utterance is not None and not reply.is_committed:  # nobody heard anything of it
-            self._happened("speculation_dropped", text=reply.utterance.text, tokens=reply.tokens)
+            self._happened("speculation_dropped", text=reply.utterance.text, **wasted(reply, self.agent.mind))
 
     def _on_playout(self, happening: PlayoutEvent) -> None:
         reply = self._reply
