@@ -126,6 +126,7 @@ def _pause(facts: Facts) -> Why:
         "complete": "the sentence was complete",
         "open": "the sentence was not complete",
         "unsure": "the sentence might have gone on",
+        "number": "it ended with a number, to which more may come",
         "rule": "a rule for pauses says so",
         "interrupted": "the agent had just been interrupted",
         "finished": "the voice sounded finished",

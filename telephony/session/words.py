@@ -26,6 +26,8 @@ class Kind(Enum):
 class Ending(Enum):
     COMPLETE = auto()
     UNSURE = auto()
+    NUMBER = auto()
+    """Digits, to which more may come, whatever mark the transcriber put behind them."""
     OPEN = auto()
     """More will come: "my number is 555 and"."""
 
@@ -39,6 +41,9 @@ _ADDRESS = re.compile(
     r"(@|\b(?:at|ät|klammeraffe|arroba|arobase|chiocciola)\b).+(\.|\b(?:dot|punkt|punto|point|ponto)\b)\s*\w{2,}"
 )
 _ENDS_IN_ADDRESS = re.compile(_ADDRESS.pattern + r"\W*$")
+_ENDS_IN_NUMBER = re.compile(r"(?<![\w:])\+?\d[\d\s().,/-]*$")
+_FEWEST_DIGITS = 3
+"""Fewer are an hour, a day, an age."""
 _PHONE_DIGITS = 10
 _PIECEWISE = {FieldType.PHONE: "phone", FieldType.EMAIL: "email", FieldType.NUMBER: "number"}
 
@@ -66,6 +71,28 @@ class OwnWords:
 
 
 NO_OWN_WORDS = OwnWords()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPauses:
+    """What an agent's builder set for how a sentence ends; 0: as everybody has it."""
+
+    complete_ms: int = 0
+    open_ms: int = 0
+    number_ms: int = 0
+
+    def after(self, ending: Ending) -> int:
+        match ending:
+            case Ending.COMPLETE:
+                return self.complete_ms
+            case Ending.OPEN:
+                return self.open_ms
+            case Ending.NUMBER:
+                return self.number_ms
+        return 0
+
+
+NO_OWN_PAUSES = OwnPauses()
 
 
 def kind_of(
@@ -128,10 +155,20 @@ def ending_of(text: str, language: str, *, expects: str | None = None) -> Ending
             return Ending.COMPLETE
         return Ending.OPEN if len(words) > 1 or len(words[0]) == 1 else Ending.UNSURE
     elif words[-1].isdigit() and expects == "number":
-        return Ending.UNSURE
+        return Ending.NUMBER
+    if not expects and _is_number(text, words, table.digits):
+        return Ending.NUMBER
     if is_thanks(text, language):
         return Ending.UNSURE
     return Ending.COMPLETE if _ENDS.search(text.strip()) else Ending.UNSURE
+
+
+def _is_number(text: str, words: list[str], digits: frozenset[str]) -> bool:
+    """Whether it ends with three digits or more, written as digits or as words."""
+    written = _ENDS_IN_NUMBER.search(text.rstrip(" .!"))
+    if written is not None and sum(map(str.isdigit, written[0])) >= _FEWEST_DIGITS:
+        return not text.rstrip().endswith("?")
+    return len(words) >= _FEWEST_DIGITS and all(word in digits for word in words[-_FEWEST_DIGITS:])
 
 
 def is_thanks(text: str, language: str) -> bool:

@@ -13,6 +13,10 @@ from telephony.session.pause import Pause
     [
         (Pause(300, 300, "complete"), "Waited for 300 ms of silence, because the sentence was complete."),
         (
+            Pause(500, 500, "number"),
+            "Waited for 500 ms of silence, because it ended with a number, to which more may come.",
+        ),
+        (
             Pause(375, 375, "finished", voice_percent=97),
             "Waited for 375 ms of silence, because the voice sounded finished. It sounded 97 % finished.",
         ),

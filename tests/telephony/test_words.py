@@ -126,7 +126,16 @@ def test_endings_in_every_language(language: str, text: str, expects: str | None
         ("ann dot miller", "email", Ending.OPEN),
         ("ann dot miller at example dot com.", "email", Ending.COMPLETE),
         ("ann@example.com.", "email", Ending.COMPLETE),
-        ("25", "number", Ending.UNSURE),
+        ("25", "number", Ending.NUMBER),
+        ("My number is 415 555.", None, Ending.NUMBER),
+        ("It's +1 (415) 555-", None, Ending.OPEN),
+        ("Order 10,500!", None, Ending.NUMBER),
+        ("four one five", None, Ending.NUMBER),
+        ("Is it 1500?", None, Ending.COMPLETE),
+        ("At 10:30.", None, Ending.COMPLETE),
+        ("The 15th.", None, Ending.COMPLETE),
+        ("For 12.", None, Ending.COMPLETE),
+        ("It is 1500 dollars.", None, Ending.COMPLETE),
     ],
 )
 def test_endings(text: str, expects: str | None, ending: Ending) -> None:
