@@ -78,6 +78,16 @@ class Says(Settings):
         description="Said before the agent hangs up.",
         json_schema_extra=hint(widget="say"),
     )
+    fillers: tuple[Line, ...] = Field(
+        (),
+        max_length=10,
+        title="When an answer takes long",
+        description="One a line, said in turn when an answer isn't there after two seconds. Empty: “One moment.” and its like, in the agent's "
+        "language.",
+        json_schema_extra=hint(
+            widget="lines", expert=True, term="filler", placeholder="Let me see.\nOne moment, I'll look."
+        ),
+    )
     ending_phrases: tuple[Line, ...] = Field(
         ("goodbye", "bye", "that's all", "that is all", "hang up"),
         max_length=40,

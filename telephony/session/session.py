@@ -108,7 +108,7 @@ class Session(Life):
         self._transfer = Transferring(
             transfers or Nobody(), self.clock, spec.sounds.language, self._happened, self._tell
         )
-        self._generation = 0
+        self._generation = self._fills = 0
         self._reply: Reply | None = None
         self._utterance_ms = 0
         """When what the caller says now began."""
@@ -412,7 +412,9 @@ class Session(Life):
     def _fill(self) -> None:
         reply = self._reply
         if reply is not None and not reply.has_sound and reply.filling is None:
-            reply.filling = self._spawn(self._speaker.fill(reply, self._lines.fillers()))
+            fillers = self._lines.fillers(self.agent.spec.says.fillers, self._fills)
+            self._fills += 1
+            reply.filling = self._spawn(self._speaker.fill(reply, fillers))
             self._happened("filler")
 
     def _release(self, reply: Reply) -> None:

@@ -561,7 +561,7 @@ async def test_a_model_that_hangs_is_tried_again_then_owned_up_to() -> None:
     )
     assert story.reason == "model_failed"
     said = [text for role, text in story.turns if role == "agent"]
-    assert said[1] == f"{PATIENCE} {PATIENCE}"
+    assert said[1] == f"{PATIENCE} {PATIENCE.replace('One moment.', 'Just a second, please.')}"
     assert said[2].startswith("I'm sorry, something went wrong")
     assert said[-1].startswith("I'm sorry, I have a technical problem")
     assert len(story.agent.mind.asked) == 4
@@ -578,7 +578,7 @@ async def test_a_voice_that_hangs_is_filled_too() -> None:
     script = [*GREETED, Speech("Are you open?", 600), Silence(15_000)]
     story = await call(script, lambda text: "Yes.", tts={"script": {"Yes.": "hangs"}}, limits={"reminder_after_s": 60})
     said = [text for role, text in story.turns if role == "agent"]
-    assert said[1] == f"{PATIENCE} One moment."
+    assert said[1] == f"{PATIENCE} Just a second, please."
     assert said[2].startswith("I'm sorry, something went wrong")
 
 
