@@ -91,7 +91,7 @@ class TurnTaking(Settings):
         title="Words that don't interrupt",
         description="One a line. The agent goes on when the caller says nothing else. Added to the usual ones: mm-hm, okay, yes, right …",
         json_schema_extra=hint(
-            widget="lines", expert=True, term="backchannel", placeholder="lovely\nI'm with you", when=("barge_in", True)
+            widget="lines", expert=True, term="backchannel", placeholder="lovely\nfair enough", when=("barge_in", True)
         ),
     )
     stop_words: tuple[Word, ...] = Field(

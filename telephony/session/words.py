@@ -6,6 +6,7 @@ Words decide only together with time (``turns``): a wrong guess here costs a mom
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -122,7 +123,7 @@ def kind_of(
         return Kind.BACKCHANNEL
     if _is_made_of(words, table.nods):
         return Kind.BACKCHANNEL
-    if any(f" {words} ".startswith(f" {stop} ") for stop in table.stops):
+    if any(f" {rest} ".startswith(f" {stop} ") for rest in _after_nods(words, table.nods) for stop in table.stops):
         return Kind.STOP
     return Kind.BACKCHANNEL if len(words.split()) < fewest_words else Kind.WORDS
 
@@ -200,6 +201,17 @@ def _is_made_of(words: str, phrases: frozenset[str]) -> bool:
         else:
             return False
     return True
+
+
+def _after_nods(words: str, nods: frozenset[str]) -> Iterator[str]:
+    """The words, and what is left of them behind nods they begin with: "yeah, but …" is a "but"."""
+    rest = words.split()
+    for _ in range(3):
+        yield " ".join(rest)
+        count = next((count for count in (4, 3, 2, 1) if " ".join(rest[:count]) in nods and len(rest) > count), 0)
+        if not count:
+            return
+        del rest[:count]
 
 
 class AskedFor:
