@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from agents.conversation import Conversation
 from agents.menus import Menu, Standing, Step
-from agents.mind import Collected, Mind, ReplyPart, Utterance, Value
+from agents.mind import Collected, CountsTokens, Mind, ReplyPart, Spent, Utterance, Value
 from agents.spec import AgentSpec
 from agents.standby import Adopts
 
@@ -84,6 +84,9 @@ class WithMenu:
 
     def collected(self) -> dict[str, Value]:
         return self._mind.collected()
+
+    def spent(self, revision: int) -> Spent | None:
+        return self._mind.spent(revision) if isinstance(self._mind, CountsTokens) else None
 
     async def close(self) -> None:
         await self._mind.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agents.conversation import Conversation
 from agents.keypad import masked
@@ -128,3 +128,20 @@ class Mind(Protocol):
         """The call's structured data so far: one entry a field of ``spec.does.collect``, ``None`` where unknown."""
 
     async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a reply cost so far."""
+
+    tokens: int
+    is_estimate: bool = False
+    """A part of it nobody has told: a model says what an answer cost when it is whole, and a withdrawn one never is."""
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A mind whose replies cost something."""
+
+    def spent(self, revision: int) -> Spent | None:
+        """On the reply to that revision, as long as it is not committed. ``None``: nothing, or it isn't known."""

@@ -14,11 +14,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agents import keypad, summary
+from agents import endings, keypad, summary
 from agents.collect import understand
 from agents.conversation import Conversation
 from agents.llm import LLM, Finished, Message, Text, Tool, ToolCall
-from agents.mind import Collected, EndCall, PressKeys, ReplyPart, Say, Thought, Transfer, Utterance, Value
+from agents.mind import Collected, EndCall, PressKeys, ReplyPart, Say, Spent, Thought, Transfer, Utterance, Value
 from agents.phrases import PhraseSplitter
 from agents.spec import AgentSpec, CollectField, FieldType
 from agents.speech import ProviderError
@@ -30,6 +30,8 @@ MAX_STEPS = 4
 MAX_HISTORY_CHARS = 24_000
 MAX_REVISIONS = 16
 _PRESSES_TOLD = 10
+LETTERS_A_TOKEN = 4
+"""Of English, about; where a model hasn't told what an answer cost."""
 
 RULES = """\
 You are talking on the phone. Your words are read aloud by a voice, and the caller's words come from a transcriber that may mishear.
@@ -52,6 +54,8 @@ class _Draft:
     """The number that the caller was asked to press."""
     pressed: tuple[str, ...] = ()
     """Keys that were pressed on the line, in order."""
+    turn: _Turn | None = None
+    """What its reply has done so far."""
 
     def copy(self) -> _Draft:
         return _Draft(dict(self.values), set(self.confirmed), self.asking, self.pressed)
@@ -79,7 +83,7 @@ class LLMMind:
         self._drafts[utterance.revision] = draft
         while len(self._drafts) > MAX_REVISIONS:
             del self._drafts[min(self._drafts)]
-        turn = _Turn()
+        turn = draft.turn = _Turn()
         told = keypad.bracketed(utterance.text, utterance.shown_digits)
         asking, draft.asking = draft.asking, None
         if asking is not None:
@@ -131,6 +135,8 @@ class LLMMind:
             yield Transfer(turn.transfer)
         elif turn.wants_to_end:
             yield EndCall("agent_goodbye")
+        elif draft.asking is None and not turn.presses and self._was_goodbye(utterance, turn):
+            yield EndCall("caller_goodbye")
 
     def commit(self, revision: int) -> None:
         if revision in self._drafts:
@@ -139,6 +145,11 @@ class LLMMind:
 
     def collected(self) -> dict[str, Value]:
         return dict(self._kept.values)
+
+    def spent(self, revision: int) -> Spent | None:
+        """``agents.mind.CountsTokens``."""
+        draft = self._drafts.get(revision)
+        return draft.turn.spent if draft is not None and draft.turn is not None else None
 
     def adopt(self, known: Sequence[Collected], conversation: Conversation) -> None:
         """Go on where another mind was: the conversation comes with each question, what it found out comes here."""
@@ -170,17 +181,25 @@ class LLMMind:
     async def close(self) -> None:
         await self._llm.close()
 
+    def _was_goodbye(self, utterance: Utterance, turn: _Turn) -> bool:
+        """The caller said one of the ending phrases, and the answer leaves nothing open: many a model forgets to hang up then."""
+        if utterance.text.rstrip().endswith("?") or turn.last_phrase.endswith("?"):
+            return False
+        return endings.is_ending(utterance.text, self._spec.says.ending_phrases)
+
     async def _listen(
         self, messages: list[Message], tools: list[Tool], turn: _Turn, calls: list[ToolCall]
     ) -> AsyncGenerator[ReplyPart]:
         """One question to the model: its words as phrases, its tool calls into ``calls``."""
         splitter, unthought = PhraseSplitter(self._spec.sounds.language), _WithoutThinking()
         turn.step_text = ""
+        turn.asks(messages, tools)
         answer = self._llm.stream(messages, tools)
         try:
             async for event in answer:
                 match event:
                     case Text(delta):
+                        turn.letters += len(delta)
                         said = unthought.push(delta)
                         turn.step_text += said
                         for phrase in splitter.push(said):
@@ -346,16 +365,37 @@ class _Turn:
     prompt_tokens: int = 0
     reply_tokens: int = 0
     first_token_ms: int = 0
+    letters: int = 0
+    """Of the question the model is at, and of its answer so far: what it costs isn't told yet."""
+    untold_letters: int = 0
+    """Of questions before, whose cost was never told."""
+
+    last_phrase: str = ""
 
     def say(self, phrase: str) -> Say:
         self.has_spoken = True
+        self.last_phrase = phrase.rstrip(" \"'”’)*_")
         return Say(phrase)
 
     def take_found(self) -> list[Collected]:
         found, self.found = self.found, []
         return found
 
+    def asks(self, messages: Sequence[Message], tools: Sequence[Tool]) -> None:
+        """One more question: until it is told what it cost, that is reckoned."""
+        told = sum(len(message.text) + sum(len(call.arguments) for call in message.tool_calls) for message in messages)
+        self.untold_letters += self.letters
+        self.letters = told + sum(len(tool.description) + len(str(tool.parameters)) for tool in tools)
+
+    @property
+    def spent(self) -> Spent | None:
+        letters = self.untold_letters + self.letters
+        tokens = self.prompt_tokens + self.reply_tokens + -(-letters // LETTERS_A_TOKEN)
+        return Spent(tokens, is_estimate=letters > 0) if tokens else None
+
     def finished(self, event: Finished) -> None:
+        if event.prompt_tokens:
+            self.letters = 0
         self.steps += 1
         self.prompt_tokens += event.prompt_tokens
         self.reply_tokens += event.reply_tokens

@@ -78,11 +78,21 @@ class Says(Settings):
         description="Said before the agent hangs up.",
         json_schema_extra=hint(widget="say"),
     )
+    fillers: tuple[Line, ...] = Field(
+        (),
+        max_length=10,
+        title="When an answer takes long",
+        description="One a line, said in turn when an answer isn't there after two seconds. Empty: “One moment.” and its like, in the agent's "
+        "language.",
+        json_schema_extra=hint(
+            widget="lines", expert=True, term="filler", placeholder="Let me see.\nOne moment, I'll look."
+        ),
+    )
     ending_phrases: tuple[Line, ...] = Field(
         ("goodbye", "bye", "that's all", "that is all", "hang up"),
         max_length=40,
         title="Words that end the call",
-        description="When the caller says one of these and nothing is left to ask, the agent says goodbye and hangs up.",
+        description="When the caller says one of these last and nothing is left to ask, the agent says goodbye and hangs up.",
         json_schema_extra=hint(widget="lines"),
     )
 

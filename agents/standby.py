@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from agents.conversation import Conversation
-from agents.mind import Collected, Mind, ReplyPart, Utterance, Value
+from agents.mind import Collected, CountsTokens, Mind, ReplyPart, Spent, Utterance, Value
 from agents.providers.breaker import Breaker
 from agents.speech import STT, TTS, ProviderError
 from agents.summary import Summarises
@@ -253,6 +253,10 @@ class Minds:
         self._kept_by = mind
         self._known |= {each.key: each for each in found}
         mind.commit(revision)
+
+    def spent(self, revision: int) -> Spent | None:
+        mind, _ = self._replied.get(revision, (self._current, []))
+        return mind.spent(revision) if isinstance(mind, CountsTokens) else None
 
     def collected(self) -> dict[str, Value]:
         return {key: self._known[key].value if key in self._known else None for key in self._keys}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from agents import patterns
 from agents.settings import Settings, hint
@@ -39,11 +39,11 @@ class AcousticEndOfTurn(StrEnum):
 class EndpointingRule(Settings):
     """Another pause for certain words; the first rule that fits counts, and nothing else."""
 
-    side: Literal["agent", "caller"] = Field(
+    side: Literal["agent", "caller", "both"] = Field(
         "agent",
         title="When",
-        description="Whose words are searched.",
-        json_schema_extra=hint(labels={"agent": "Agent asks", "caller": "Caller says"}),
+        description="Whose words are searched. Both: the agent has asked this, and the caller says that.",
+        json_schema_extra=hint(labels={"agent": "Agent asks", "caller": "Caller says", "both": "Both"}),
     )
     pattern: str = Field(
         min_length=1,
@@ -51,6 +51,13 @@ class EndpointingRule(Settings):
         title="Words",
         description="A regular expression, found anywhere in what was said; upper and lower case are the same.",
         json_schema_extra=hint(term="regex", placeholder="policy number|account"),
+    )
+    caller_pattern: str = Field(
+        "",
+        max_length=patterns.MAX_CHARACTERS,
+        title="And the caller's words",
+        description="A regular expression, too; the rule counts where both are found.",
+        json_schema_extra=hint(when=("side", "both"), placeholder="^[a-z]( [a-z])*$"),
     )
     timeout_ms: int = Field(
         1_500,
@@ -62,11 +69,17 @@ class EndpointingRule(Settings):
         json_schema_extra=hint(unit="ms"),
     )
 
-    @field_validator("pattern")
+    @field_validator("pattern", "caller_pattern")
     @classmethod
     def _can_be_searched(cls, pattern: str) -> str:
         patterns.Pattern(pattern)
         return pattern
+
+    @model_validator(mode="after")
+    def _both_are_told(self) -> EndpointingRule:
+        if self.side == "both" and not self.caller_pattern:
+            raise ValueError("A rule for both sides needs the caller's words, too.")
+        return self
 
 
 class TurnTaking(Settings):
@@ -78,7 +91,7 @@ class TurnTaking(Settings):
         title="Words that don't interrupt",
         description="One a line. The agent goes on when the caller says nothing else. Added to the usual ones: mm-hm, okay, yes, right …",
         json_schema_extra=hint(
-            widget="lines", expert=True, term="backchannel", placeholder="lovely\nI'm with you", when=("barge_in", True)
+            widget="lines", expert=True, term="backchannel", placeholder="lovely\nfair enough", when=("barge_in", True)
         ),
     )
     stop_words: tuple[Word, ...] = Field(
@@ -120,6 +133,33 @@ class TurnTaking(Settings):
         description="When the agent has asked for a phone number, an e-mail address or a number, which people say in pieces. "
         "Normal: twice the pause until it is whole. Long: three seconds.",
         json_schema_extra=hint(expert=True, labels={"off": "None", "auto": "Normal", "long": "Long"}),
+    )
+    complete_pause_ms: int = Field(
+        0,
+        ge=0,
+        le=3_000,
+        multiple_of=50,
+        title="Pause after a whole sentence",
+        description="In milliseconds. 0: six tenths of “Pause before answering”.",
+        json_schema_extra=hint(widget="slider", expert=True, unit="ms", term="on punctuation"),
+    )
+    open_pause_ms: int = Field(
+        0,
+        ge=0,
+        le=5_000,
+        multiple_of=50,
+        title="Pause in mid-sentence",
+        description="After “and”, “my number is”, a comma, half a phone number. In milliseconds. 0: twice “Pause before answering”.",
+        json_schema_extra=hint(widget="slider", expert=True, unit="ms"),
+    )
+    number_pause_ms: int = Field(
+        0,
+        ge=0,
+        le=5_000,
+        multiple_of=50,
+        title="Pause after a number",
+        description="After three digits or more, to which more may come. In milliseconds. 0: as “Pause before answering”.",
+        json_schema_extra=hint(widget="slider", expert=True, unit="ms", term="on number"),
     )
     endpointing_rules: tuple[EndpointingRule, ...] = Field(
         (),

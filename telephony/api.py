@@ -91,9 +91,9 @@ class CallOut(Schema):
     )
     variables: dict[str, Any] = Field(description="What the agent was told of the person.", examples=[{"name": "Ada"}])
     speculation: dict[str, Any] = Field(
-        description="Answers begun before the caller had finished, and withdrawn; tokens: of those whose model told them. "
-        "Empty while the call runs.",
-        examples=[{"withdrawn": 2, "tokens": 840}],
+        description="Answers begun before the caller had finished, and withdrawn; tokens: what they cost; estimated: how many of these are "
+        "reckoned from letters, because a model that is stopped midway doesn't tell. Empty while the call runs.",
+        examples=[{"withdrawn": 2, "tokens": 840, "estimated": 520}],
     )
 
     @classmethod

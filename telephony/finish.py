@@ -110,8 +110,13 @@ def _percentile(ordered: Sequence[int], percent: int) -> int:
 
 
 def _speculation(call: Call) -> dict[str, int]:
-    dropped = [event.data.get("tokens") for event in call.events.filter(kind="speculation_dropped")]
-    return {"withdrawn": len(dropped), "tokens": sum(tokens for tokens in dropped if isinstance(tokens, int))}
+    dropped = [event.data for event in call.events.filter(kind="speculation_dropped")]
+    known = [data for data in dropped if isinstance(data.get("tokens"), int)]
+    return {
+        "withdrawn": len(dropped),
+        "tokens": sum(data["tokens"] for data in known),
+        "estimated": sum(data["tokens"] for data in known if data.get("is_estimate")),
+    }
 
 
 def _duration_ms(call: Call) -> int:

@@ -148,7 +148,8 @@ class Call(Owned):
     latency = models.JSONField(default=dict)
     """{"p50_ms": …, "p95_ms": …, "turns": n}: what the caller waited, end of speech to first sound."""
     speculation = models.JSONField(default=dict)
-    """{"withdrawn": n, "tokens": m}: answers begun before the caller had finished and thrown away, and what of their cost the model told."""
+    """{"withdrawn": n, "tokens": m, "estimated": k}: answers begun before the caller had finished and thrown away, what they cost, and
+    how much of that was reckoned because no model had told it."""
     worker = models.CharField(max_length=120, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
 

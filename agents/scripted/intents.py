@@ -10,8 +10,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from agents import endings
 from agents.collect.simple import yes_or_no
-from agents.collect.words import FILLERS, flat, word_set, words
+from agents.collect.words import FILLERS, flat, words
 from agents.scripted.stems import alike, stem, stems
 
 
@@ -177,7 +178,6 @@ _HAS_ONE = re.compile(r"\b(?:i|we)(?:'ve| have)(?: got| already| made| booked)* 
 _LIGHT = frozenset(stems("make take do have leave place submit file arrange get give lodge"))
 """Verbs that say little: who wants to "make a complaint" wants to "complain"."""
 
-_AFTER_GOODBYE = word_set("you thank so for now then bye goodbye today very much i need have a nice day good one and")
 _IS_A_VISIT = re.compile(r"\b(?:appointment|visit)\b", re.IGNORECASE)
 _SIDE_MATTER = re.compile(r" (?:about|for|on|with|at|regarding|from|in) ", re.IGNORECASE)
 COLLECT_MEANING = 0.62
@@ -237,22 +237,6 @@ def wants(text: str) -> bool:
     return bool(_WANTS.search(flat(text)))
 
 
-_ALL_RIGHT = re.compile(r"\s*(?:right|fine|correct|good)\b")
-
-
-def _ends(low: str, phrases: Sequence[str]) -> bool:
-    """One of the ending phrases is the sentence's end or nearly all of it: "that's all I know about it" is not an end."""
-    for phrase in phrases:
-        for match in re.finditer(rf"(?<!\w){re.escape(flat(phrase).strip(' .!?'))}(?!\w)", low):
-            if phrase.startswith("that") and _ALL_RIGHT.match(low, match.end()):
-                continue
-            rest = [w for w in words(low[match.end() :]) if w.text not in FILLERS and w.text not in _AFTER_GOODBYE]
-            before = low[: match.start()].rstrip()
-            if not rest and not before.endswith(("say", "not", "don't", "n't", "before we", "if")):
-                return True
-    return False
-
-
 def _least_meaning(text: str) -> float:
     """A plain wish needs less likeness: what else than the agent's business would a caller want?"""
     return _WISHED_MEANING if wishes(text) and not is_question(text) else COLLECT_MEANING
@@ -276,7 +260,7 @@ def recognise(
     for intent, pattern in _MATCHERS:
         if pattern.fullmatch(core) or pattern.fullmatch(" ".join(w.text for w in said)):
             found.add(intent)
-    if _ends(low, ending_phrases):
+    if endings.is_ending(text, ending_phrases):
         found.add(Intent.GOODBYE)
     if said[0].text in ("hi", "hello", "hey") and len(said) <= 3:
         found.add(Intent.GREETING)

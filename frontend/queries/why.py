@@ -126,6 +126,7 @@ def _pause(facts: Facts) -> Why:
         "complete": "the sentence was complete",
         "open": "the sentence was not complete",
         "unsure": "the sentence might have gone on",
+        "number": "it ended with a number, to which more may come",
         "rule": "a rule for pauses says so",
         "interrupted": "the agent had just been interrupted",
         "finished": "the voice sounded finished",
@@ -198,7 +199,8 @@ def _digits(before: str) -> Callable[[Facts], str]:
 
 def _speculation_dropped(data: Facts) -> str:
     tokens = data.get("tokens")
-    cost = f" ({tokens} tokens)" if isinstance(tokens, int) else ""
+    about = "about " if data.get("is_estimate") else ""
+    cost = f" ({about}{tokens} tokens)" if isinstance(tokens, int) else ""
     return _text("Thought ahead too early; the caller went on after")(data) + cost
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -86,8 +86,9 @@ class _Saying:
     ends_ms: int = 0
     """When it should have been heard, by its length."""
     is_whole: bool = False
-    is_filled: bool = False
-    """Something was said because the answer was late."""
+    fillers: Iterator[str] | None = None
+    """What is said because the answer is late."""
+    filled_until_ms: int = 0
     is_over: bool = False
     """The line says that nothing is spoken any more, since the last words were sent."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -129,7 +130,8 @@ class TextSession(Life):
         self._line = line
         self._settings = TurnSettings.of(spec)
         self._lines = lines_for(spec.sounds.language)
-        self._thinker = Speaker(agent, Playout(), self.clock, deadlines or Deadlines(), self._lines.no_answer)
+        self._deadlines = deadlines or Deadlines()
+        self._thinker = Speaker(agent, Playout(), self.clock, self._deadlines, self._lines.no_answer)
         self._thinker.tell = lambda kind, data: self._happened(kind, **data)
         self._reader = Reader(spec.sounds.pronunciations, language=spec.sounds.language, can_ipa=False)
         self._log = TurnLog(self._listener.receive, self._before.next_turn)
@@ -142,7 +144,7 @@ class TextSession(Life):
         )
         self._saying: _Saying | None = None
         self._revision = 0
-        self._generation = 0
+        self._generation = self._fills = 0
         self._is_caller_speaking = False
         self._caller_began_ms: int | None = None
         self._is_caller_told = False
@@ -503,9 +505,7 @@ class TextSession(Life):
         if saying is not None and saying.is_heard(now_ms):
             self._finish(saying)
         elif saying is not None and not saying.sent and self._is_late(saying):
-            saying.is_filled = True
-            self._happened("filler")
-            self._spawn(self._line.say(self._lines.filler + " ", is_last=False))
+            self._fill(saying)
         elif self._hit_limit(now_ms):
             return
         elif self._keypad.digits and now_ms >= self._keypad.over_ms:
@@ -514,8 +514,20 @@ class TextSession(Life):
             self._keep_company(now_ms)
 
     def _is_late(self, saying: _Saying) -> bool:
-        waited_ms = self.clock.now_ms - saying.asked_ms
-        return saying.reply.utterance is not None and not saying.is_filled and waited_ms >= self._settings.fill_after_ms
+        if saying.reply.utterance is None:
+            return False
+        if saying.fillers is None:
+            return self.clock.now_ms - saying.asked_ms >= self._settings.fill_after_ms
+        return self.clock.now_ms - saying.filled_until_ms >= self._deadlines.fill_again_ms
+
+    def _fill(self, saying: _Saying) -> None:
+        if saying.fillers is None:
+            saying.fillers = self._lines.fillers(self.agent.spec.says.fillers, self._fills)
+            self._fills += 1
+            self._happened("filler")
+        words = next(saying.fillers)
+        saying.filled_until_ms = self.clock.now_ms + len(words) * LETTER_MS
+        self._spawn(self._line.say(f"{words} ", is_last=False))
 
     def _hit_limit(self, now_ms: int) -> bool:
         over_ms = now_ms - self._settings.max_duration_ms

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from agents.patterns import Pattern
 from agents.spec import AgentSpec, FirstSpeaker
-from agents.turn_taking import AcousticEndOfTurn, Sensitivity, SpellingPatience
-from telephony.session.words import NO_OWN_WORDS, OwnWords
+from agents.turn_taking import AcousticEndOfTurn, EndpointingRule, Sensitivity, SpellingPatience
+from telephony.session.words import NO_OWN_PAUSES, NO_OWN_WORDS, OwnPauses, OwnWords
 
 _YIELD_MS = {
     Sensitivity.PATIENT: 900,
@@ -21,11 +21,21 @@ _FEWEST_WORDS = {Sensitivity.PATIENT: 2}
 
 @dataclass(frozen=True, slots=True)
 class PauseRule:
-    """After words in which ``pattern`` is, the agent's or the caller's, so much silence is needed."""
+    """Where ``agents`` is in the agent's words and ``callers`` in the caller's, so much silence is needed. One may be left out."""
 
-    is_agents: bool
-    pattern: Pattern
+    agents: Pattern | None
+    callers: Pattern | None
     ms: int
+
+    @classmethod
+    def of(cls, rule: EndpointingRule) -> PauseRule:
+        if rule.side == "caller":
+            return cls(None, Pattern(rule.pattern), rule.timeout_ms)
+        callers = Pattern(rule.caller_pattern) if rule.side == "both" else None
+        return cls(Pattern(rule.pattern), callers, rule.timeout_ms)
+
+    def fits(self, asked: str, said: str) -> bool:
+        return (self.agents is None or self.agents.is_in(asked)) and (self.callers is None or self.callers.is_in(said))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,7 @@ class TurnSettings:
     learns_pauses: bool = True
     """The needed silence follows the caller's own pauses (``pauses.Pace``)."""
     acoustic_end_of_turn: AcousticEndOfTurn = AcousticEndOfTurn.OFF
+    own_pauses: OwnPauses = NO_OWN_PAUSES
     rules: tuple[PauseRule, ...] = ()
     spelling: SpellingPatience = SpellingPatience.AUTO
     barge_in: bool = True
@@ -95,10 +106,10 @@ class TurnSettings:
             yield_ms=spec.listens.interrupt_after_ms or _YIELD_MS[spec.listens.barge_in_sensitivity],
             fewest_words=spec.listens.interrupt_words or _FEWEST_WORDS.get(spec.listens.barge_in_sensitivity, 0),
             backoff_ms=spec.listens.backoff_ms,
-            rules=tuple(
-                PauseRule(rule.side == "agent", Pattern(rule.pattern), rule.timeout_ms)
-                for rule in spec.listens.endpointing_rules
+            own_pauses=OwnPauses(
+                spec.listens.complete_pause_ms, spec.listens.open_pause_ms, spec.listens.number_pause_ms
             ),
+            rules=tuple(map(PauseRule.of, spec.listens.endpointing_rules)),
             spelling=spec.listens.spelling_patience,
             takes_digits=spec.listens.keypad,
             digit_timeout_ms=spec.listens.keypad_timeout_ms,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +19,19 @@ class Lines:
     """Said when the wait goes on after ``filler``."""
     back: str
     """Said where the line or our own process had failed, and the caller is still there."""
+    another: str
+    """In place of ``filler`` every other time."""
 
     def all(self) -> tuple[str, ...]:
-        return (self.filler, self.still, self.no_answer, self.apology, self.breakdown, self.back)
+        return (self.filler, self.another, self.still, self.no_answer, self.apology, self.breakdown, self.back)
 
-    def fillers(self) -> Iterator[str]:
-        """For one wait, however long: never the same twice in a row."""
-        return cycle((self.filler, self.still))
+    def fillers(self, own: Sequence[str] = (), before: int = 0) -> Iterator[str]:
+        """For one wait, however long, after so many waits ``before``: never the same twice in a row, in a wait or in two.
+        ``own``: the builder's."""
+        firsts = tuple(dict.fromkeys(own)) or (self.filler, self.another)
+        for number in count(before):
+            yield firsts[number % len(firsts)]
+            yield self.still
 
 
 _LINES: dict[str, Lines] = {
@@ -36,6 +42,7 @@ _LINES: dict[str, Lines] = {
         "I'm sorry, I have no answer to that. Could you say it another way?",
         "It takes a little longer, please stay on the line.",
         "I'm sorry, we were cut off for a moment. I'm back.",
+        "Just a second, please.",
     ),
     "de": Lines(
         "Einen Moment.",
@@ -44,6 +51,7 @@ _LINES: dict[str, Lines] = {
         "Entschuldigung, darauf habe ich keine Antwort. Können Sie es anders sagen?",
         "Es dauert noch etwas, bitte bleiben Sie dran.",
         "Entschuldigung, wir waren kurz unterbrochen. Ich bin wieder da.",
+        "Eine Sekunde, bitte.",
     ),
     "es": Lines(
         "Un momento.",
@@ -52,6 +60,7 @@ _LINES: dict[str, Lines] = {
         "Lo siento, no tengo respuesta a eso. ¿Puede decirlo de otra manera?",
         "Tarda un poco más, por favor no cuelgue.",
         "Disculpe, se cortó por un momento. Ya estoy de vuelta.",
+        "Un segundo, por favor.",
     ),
     "fr": Lines(
         "Un instant.",
@@ -60,6 +69,7 @@ _LINES: dict[str, Lines] = {
         "Excusez-moi, je n'ai pas de réponse à cela. Pouvez-vous le dire autrement ?",
         "Cela prend un peu plus de temps, ne quittez pas.",
         "Excusez-moi, nous avons été coupés un instant. Je suis de retour.",
+        "Une petite seconde.",
     ),
     "it": Lines(
         "Un momento.",
@@ -68,6 +78,7 @@ _LINES: dict[str, Lines] = {
         "Mi scusi, non ho una risposta. Può dirlo in un altro modo?",
         "Ci vuole ancora un po', resti in linea per favore.",
         "Mi scusi, siamo stati interrotti per un momento. Sono di nuovo qui.",
+        "Un attimo, per favore.",
     ),
     "nl": Lines(
         "Een moment.",
@@ -76,6 +87,7 @@ _LINES: dict[str, Lines] = {
         "Sorry, daar heb ik geen antwoord op. Kunt u het anders zeggen?",
         "Het duurt iets langer, blijf alstublieft aan de lijn.",
         "Sorry, de verbinding viel even weg. Ik ben er weer.",
+        "Een ogenblik, alstublieft.",
     ),
     "pt": Lines(
         "Um momento.",
@@ -84,6 +96,7 @@ _LINES: dict[str, Lines] = {
         "Desculpe, não tenho resposta para isso. Pode dizer de outra forma?",
         "Vai demorar um pouco mais, por favor aguarde na linha.",
         "Desculpe, a ligação caiu por um momento. Já estou de volta.",
+        "Só um instante.",
     ),
 }
 

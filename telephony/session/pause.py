@@ -16,7 +16,7 @@ class Pause:
     plain_ms: int
     """For a caller of whom nothing is known."""
     because: str
-    """How the sentence ends, "complete", "unsure" or "open"; or "rule"; or "interrupted": the agent backs off. How it was said,
+    """How the sentence ends, "complete", "unsure", "number" or "open"; or "rule"; or "interrupted": the agent backs off. How it was said,
     where that made it another: "finished", "unfinished"; and where the transcriber did: "told", "told_open". Of a keypad:
     "digits", and "no_keys" where none came."""
     pace_percent: int = 100

@@ -17,7 +17,7 @@ from agents.turn_taking import SpellingPatience
 from telephony.session.finishing import Finishing
 from telephony.session.knobs import TurnSettings
 from telephony.session.pause import LONGEST_MS, SHORTEST_MS, Pause
-from telephony.session.words import Ending, Kind, ending_of, is_thanks, kind_of, pause_ms
+from telephony.session.words import NO_OWN_PAUSES, Ending, Kind, OwnPauses, ending_of, is_thanks, kind_of, pause_ms
 
 SHORTEST_PERCENT, LONGEST_PERCENT = 70, 180
 SPELLING_MS = 3_000
@@ -165,7 +165,7 @@ class Patience:
 
     def _by_rule(self, text: str) -> Pause | None:
         for rule in self._settings.rules:
-            if rule.pattern.is_in(self._asked if rule.is_agents else text):
+            if rule.fits(self._asked, text):
                 return Pause(rule.ms, rule.ms, "rule")
         return None
 
@@ -176,18 +176,31 @@ class Patience:
 
     def _by_words(self, text: str, percent: int) -> Pause:
         base_ms, language = self._settings.endpointing_ms, self._settings.language
-        pause = needed(text, base_ms, language, expects=self._expects, pace_percent=percent)
+        pause = needed(
+            text, base_ms, language, expects=self._expects, pace_percent=percent, own=self._settings.own_pauses
+        )
         if self._expects is not None and self._settings.spelling is SpellingPatience.LONG:
-            is_number = self._expects == "number" and pause.because == "unsure"
+            is_number = self._expects == "number" and pause.because == "number"
             if pause.because == "open" or is_number:
                 return replace(pause, ms=max(pause.ms, SPELLING_MS), plain_ms=max(pause.plain_ms, SPELLING_MS))
         return pause
 
 
-def needed(text: str, base_ms: int, language: str, *, expects: str | None = None, pace_percent: int = 100) -> Pause:
-    """The silence after ``text`` for it to be the caller's turn. A sentence left open is never given less than without ``pace_percent``."""
+def needed(
+    text: str,
+    base_ms: int,
+    language: str,
+    *,
+    expects: str | None = None,
+    pace_percent: int = 100,
+    own: OwnPauses = NO_OWN_PAUSES,
+) -> Pause:
+    """The silence after ``text`` for it to be the caller's turn. A sentence left open is never given less than without
+    ``pace_percent``; what the builder set is what is waited, and learned from as if it weren't."""
     ending = ending_of(text, language, expects=expects)
     plain_ms = pause_ms(text, base_ms, language, expects=expects)
+    if own_ms := own.after(ending):
+        return Pause(own_ms, plain_ms, ending.name.lower())
     paced_ms = base_ms * pace_percent // 100
     is_slow = pace_percent > 100
     paced_ms = max(base_ms, min(paced_ms, LONGEST_MS)) if is_slow else min(base_ms, max(paced_ms, SHORTEST_MS))

@@ -25,7 +25,8 @@ def speak_ahead(agent: LiveAgent, lines: Lines) -> None:
     if not isinstance(agent.tts, Prepares):
         return
     likely = list(agent.mind.likely_lines())[:_LIKELY_LINES] if isinstance(agent.mind, TellsAhead) else []
-    agent.tts.prepare([agent.speak_text(line) for line in (*lines.all(), *likely)], speed=agent.spec.sounds.voice_speed)
+    said = (*agent.spec.says.fillers, *lines.all(), *likely)
+    agent.tts.prepare([agent.speak_text(line) for line in said], speed=agent.spec.sounds.voice_speed)
 
 
 def parts_of(line: Line, text: str, hang_up: str, agent: LiveAgent, lines: Lines, before: Resumed) -> Parts:

@@ -15,7 +15,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.mind import Collected, EndCall, Keys, Mind, PressKeys, ReplyPart, Say, Thought, Transfer, Utterance
+from agents.mind import (
+    Collected,
+    CountsTokens,
+    EndCall,
+    Keys,
+    Mind,
+    PressKeys,
+    ReplyPart,
+    Say,
+    Thought,
+    Transfer,
+    Utterance,
+    Value,
+)
 from agents.speech import ProviderError
 from agents.standby import Minds, Round, Tell, Voice, brains_of, voices_of
 from telephony.audio.playout import PLAYOUT_RATE_HZ, Playout
@@ -366,6 +379,14 @@ def without_silence(pcm: bytes, rate_hz: int, *, keep_ms: int = 10) -> bytes:
     if not len(loud):
         return b""
     return pcm[max(0, int(loud[0]) - rate_hz * keep_ms // 1000) * 2 :]
+
+
+def wasted(reply: Reply, mind: Mind) -> dict[str, Value]:
+    """What a reply cost that nobody will hear: as its model told, else as its mind reckons."""
+    spent = mind.spent(reply.utterance.revision) if reply.utterance and isinstance(mind, CountsTokens) else None
+    if reply.tokens is not None or spent is None:
+        return {"tokens": reply.tokens}
+    return {"tokens": spent.tokens, **({"is_estimate": True} if spent.is_estimate else {})}
 
 
 def _is_permanent(error: Exception) -> bool:

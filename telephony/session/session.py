@@ -44,7 +44,7 @@ from telephony.session.life import Life
 from telephony.session.lines import lines_for
 from telephony.session.log import TurnLog
 from telephony.session.ports import VAD, HasKeypad, HearsLater, Listener, Tap, Transport
-from telephony.session.reply import Deadlines, Parts, Reply, Speaker
+from telephony.session.reply import Deadlines, Parts, Reply, Speaker, wasted
 from telephony.session.resumed import NOTHING_BEFORE, Resumed
 from telephony.session.signals import Action, Line, Signal
 from telephony.session.streams import close_all, closing
@@ -108,7 +108,7 @@ class Session(Life):
         self._transfer = Transferring(
             transfers or Nobody(), self.clock, spec.sounds.language, self._happened, self._tell
         )
-        self._generation = 0
+        self._generation = self._fills = 0
         self._reply: Reply | None = None
         self._utterance_ms = 0
         """When what the caller says now began."""
@@ -427,7 +427,9 @@ class Session(Life):
     def _fill(self) -> None:
         reply = self._reply
         if reply is not None and not reply.has_sound and reply.filling is None:
-            reply.filling = self._spawn(self._speaker.fill(reply, self._lines.fillers()))
+            fillers = self._lines.fillers(self.agent.spec.says.fillers, self._fills)
+            self._fills += 1
+            reply.filling = self._spawn(self._speaker.fill(reply, fillers))
             self._happened("filler")
 
     def _release(self, reply: Reply) -> None:
@@ -451,7 +453,7 @@ class Session(Life):
 
     def _count_waste(self, reply: Reply | None) -> None:
         if reply is not None and reply.utterance is not None and not reply.is_committed:  # nobody heard anything of it
-            self._happened("speculation_dropped", text=reply.utterance.text, tokens=reply.tokens)
+            self._happened("speculation_dropped", text=reply.utterance.text, **wasted(reply, self.agent.mind))
 
     def _on_playout(self, happening: PlayoutEvent) -> None:
         reply = self._reply

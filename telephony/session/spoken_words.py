@@ -26,11 +26,14 @@ _ENGLISH = TurnWords(
     nods=_set(
         "mm, mmm, mhm, mmhm, mm hm, mm hmm, mmhmm, mhmm, hm, hmm, uh huh, uhhuh, ah, aha, oh, oh okay, okay, ok, okey, kay, "
         "yeah, yep, yup, yes, right, sure, alright, all right, got it, gotcha, i see, i understand, understood, cool, great, "
-        "good, nice, fine, of course, exactly, true, thanks, thank you, um, uh, er"
+        "good, nice, fine, of course, exactly, true, thanks, thank you, um, uh, er, i got it, i hear you, i'm listening, im listening, "
+        "i'm with you, im with you, sounds good, makes sense, that makes sense, absolutely, definitely, perfect, wow, interesting, "
+        "for sure, that's right, that's fine, very good, awesome, all good"
     ),
     stops=_set(
         "stop, wait, hold on, hang on, no, nope, nah, no no, excuse me, sorry, actually, pause, enough, quiet, shut up, "
-        "but, one second, one moment, just a second, just a moment, never mind, nevermind, cancel"
+        "but, one second, one moment, one sec, just a second, just a sec, just a moment, never, nevermind, cancel, hold, cut, silence, "
+        "shut, be quiet, not, don't, dont, listen, please stop, please wait, can you stop, let me stop you, that's wrong, wrong"
     ),
     greetings=_set(
         "hello, hi, hey, hello there, hi there, good morning, good afternoon, good evening, who's this, anyone there"
@@ -50,7 +53,8 @@ _LANGUAGES: dict[str, TurnWords] = {
     "en": _ENGLISH,
     "de": TurnWords(
         nods=_set(
-            "mm, mhm, mm hm, hm, aha, ah, ja, jaja, okay, ok, gut, genau, richtig, klar, verstehe, alles klar, danke, äh, ähm"
+            "mm, mhm, mm hm, hm, aha, ah, ja, jaja, okay, ok, gut, genau, richtig, klar, verstehe, alles klar, danke, äh, ähm, "
+            "ach so, achso, ich verstehe, super, prima, perfekt, in ordnung, natürlich, sicher, stimmt, sehr gut, schön, passt"
         ),
         stops=_set("stopp, stop, halt, warte, warten sie, moment, einen moment, nein, nee, aber, entschuldigung"),
         greetings=_set("hallo, guten tag, guten morgen, guten abend, wer ist da"),
@@ -62,7 +66,10 @@ _LANGUAGES: dict[str, TurnWords] = {
         thanks=_set("danke, danke schön, vielen dank, dankeschön"),
     ),
     "es": TurnWords(
-        nods=_set("mm, mhm, ajá, ah, sí, si, vale, bueno, claro, ya, okay, ok, entiendo, perfecto, gracias, eh"),
+        nods=_set(
+            "mm, mhm, ajá, ah, sí, si, vale, bueno, claro, ya, okay, ok, entiendo, perfecto, gracias, eh, de acuerdo, muy bien, está bien, "
+            "exacto, por supuesto, genial, entendido, comprendo, correcto"
+        ),
         stops=_set("para, espere, espera, un momento, no, pero, perdón, perdone, alto, basta"),
         greetings=_set("hola, buenos días, buenas tardes, buenas noches, diga, quién es"),
         farewells=_set("adiós, hasta luego, chao, gracias adiós"),
@@ -74,7 +81,8 @@ _LANGUAGES: dict[str, TurnWords] = {
     ),
     "fr": TurnWords(
         nods=_set(
-            "mm, mhm, hum, ah, oui, ouais, d'accord, ok, okay, bien, très bien, exact, exactement, je vois, je comprends, merci, euh"
+            "mm, mhm, hum, ah, oui, ouais, d'accord, ok, okay, bien, très bien, exact, exactement, je vois, je comprends, merci, euh, "
+            "parfait, entendu, compris, bien sûr, super, ça marche, c'est bon, tout à fait, voilà"
         ),
         stops=_set("stop, attendez, attends, un moment, une seconde, non, mais, pardon, excusez moi, arrêtez"),
         greetings=_set("allô, bonjour, bonsoir, salut, qui est là"),
@@ -88,7 +96,7 @@ _LANGUAGES: dict[str, TurnWords] = {
     "it": TurnWords(
         nods=_set(
             "mm, mhm, mh, ah, aha, eh, sì, si, sì sì, certo, va bene, bene, benissimo, ok, okay, okey, esatto, giusto, capisco, "
-            "ho capito, perfetto, d'accordo, già, grazie, ehm"
+            "ho capito, perfetto, d'accordo, già, grazie, ehm, certamente, chiaro, molto bene, ottimo, come no"
         ),
         stops=_set(
             "stop, aspetti, aspetta, un momento, un attimo, no, ma, però, scusi, scusa, mi scusi, basta, fermo, alt"
@@ -105,7 +113,8 @@ _LANGUAGES: dict[str, TurnWords] = {
     "pt": TurnWords(
         nods=_set(
             "mm, mhm, hum, ah, aham, uhum, sim, tá, tá bom, está bem, certo, claro, ok, okay, exato, exatamente, isso, entendi, "
-            "percebo, perfeito, pois, pois é, beleza, obrigado, obrigada, hã, é"
+            "percebo, perfeito, pois, pois é, beleza, obrigado, obrigada, hã, é, com certeza, muito bem, ótimo, está bom, tá certo, "
+            "compreendo, legal"
         ),
         stops=_set(
             "pare, para, espere, espera, um momento, um instante, só um momento, não, mas, desculpe, desculpa, com licença, basta, chega"
@@ -118,6 +127,24 @@ _LANGUAGES: dict[str, TurnWords] = {
         ),
         digits=_set("zero, um, dois, três, quatro, cinco, seis, meia, sete, oito, nove"),
         thanks=_set("obrigado, obrigada, muito obrigado, muito obrigada"),
+    ),
+    "nl": TurnWords(
+        nods=_set(
+            "mm, mhm, mm hm, hm, hmm, aha, ah, oh, ja, jaja, ja hoor, oké, oke, ok, okay, goed, prima, precies, klopt, juist, zeker, "
+            "natuurlijk, inderdaad, duidelijk, begrepen, ik snap het, ik begrijp het, top, mooi, dank u, dank je, bedankt, eh, uh, ehm"
+        ),
+        stops=_set(
+            "stop, wacht, wacht even, ho, een moment, een ogenblik, moment, momentje, nee, neen, maar, sorry, pardon, stil, hou op, "
+            "genoeg, laat maar, eigenlijk"
+        ),
+        greetings=_set("hallo, hoi, goedemorgen, goedemiddag, goedenavond, goedendag, dag, met wie spreek ik"),
+        farewells=_set("dag, dag hoor, doei, tot ziens, tot horens, tot later, fijne dag, fijne dag nog, bedankt dag"),
+        dangling=_set(
+            "en, of, maar, omdat, want, als, de, een, naar, voor, met, van, bij, mijn, onze, uw, is, ik, eh, uh, ehm, dus, "
+            "ik wil graag, ik zou graag, kunt u"
+        ),
+        digits=_set("nul, een, één, twee, drie, vier, vijf, zes, zeven, acht, negen"),
+        thanks=_set("bedankt, dank u, dank u wel, dank je wel, hartelijk dank, heel erg bedankt"),
     ),
 }
 _ANY = TurnWords(

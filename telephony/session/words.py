@@ -6,6 +6,7 @@ Words decide only together with time (``turns``): a wrong guess here costs a mom
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
@@ -27,6 +28,8 @@ class Kind(Enum):
 class Ending(Enum):
     COMPLETE = auto()
     UNSURE = auto()
+    NUMBER = auto()
+    """Digits, to which more may come, whatever mark the transcriber put behind them."""
     OPEN = auto()
     """More will come: "my number is 555 and"."""
 
@@ -40,6 +43,9 @@ _ADDRESS = re.compile(
     r"(@|\b(?:at|ät|klammeraffe|arroba|arobase|chiocciola)\b).+(\.|\b(?:dot|punkt|punto|point|ponto)\b)\s*\w{2,}"
 )
 _ENDS_IN_ADDRESS = re.compile(_ADDRESS.pattern + r"\W*$")
+_ENDS_IN_NUMBER = re.compile(r"(?<![\w:])\+?\d[\d\s().,/-]*$")
+_FEWEST_DIGITS = 3
+"""Fewer are an hour, a day, an age."""
 _PHONE_DIGITS = 10
 _KEPT = 256
 """Answers: every call asks the same of the same words fifty times a second."""
@@ -72,6 +78,28 @@ class OwnWords:
 NO_OWN_WORDS = OwnWords()
 
 
+@dataclass(frozen=True, slots=True)
+class OwnPauses:
+    """What an agent's builder set for how a sentence ends; 0: as everybody has it."""
+
+    complete_ms: int = 0
+    open_ms: int = 0
+    number_ms: int = 0
+
+    def after(self, ending: Ending) -> int:
+        match ending:
+            case Ending.COMPLETE:
+                return self.complete_ms
+            case Ending.OPEN:
+                return self.open_ms
+            case Ending.NUMBER:
+                return self.number_ms
+        return 0
+
+
+NO_OWN_PAUSES = OwnPauses()
+
+
 @lru_cache(_KEPT)
 def kind_of(
     text: str,
@@ -100,7 +128,7 @@ def kind_of(
         return Kind.BACKCHANNEL
     if _is_made_of(words, table.nods):
         return Kind.BACKCHANNEL
-    if any(f" {words} ".startswith(f" {stop} ") for stop in table.stops):
+    if any(f" {rest} ".startswith(f" {stop} ") for rest in _after_nods(words, table.nods) for stop in table.stops):
         return Kind.STOP
     return Kind.BACKCHANNEL if len(words.split()) < fewest_words else Kind.WORDS
 
@@ -134,10 +162,20 @@ def ending_of(text: str, language: str, *, expects: str | None = None) -> Ending
             return Ending.COMPLETE
         return Ending.OPEN if len(words) > 1 or len(words[0]) == 1 else Ending.UNSURE
     elif words[-1].isdigit() and expects == "number":
-        return Ending.UNSURE
+        return Ending.NUMBER
+    if not expects and _is_number(text, words, table.digits):
+        return Ending.NUMBER
     if is_thanks(text, language):
         return Ending.UNSURE
     return Ending.COMPLETE if _ENDS.search(text.strip()) else Ending.UNSURE
+
+
+def _is_number(text: str, words: list[str], digits: frozenset[str]) -> bool:
+    """Whether it ends with three digits or more, written as digits or as words."""
+    written = _ENDS_IN_NUMBER.search(text.rstrip(" .!"))
+    if written is not None and sum(map(str.isdigit, written[0])) >= _FEWEST_DIGITS:
+        return not text.rstrip().endswith("?")
+    return len(words) >= _FEWEST_DIGITS and all(word in digits for word in words[-_FEWEST_DIGITS:])
 
 
 def is_thanks(text: str, language: str) -> bool:
@@ -169,6 +207,17 @@ def _is_made_of(words: str, phrases: frozenset[str]) -> bool:
         else:
             return False
     return True
+
+
+def _after_nods(words: str, nods: frozenset[str]) -> Iterator[str]:
+    """The words, and what is left of them behind nods they begin with: "yeah, but …" is a "but"."""
+    rest = words.split()
+    for _ in range(3):
+        yield " ".join(rest)
+        count = next((count for count in (4, 3, 2, 1) if " ".join(rest[:count]) in nods and len(rest) > count), 0)
+        if not count:
+            return
+        del rest[:count]
 
 
 class AskedFor:

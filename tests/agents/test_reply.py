@@ -10,7 +10,7 @@ import pytest
 
 from agents.conversation import Conversation
 from agents.llm import Finished, LLMEvent, Message, Text, Tool, ToolCall
-from agents.mind import Collected, EndCall, ReplyPart, Say, Thought, Transfer, Utterance
+from agents.mind import Collected, EndCall, ReplyPart, Say, Spent, Thought, Transfer, Utterance
 from agents.providers.openai import Endpoint, OpenAILLM
 from agents.reply import LLMMind
 from agents.spec import AgentSpec, CollectField, Does, FieldType, Says
@@ -201,6 +201,25 @@ async def test_end_call_without_words_says_the_last_words() -> None:
     assert parts[-1] == EndCall("agent_goodbye")
 
 
+@pytest.mark.parametrize(
+    ("said", "answer", "ends"),
+    [
+        ("Okay, goodbye.", "Goodbye, have a nice day!", True),
+        ("No, that's all, thank you.", "You're welcome. Bye!", True),
+        ("Okay, goodbye.", "Before you go: shall I book you in?", False),
+        ("That's all I know about it.", "I see.", False),
+        ("Please don't just hang up.", "I'm here.", False),
+        ("Did the other agent hang up?", "Yes.", False),
+    ],
+)
+async def test_a_callers_goodbye_ends_the_call_though_the_model_forgets_to_hang_up(
+    said: str, answer: str, ends: bool
+) -> None:
+    mind, _ = mind_of([Text(answer), DONE])
+    parts = await reply(mind, said)
+    assert (parts[-1] == EndCall("caller_goodbye")) is ends
+
+
 TRANSFERS = AgentSpec.model_validate(
     {
         **SPEC.model_dump(mode="json"),
@@ -243,6 +262,36 @@ async def test_an_agent_that_names_nobody_offers_no_transfer() -> None:
     mind, llm = mind_of([Text("Hello."), DONE])
     await reply(mind)
     assert "transfer_call" not in [tool.name for tool in llm.asked[0][1]]
+
+
+async def test_what_a_withdrawn_answer_cost_is_reckoned_until_the_model_has_told_it() -> None:
+    mind, llm = mind_of([Text("We are open"), Text(" today. And"), DONE], [Text("Yes."), DONE])
+    assert mind.spent(1) is None
+    parts = mind.reply(Utterance("Hello?", 1), Conversation())
+    await anext(parts)
+    messages, tools = llm.asked[0]
+    letters = sum(len(message.text) for message in messages) + sum(
+        len(tool.description) + len(str(tool.parameters)) for tool in tools
+    )
+    assert mind.spent(1) == Spent(-(-(letters + len("We are open today. And")) // 4), is_estimate=True)
+    await parts.aclose()  # type: ignore[attr-defined]
+    assert mind.spent(1) is not None and mind.spent(2) is None
+    await reply(mind, revision=2)
+    assert mind.spent(2) == Spent(15)
+    mind.commit(2)
+    assert mind.spent(2) is None
+
+
+async def test_a_model_that_never_tells_what_it_cost_is_reckoned_over_all_its_questions() -> None:
+    untold = Finished("stop", 0, 0, 40)
+    mind, llm = mind_of([save("name", "Ann"), untold], [Text("Thanks."), untold])
+    await reply(mind)
+    asked = [
+        sum(len(message.text) + sum(len(call.arguments) for call in message.tool_calls) for message in messages)
+        + sum(len(tool.description) + len(str(tool.parameters)) for tool in tools)
+        for messages, tools in llm.asked
+    ]
+    assert mind.spent(1) == Spent(-(-(sum(asked) + len("Thanks.")) // 4), is_estimate=True)
 
 
 async def test_a_model_that_only_calls_tools_is_stopped() -> None:

@@ -95,6 +95,16 @@ def test_a_spec_stored_by_an_older_release_still_loads() -> None:
             "listens.endpointing_rules.0.timeout_ms",
             "Must be at least 0.",
         ),
+        (
+            {"listens": {"endpointing_rules": [{"side": "both", "pattern": "a"}]}},
+            "listens.endpointing_rules.0",
+            "A rule for both sides needs the caller's words, too.",
+        ),
+        (
+            {"listens": {"endpointing_rules": [{"side": "both", "pattern": "a", "caller_pattern": "(?=a)b"}]}},
+            "listens.endpointing_rules.0.caller_pattern",
+            "This is not a pattern that can be searched safely: look-around, including look-ahead and look-behind, is not supported.",
+        ),
         ({"name": ""}, "name", "This can't be empty."),
         (
             {"sounds": {"pronunciations": [{"word": "Nguyen"}]}},

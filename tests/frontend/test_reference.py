@@ -151,7 +151,7 @@ def test_a_search_works_without_a_script(client: Client) -> None:
 
 
 def test_a_knob_is_found_in_the_object_it_belongs_to(drawn: Reference) -> None:
-    assert drawn.matching("endpointing_ms") == {"object-agentspec", "object-agentspecchanges"}
+    assert drawn.matching("endpointing_ms") == {"object-listens", "object-listenschanges"}
     assert drawn.matching("pause before answering") == drawn.matching("endpointing_ms")
     assert drawn.matching("no such thing") == set()
 
@@ -185,7 +185,8 @@ def test_a_schema_that_holds_itself_comes_to_an_end() -> None:
 def test_limits_and_choices_are_said_in_words(drawn: Reference) -> None:
     spec = next(shape for shape in drawn.shapes if shape.title == "AgentSpec")
     rows = {f"{field.above}{field.name}": field for field in spec.fields}
-    pause = rows["listens.endpointing_ms"]
+    listens = next(shape for shape in drawn.shapes if shape.title == "Listens")
+    pause = next(field for field in listens.fields if field.name == "endpointing_ms")
     assert (pause.type, pause.limits, pause.default) == ("integer", ("100 to 3,000", "in steps of 50"), "500")
     assert pause.title == "Pause before answering"
     assert rows["says.first_speaker"].choices == ('"agent"', '"caller"')

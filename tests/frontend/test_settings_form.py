@@ -49,6 +49,7 @@ FULL = AgentSpec.model_validate(
             "endpointing_rules": [
                 {"pattern": r"policy (number|no\.?)\?", "timeout_ms": 2_000},
                 {"side": "caller", "pattern": "<b>&", "timeout_ms": 0},
+                {"side": "both", "pattern": "policy", "caller_pattern": "^[a-z]$", "timeout_ms": 3_000},
             ],
         },
         "privacy": {"record": False},

@@ -13,6 +13,10 @@ from telephony.session.pause import Pause
     [
         (Pause(300, 300, "complete"), "Waited for 300 ms of silence, because the sentence was complete."),
         (
+            Pause(500, 500, "number"),
+            "Waited for 500 ms of silence, because it ended with a number, to which more may come.",
+        ),
+        (
             Pause(375, 375, "finished", voice_percent=97),
             "Waited for 375 ms of silence, because the voice sounded finished. It sounded 97 % finished.",
         ),
@@ -36,6 +40,11 @@ def test_a_pause_in_words(pause: Pause, words: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "data", "words"),
     [
+        (
+            "speculation_dropped",
+            {"text": "I need", "tokens": 80, "is_estimate": True},
+            "Thought ahead too early; the caller went on after “I need” (about 80 tokens)",
+        ),
         ("transfer", {"to": "Desk"}, "The caller is being put through to Desk"),
         ("put_through", {"to": "Desk", "by": "+14155550199", "seconds": 7}, "Put through to Desk (+14155550199); they talked for 7 s"),
         ("put_through", {"to": "+14155550199"}, "Put through to +14155550199"),

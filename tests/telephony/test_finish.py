@@ -86,18 +86,18 @@ def test_the_calls_of_a_dead_worker_end_with_what_is_known(call: Call) -> None:
             kind="collected",
             data={"key": "name", "value": "Ann"},
         )
-        for tokens in (120, None, 80):
+        for tokens, is_estimate in ((120, False), (None, False), (80, True)):
             CallEvent.objects.create(
                 organization_id=call.organization_id,
                 call=call,
                 at_ms=1_600,
                 kind="speculation_dropped",
-                data={"text": "I need", "tokens": tokens},
+                data={"text": "I need", "tokens": tokens, **({"is_estimate": True} if is_estimate else {})},
             )
     assert reap() == 1
     ended = again(call)
     assert (ended.status, ended.end_reason, ended.duration_ms) == ("ended", "worker_lost", 3_000)
-    assert ended.speculation == {"withdrawn": 3, "tokens": 200}
+    assert ended.speculation == {"withdrawn": 3, "tokens": 200, "estimated": 80}
     assert ended.collected["name"] == "Ann" and ended.latency == {"p50_ms": 640, "p95_ms": 640, "turns": 1}
     with tenancy.use(call.organization_id):
         kept = Recording.objects.get(call=call)

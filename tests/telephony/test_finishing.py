@@ -274,7 +274,7 @@ def test_without_the_knob_nobody_is_asked() -> None:
 
 
 def test_a_rule_of_the_builders_comes_before_voice_and_transcriber() -> None:
-    rules = (PauseRule(False, Pattern("tuesday"), 1_500),)
+    rules = (PauseRule(None, Pattern("tuesday"), 1_500),)
     assert Call(rules=rules).turn(WORDS, 0.99).pause.ms == 1_500
     assert Call(rules=rules).turn(WORDS, told=True).pause.ms == 1_500
 

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.patterns import Pattern
 from agents.spec import AgentSpec
-from agents.turn_taking import SpellingPatience
+from agents.turn_taking import EndpointingRule, SpellingPatience
 from telephony.audio.vad import SpeechStarted, SpeechStopped
 from telephony.session.knobs import PauseRule, TurnSettings
 from telephony.session.pauses import LONGEST_PERCENT, SHORTEST_PERCENT, Pace, Patience, needed
@@ -93,7 +92,10 @@ def test_the_needed_silence(text: str, base_ms: int, percent: int, ms: int) -> N
 
 
 def rules(*rules: tuple[str, str, int]) -> tuple[PauseRule, ...]:
-    return tuple(PauseRule(side == "agent", Pattern(pattern), ms) for side, pattern, ms in rules)
+    return tuple(
+        PauseRule.of(EndpointingRule(side=side, pattern=pattern, timeout_ms=ms))  # type: ignore[arg-type]
+        for side, pattern, ms in rules
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,54 @@ def test_rules_come_before_everything_else(asked: list[str], said: str, expected
         patience.hear_agent(phrase, "phone", since_ms=9_000)
     patience.hear_agent("", None, since_ms=9_000)
     assert (patience.needed(said).ms, patience.needed(said).because) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "ms"),
+    [
+        ("What is your policy number?", "A B", 4_000),
+        ("What is your policy number?", "I have none.", 300),
+        ("What is your name?", "A B", 500),
+    ],
+)
+def test_a_rule_for_both_needs_the_words_of_both(asked: str, said: str, ms: int) -> None:
+    rule = {"side": "both", "pattern": "policy number", "caller_pattern": "^[a-z]( [a-z])*$", "timeout_ms": 4_000}
+    patience = Patience(TurnSettings.of(AgentSpec.model_validate({"listens": {"endpointing_rules": [rule]}})))
+    patience.hear_agent(asked, None, since_ms=0)
+    assert patience.needed(said).ms == ms
+
+
+@pytest.mark.parametrize(
+    ("knob", "text", "pause"),
+    [
+        ("complete_pause_ms", "We are two.", (100, "complete")),
+        ("open_pause_ms", "We are two and", (100, "open")),
+        ("number_pause_ms", "My number is 415 555.", (100, "number")),
+        ("complete_pause_ms", "My number is 415 555.", (500, "number")),
+        ("number_pause_ms", "We are two.", (300, "complete")),
+        ("open_pause_ms", "We are two", (500, "unsure")),
+    ],
+)
+def test_the_pauses_of_a_builder(knob: str, text: str, pause: tuple[int, str]) -> None:
+    patience = Patience(TurnSettings.of(AgentSpec.model_validate({"listens": {knob: 100}})))
+    needed = patience.needed(text)
+    assert (needed.ms, needed.because) == pause
+
+
+def test_the_pauses_of_a_builder_are_no_measure_of_a_caller() -> None:
+    """Nor does what is learned change them."""
+    own = TurnSettings.of(AgentSpec.model_validate({"listens": {"complete_pause_ms": 100}}))
+    for settings, percent in ((own, 100), (TurnSettings(), 100)):
+        patience = Patience(settings)
+        for _ in range(5):
+            patience.begin(0)
+            patience.went_on(250, "We are two.", is_known=True)
+            patience.hear("We are two. And a dog.")
+            patience.end("We are two. And a dog.", 2_000, 2_500)
+        assert patience.pace.percent == percent
+    slow = Patience(own)
+    slow.pace.went_on(900, 500)
+    assert slow.needed("We are two.").ms == 100 and slow.needed("We are two").ms > 500
 
 
 def test_pauses_under_a_rule_teach_nothing() -> None:

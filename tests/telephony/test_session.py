@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from agents.mind import Collected, EndCall, Say, Thought
+from agents.menu_mind import WithMenu
+from agents.mind import Collected, EndCall, Say, Spent, Thought
 from agents.spec import AgentSpec
 from agents.speech import ProviderError
+from agents.standby import Chain, Minds
 from telephony.session.events import (
     BargedIn,
     Ended,
@@ -177,6 +179,27 @@ async def test_what_was_thought_for_nothing_is_counted(usage: list[Thought], tok
     story = await call(script, lambda text: Answer([Say(f"Answer to {text}"), *usage]), tts={"delay_ms": 900})
     dropped = [event.data for event in story.happened("speculation_dropped")]
     assert dropped == [{"text": "I need help.", "tokens": tokens}]
+
+
+class Reckoning(FakeMind):
+    """A mind that is stopped before its model has told what the answer cost."""
+
+    def spent(self, revision: int) -> Spent | None:
+        return Spent(self.asked.index(next(one for one in self.asked if one.revision == revision)) + 40, True)
+
+
+async def test_what_a_model_had_no_time_to_tell_is_reckoned() -> None:
+    time = VirtualTime()
+    line = FakeTransport(
+        time, [*GREETED, Speech("I need help.", 600), Silence(460), Speech("Now.", 600), UntilAgentQuiet()]
+    )
+    spec = AgentSpec.model_validate({"does": {"menu_words": "Press 1.", "menu": [{"press": "1", "does": "repeat"}]}})
+    mind = WithMenu(Minds(Chain.of_one(Reckoning(time)), []), spec)
+    agent = Agent(AgentSpec(), FakeSTT(line), FakeTTS(time, delay_ms=900), mind)  # type: ignore[arg-type]
+    heard = Listening()
+    await Session(transport=line, agent=agent, vad=FakeVAD(), listener=heard).run()  # type: ignore[arg-type]
+    dropped = [event.data for event in heard.of(Happened) if event.kind == "speculation_dropped"]
+    assert dropped == [{"text": "I need help.", "tokens": 40, "is_estimate": True}]
 
 
 async def test_an_answer_that_is_heard_is_no_waste() -> None:
@@ -538,7 +561,7 @@ async def test_a_model_that_hangs_is_tried_again_then_owned_up_to() -> None:
     )
     assert story.reason == "model_failed"
     said = [text for role, text in story.turns if role == "agent"]
-    assert said[1] == f"{PATIENCE} {PATIENCE}"
+    assert said[1] == f"{PATIENCE} {PATIENCE.replace('One moment.', 'Just a second, please.')}"
     assert said[2].startswith("I'm sorry, something went wrong")
     assert said[-1].startswith("I'm sorry, I have a technical problem")
     assert len(story.agent.mind.asked) == 4
@@ -555,7 +578,7 @@ async def test_a_voice_that_hangs_is_filled_too() -> None:
     script = [*GREETED, Speech("Are you open?", 600), Silence(15_000)]
     story = await call(script, lambda text: "Yes.", tts={"script": {"Yes.": "hangs"}}, limits={"reminder_after_s": 60})
     said = [text for role, text in story.turns if role == "agent"]
-    assert said[1] == f"{PATIENCE} One moment."
+    assert said[1] == f"{PATIENCE} Just a second, please."
     assert said[2].startswith("I'm sorry, something went wrong")
 
 

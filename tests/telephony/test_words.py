@@ -64,6 +64,26 @@ def test_few_words_may_be_too_few(text: str, kind: Kind) -> None:
     assert kind_of(text, "en-US", fewest_words=3) is kind
 
 
+NODS = """
+    i understand, i see, i got it, i hear you, im listening, im with you, right, okay, ok, sure, alright, got it, understood, yeah, yes,
+    uh-huh, mm-hmm, gotcha, mhmm, ah, yeah okay, yeah sure, Makes sense., That's right, Absolutely!, I'm listening.
+    """
+STOPS = """
+    stop, shut up, enough, quiet, silence, but, dont, not, no, hold, wait, cut, pause, nope, nah, nevermind, never, actually, never mind,
+    Yeah but, Okay wait, Oh no, I see but not today, Okay okay stop, I understand but why, Don't!
+    """
+
+
+@pytest.mark.parametrize("text", [text.strip() for text in NODS.split(",")])
+def test_what_people_expect_not_to_interrupt_does_not(text: str) -> None:
+    assert kind_of(text, "en-US") is Kind.BACKCHANNEL
+
+
+@pytest.mark.parametrize("text", [text.strip() for text in STOPS.split(",")])
+def test_what_people_expect_to_interrupt_does_at_once(text: str) -> None:
+    assert kind_of(text, "en-US") is Kind.STOP
+
+
 def test_a_hello_is_a_nod_in_the_greeting_and_a_bye_in_the_goodbye() -> None:
     assert kind_of("Hello?", "en-US", in_greeting=True) is Kind.BACKCHANNEL
     assert kind_of("Thanks, bye bye!", "en-US", in_farewell=True) is Kind.BACKCHANNEL
@@ -78,7 +98,9 @@ def test_a_hello_is_a_nod_in_the_greeting_and_a_bye_in_the_goodbye() -> None:
         ("fr-FR", "D'accord.", Kind.BACKCHANNEL), ("fr-CA", "Attendez !", Kind.STOP),
         ("it-IT", "Sì, va bene.", Kind.BACKCHANNEL), ("it-IT", "Un attimo, scusi", Kind.STOP), ("it-IT", "E il sabato?", Kind.WORDS),
         ("pt-BR", "Tá bom.", Kind.BACKCHANNEL), ("pt-PT", "Pois, exatamente.", Kind.BACKCHANNEL), ("pt-BR", "Só um momento", Kind.STOP),
-        ("nl-NL", "mm-hm, okay", Kind.BACKCHANNEL), ("nl-NL", "so", Kind.WORDS),
+        ("nl-NL", "Mm-hm, precies.", Kind.BACKCHANNEL), ("nl-NL", "Wacht even, alstublieft", Kind.STOP), ("nl-NL", "En op maandag?", Kind.WORDS),
+        ("de-DE", "Ja, aber", Kind.STOP), ("nl-NL", "Ja maar", Kind.STOP), ("fr-FR", "Oui mais", Kind.STOP),
+        ("sv-SE", "mm-hm, okay", Kind.BACKCHANNEL), ("sv-SE", "so", Kind.WORDS),
     ],
 )  # fmt: skip
 def test_every_language_has_its_words(language: str, text: str, kind: Kind) -> None:
@@ -94,7 +116,10 @@ def test_every_language_has_its_words(language: str, text: str, kind: Kind) -> N
         ("pt-BR", "ana arroba correio ponto com", "email", Ending.COMPLETE), ("pt-PT", "Muito obrigada.", None, Ending.UNSURE),
         ("fr-FR", "luc arobase poste point fr", "email", Ending.COMPLETE), ("es-ES", "ana arroba correo punto es", "email", Ending.COMPLETE),
         ("de-DE", "anna klammeraffe post punkt de", "email", Ending.COMPLETE), ("es-ES", "ana arroba correo punto es y", "email", Ending.OPEN),
-        ("pt-BR", "eu falo com", "email", Ending.OPEN), ("nl-NL", "Ik wil and", None, Ending.UNSURE),
+        ("pt-BR", "eu falo com", "email", Ending.OPEN), ("nl-NL", "Ik wil graag een afspraak voor", None, Ending.OPEN),
+        ("nl-NL", "Ik weet het.", None, Ending.COMPLETE), ("nl-NL", "nul twee nul", "phone", Ending.OPEN),
+        ("nl-NL", "Dank u wel.", None, Ending.UNSURE),
+        ("sv-SE", "Jag vill and", None, Ending.UNSURE),
     ],
 )  # fmt: skip
 def test_endings_in_every_language(language: str, text: str, expects: str | None, ending: Ending) -> None:
@@ -126,7 +151,16 @@ def test_endings_in_every_language(language: str, text: str, expects: str | None
         ("ann dot miller", "email", Ending.OPEN),
         ("ann dot miller at example dot com.", "email", Ending.COMPLETE),
         ("ann@example.com.", "email", Ending.COMPLETE),
-        ("25", "number", Ending.UNSURE),
+        ("25", "number", Ending.NUMBER),
+        ("My number is 415 555.", None, Ending.NUMBER),
+        ("It's +1 (415) 555-", None, Ending.OPEN),
+        ("Order 10,500!", None, Ending.NUMBER),
+        ("four one five", None, Ending.NUMBER),
+        ("Is it 1500?", None, Ending.COMPLETE),
+        ("At 10:30.", None, Ending.COMPLETE),
+        ("The 15th.", None, Ending.COMPLETE),
+        ("For 12.", None, Ending.COMPLETE),
+        ("It is 1500 dollars.", None, Ending.COMPLETE),
     ],
 )
 def test_endings(text: str, expects: str | None, ending: Ending) -> None:
