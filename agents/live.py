@@ -188,7 +188,8 @@ async def make(spec: AgentSpec, secrets: Mapping[str, str]) -> LiveAgent:
     left out; a main choice that can't be is not missed where a fallback can.
     """
     backed = {path.split(".")[0] for _, keys, path in _fallbacks(spec) if keys}
-    if faults := [fault for fault in _faults(spec) if fault.path.split(".")[0] not in backed]:
+    found = await asyncio.to_thread(_faults, spec)  # which voices there are is looked up in a folder
+    if faults := [fault for fault in found if fault.path.split(".")[0] not in backed]:
         raise CannotTalk(_part(faults[0].path), " ".join(fault.message for fault in faults))
     around = _surroundings(secrets)
     # One after another: each loads on its model's own thread, or is loaded already.
@@ -231,7 +232,7 @@ async def end_of_turn(spec: AgentSpec) -> EndOfTurn | None:
     is_wanted = spec.listens.acoustic_end_of_turn is not AcousticEndOfTurn.OFF and language in smart_turn.LANGUAGES
     if not is_wanted:
         return None
-    if not file.is_file():
+    if not await asyncio.to_thread(file.is_file):
         _configured.lacks_end_of_turn = True
         return None
     model = smart_turn.shared(file)
@@ -298,9 +299,9 @@ async def _member(
     path: str,
     make_one: Callable[[Provider, AgentSpec, Surroundings], Awaitable[T]],
 ) -> Member[T]:
-    if faults := _faults_of(spec, kind, key, path):
+    if faults := await asyncio.to_thread(_faults_of, spec, kind, key, path):
         raise ProviderError(" ".join(fault.message for fault in faults), permanent=True)
-    found = registry.find(key, kind, weights_dir())
+    found = await asyncio.to_thread(registry.find, key, kind, weights_dir())
     if found is None:
         raise ProviderError(f"There is no {kind} called “{key}” on this machine.", permanent=True)
     provider, offer = found

@@ -17,6 +17,7 @@ from telephony.audio import ambience
 from telephony.audio.resample import Resampler
 from telephony.session import readiness
 from telephony.session.lines import lines_for
+from telephony.transports import libopus
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ async def warm_up() -> None:
             for room in (BackgroundSound.OFFICE, BackgroundSound.CAFE):
                 await asyncio.to_thread(ambience.loop, room.value, 0.1)
             await _one_turn(new_vad())
+            await asyncio.to_thread(libopus.library)
     except Exception:  # the worker can still say what is wrong, and models of other machines need none of this
         logger.exception("Not all models are warm")
 

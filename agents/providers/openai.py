@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import importlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -66,6 +67,7 @@ def _use_once(http_client: Callable[[], httpx2.AsyncClient] | None) -> None:
 
     client = AsyncOpenAI(api_key="none", http_client=http_client() if http_client else None)
     _ = client.chat.completions, ChatCompletionChunk  # each is loaded when it is looked at
+    importlib.import_module("agents.reply")
 
 
 class OpenAILLM:

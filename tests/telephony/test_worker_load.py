@@ -43,7 +43,7 @@ async def test_over_its_measured_room_a_caller_is_turned_away_at_once_and_the_li
             took.append(time.monotonic() - began)
             assert response.status_code == 503 and response.json()["reason"] == "busy"
             await other.close()
-        assert min(took) < 1, took
+        assert min(took) < 0.5, took  # 0.1 to 0.2 where nothing else runs
         async with asyncio.timeout(10):
             while not (notes := await sync_to_async(worker_status.workers)()) or not notes[0].full:
                 running._beat_now.set()
