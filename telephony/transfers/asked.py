@@ -15,7 +15,7 @@ from telephony.models import Call
 from telephony.reception import settings_of
 from telephony.session.transferring import NotReached
 from telephony.transfers import by_carrier
-from telephony.transfers.second_line import ONLY_WORDS, WEB, second_line
+from telephony.transfers.second_line import ONLY_WORDS, OWN_PHONE, WEB, second_line, telephone_at
 
 
 class CannotTransfer(Exception):
@@ -62,13 +62,15 @@ def _check_way(call: Call, name: str, row: Mapping[str, Any], how: How | None) -
     if is_agent:
         return
     is_cold = (how or row.get("how", How.COLD)) != How.WARM
-    why_from_here = _why_from_here(call) if is_cold else ""
+    address = str(row.get("address") or "")
+    is_own = telephone_at(call, address) is not None
+    why_from_here = (OWN_PHONE if is_own else _why_from_here(call)) if is_cold else ""
     if is_cold and not why_from_here:
         return
     if _is_words(call):
         raise CannotTransfer(ONLY_WORDS)
     try:
-        second_line(call, 0, serves_sip=_serves_sip(call.worker))
+        second_line(call, 0, serves_sip=_serves_sip(call.worker), to=address)
     except NotReached as error:
         raise CannotTransfer(f"{why_from_here} {error.words}".strip()) from error
 
