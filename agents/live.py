@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
-from agents import menus
+from agents import disclosure, menus
 from agents.menu_mind import WithMenu
 from agents.mind import Mind
 from agents.pronunciation import Speaker
@@ -348,6 +348,7 @@ def _provider(kind: Kind, key: str) -> Provider:
 def static_lines(spec: AgentSpec) -> list[str]:
     """What the agent will say in the same words in every call, the soonest needed first."""
     lines = [
+        disclosure.words_of(spec),
         spec.privacy.consent_line,
         spec.says.first_message,
         spec.does.menu_words,

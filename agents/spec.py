@@ -531,6 +531,22 @@ class Privacy(Settings):
         description="Said before anything else when calls are recorded. Many places require it.",
         json_schema_extra=hint(widget="say", placeholder="This call is recorded.", when=("record", True)),
     )
+    says_it_is_ai: bool = Field(
+        False,
+        title="Say that it is an AI",
+        description="Said before anything else, the consent line too: “You are speaking with an AI assistant.” The law asks for it in the "
+        "European Union and many other places.",
+    )
+    ai_words: str = Field(
+        "",
+        max_length=500,
+        title="In these words",
+        description="Empty: a sentence in the agent's language (English, German, Spanish, French, Italian, Dutch, Portuguese). In another "
+        "language write it here, or it is said in English.",
+        json_schema_extra=hint(
+            widget="say", placeholder="You are speaking with an AI assistant.", when=("says_it_is_ai", True)
+        ),
+    )
 
 
 class AgentSpec(Settings):

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from agents import keys, live, spec
+from agents import disclosure, keys, live, spec
 from agents.mind import Collected
 from agents.speech import ProviderError
 from agents.transfers import How
@@ -229,7 +229,7 @@ class LiveCall(WithoutAgent):
             logger.warning("The caller of call %s could not be told why it ends: %s", self.id, error)
 
     async def _talk(self, call: Call, reply: Reply) -> str:
-        plain = spec.load(call.spec)
+        plain = disclosure.disclosed(spec.load(call.spec), is_recorded=self._has_sound)
         agent_spec = fill(plain, call.variables)
         if call.instead.get("how") in WITHOUT_AGENT and self._has_sound:
             return await self._without_agent(call, agent_spec, reply)

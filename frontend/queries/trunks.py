@@ -77,7 +77,11 @@ def facts(trunk: Trunk) -> list[tuple[str, str]]:
     """What was said about it, as far as it is anything."""
     preset = PRESETS.get(trunk.preset)
     if trunk.asks_password:
-        known = _("Callers sign in with the user name and the password")
+        known = (
+            _("Callers sign in with the user name and the password")
+            if trunk.host
+            else _("The telephone signs in and registers here")
+        )
     elif trunk.registers:
         known = _("Parley registers there")
     else:
@@ -88,6 +92,7 @@ def facts(trunk: Trunk) -> list[tuple[str, str]]:
         (_("Outbound proxy"), trunk.proxy),
         (_("User name"), trunk.username),
         (_("Signs in as"), trunk.auth_user),
+        (_("Rings as"), addresses.address_of_telephone(trunk)),
         (_("Password"), _("stored") if trunk.credential else _("none")),
         (_("How they know you"), known),
         (_("Its addresses"), ", ".join(trunk.sources)),

@@ -40,6 +40,9 @@ def _is_country_or_none(code: str) -> str:
 _Code = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True)]
 Country = Annotated[_Code, AfterValidator(_is_country)]
 CountryOrNone = Annotated[_Code, AfterValidator(_is_country_or_none)]
+Price = Annotated[
+    str, StringConstraints(strip_whitespace=True, pattern=r"^\+[1-9]\d{0,14}[ \t]+\d{1,4}([.,]\d{1,6})?$")
+]  # fmt: skip
 Beginning = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\+[1-9]\d{0,14}$")]
 
 
@@ -120,8 +123,16 @@ class Policy(Settings):
         ge=0,
         le=1_000,
         title="Highest price a minute",
-        description="Numbers that cost more are refused. Where your carrier tells no price, a call counts with this one.",
+        description="Numbers that cost more by your prices below are refused. Numbers without a price there count with this one.",
         json_schema_extra=hint(step=0.001),
+    )
+    prices: tuple[Price, ...] = Field(
+        (),
+        max_length=2_000,
+        title="Your prices a minute",
+        description="From your carrier's price list, one a line: how numbers begin, and what a minute costs. The longest beginning counts. "
+        "Carriers don't tell Parley their prices.",
+        json_schema_extra=hint(widget="lines", placeholder="+447 0.035", shape="Write it as +447 0.035."),
     )
     calls_from: str = Field(
         "08:00",
@@ -159,8 +170,8 @@ class Policy(Settings):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A call somebody wants to make. ``price_per_minute`` is ``None`` where the carrier tells none; ``zones`` is where the
-    called person is known to be, empty where only the number tells."""
+    """A call somebody wants to make. ``price_per_minute`` is ``None`` where only the organization's prices tell it; ``zones`` is where
+    the called person is known to be, empty where only the number tells."""
 
     number: str
     path: Path
@@ -269,13 +280,25 @@ def _how_often(policy: Policy, whom: str, usage: Usage) -> Refused | None:
 
 
 def _for_how_much(policy: Policy, number: Number, request: Request, usage: Usage) -> Allowed | Refused:
-    highest = Decimal(str(policy.max_price_per_minute))
-    price = highest if request.price_per_minute is None else request.price_per_minute
-    if price > highest:
-        words = f"{number.e164} costs {price} a minute, and your limit is {highest}."
-        return Refused("price", words, "you")
+    price = price_of(policy, number) if request.price_per_minute is None else request.price_per_minute
+    if refused := _too_dear(policy, number, price):
+        return refused
     cost = _at_most(policy, price, request.longest_minutes, usage)
     return cost if isinstance(cost, Refused) else Allowed(number, price, cost)
+
+
+def _too_dear(policy: Policy, number: Number, price: Decimal) -> Refused | None:
+    highest = Decimal(str(policy.max_price_per_minute))
+    if price <= highest:
+        return None
+    return Refused("price", f"{number.e164} costs {price} a minute, and your limit is {highest}.", "you")
+
+
+def price_of(policy: Policy, number: Number) -> Decimal:
+    """By the organization's prices, the longest beginning first; where none fits, the highest that is allowed."""
+    found = [line.split() for line in policy.prices]
+    fits = [(len(beginning), price) for beginning, price in found if number.e164.startswith(beginning)]
+    return Decimal(max(fits)[1].replace(",", ".")) if fits else Decimal(str(policy.max_price_per_minute))
 
 
 def _at_most(policy: Policy, price: Decimal, longest_minutes: int, usage: Usage) -> Decimal | Refused:
@@ -294,9 +317,10 @@ def may_reach(policy: Policy, address: str, request: Request, usage: Usage) -> D
     if isinstance(number, Unreadable):
         return Refused(number.why, number.words, "number")
     refused = (_whom(policy, number, usage) if number is not None else None) or _how_often(policy, address, usage)
-    if refused is not None:
-        return refused
-    return _at_most(policy, Decimal(str(policy.max_price_per_minute)), request.longest_minutes, usage)
+    price = Decimal(str(policy.max_price_per_minute)) if number is None else price_of(policy, number)
+    if refused is None and number is not None:
+        refused = _too_dear(policy, number, price)
+    return refused or _at_most(policy, price, request.longest_minutes, usage)
 
 
 _HELP = frozenset({"000", "110", "112", "911", "999"})

@@ -28,6 +28,7 @@ from telephony.sip.message import BadRequest, Headers, Request, Response, parse
 from telephony.sip.outgoing import OutgoingCall
 from telephony.sip.peer import Endpoint, Peer, reply_to
 from telephony.sip.reasons import phrase
+from telephony.sip.registrar import Registrar
 from telephony.sip.registration import Registration
 from telephony.sip.replies import Replies
 from telephony.sip.scan import BadMessage
@@ -72,6 +73,7 @@ class Agent:
         self.counts = Counts()
         self._stack = Stack(endpoint, gate, self.ids, self.limits, timing or Timing())
         self._digest = DigestServer(realm, self.ids.secret())
+        self._registrar = Registrar(self._stack)
         self._registrations: dict[str, Registration] = {}
         self._keepers: dict[str, Keeper] = {}
         self.is_draining = False
@@ -132,7 +134,7 @@ class Agent:
         trunk = self.gate.trunk(trunk_id)
         if trunk is None:
             raise ValueError("there is no such trunk")
-        return trunk
+        return self._registrar.reached(trunk)
 
     def _dial(self, command: Dial, now_ms: float) -> None:
         if command.call in self.calls:
@@ -271,11 +273,12 @@ class Agent:
         if request.method == "OPTIONS" and self.gate.is_of_proxy(request, source):
             self._on_options(request, source)
             return
-        origin = self.gate.origin(request, source, target.user)
+        is_registering = request.method == "REGISTER"
+        origin = self.gate.origin(request, source, headers.to.uri.user if is_registering else target.user)
         if origin is None:
             self._refuse(request, source, 403)
             return
-        if request.method not in METHODS:
+        if request.method not in METHODS and not (is_registering and origin.trunk.is_registrar):
             self._refuse(request, source, 405 if request.method in _KNOWN else 501, [("Allow", ALLOW)])
             return
         if not self._is_proven(request, origin, source, now_ms):
@@ -287,6 +290,8 @@ class Agent:
         elif self._may_speak(request, source):
             if request.method == "OPTIONS":
                 self._on_options(request, source)
+            elif is_registering:
+                self._registrar.receive(self._stack.accept(request, key, source), origin.trunk, now_ms)
             else:
                 self._on_invite(request, key, origin, source, now_ms)
 

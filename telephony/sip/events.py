@@ -131,6 +131,22 @@ class TransferDone:
 
 
 @dataclass(frozen=True, slots=True)
+class PhoneRegistered:
+    """The trunk's telephone has told us where it is, and is called there from now on."""
+
+    trunk: str
+    peer: Peer
+    expires_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneLeft:
+    """It has taken that back, or its time is over."""
+
+    trunk: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The last event of a call. ``status`` is theirs or ours, where a status ended it."""
 
@@ -173,6 +189,6 @@ class TrunkUnreachable:
 Event = (
     CallReceived | Ringing | EarlyMedia | Answered | Acknowledged | OfferReceived | OfferAnswered | OfferRefused
     | DigitReceived | InfoReceived | TransferAsked | TransferProgress | TransferDone | Ended
-    | Registered | RegistrationFailed | Unregistered | TrunkReachable | TrunkUnreachable
+    | Registered | RegistrationFailed | Unregistered | TrunkReachable | TrunkUnreachable | PhoneRegistered | PhoneLeft
 )  # fmt: skip
 Output = Send | Event

@@ -39,6 +39,10 @@ class Trunk:
     """Who they must prove to be."""
     is_proxy: bool = False
     """Our own edge: believed when it says whom a request is from."""
+    is_registrar: bool = False
+    """A telephone that must prove who it is: it registers with us, and is called where it is then."""
+    contact: str = ""
+    """What that telephone is called by, whomever else we mean: see ``telephony.sip.registrar``."""
     users: frozenset[str] = frozenset()
     """What is dialled to reach us over it, as ``dialled`` spells it: where several trunks have one address, it says which is meant."""
     targets: frozenset[str] = frozenset()
@@ -181,14 +185,15 @@ class Gate:
 
         None: nobody's (a pinned host has no business beside its dialog; a proxy spoke for somebody we don't know).
         """
-        trunk = self._meant(source.host, called)
+        caller = request.headers.from_.uri.user
+        trunk = self._meant(source.host, called, caller)
         if trunk is None:
             return None
         if not trunk.is_proxy:
             return Origin(trunk, source.host, called)
         said = request.headers.first("x-src-ip")
         called = request.headers.first("x-ruri-user") or called
-        behind = self._meant(said, called) if said else None
+        behind = self._meant(said, called, caller) if said else None
         if behind is None or behind.is_proxy:
             return None
         return Origin(behind, said, called)
@@ -198,12 +203,17 @@ class Gate:
         trunk = self.trunk_at(source.host)
         return trunk is not None and trunk.is_proxy and not request.headers.first("x-src-ip")
 
-    def _meant(self, host: str, called: str) -> Trunk | None:
-        """Of those at that address the one that has what was dialled; else the one with the narrowest network."""
+    def _meant(self, host: str, called: str, caller: str) -> Trunk | None:
+        """Of those at that address the one that has what was dialled; where that one wants a proof of who calls, or none has it, the
+        one that can prove to be who it says it is; else the one with the narrowest network."""
         found = self.trunks_at(host)
         if len(found) > 1 and not found[0].is_proxy:
             user = dialled(called)
-            return next((trunk for trunk in found if user in trunk.users), found[0])
+            meant = next((trunk for trunk in found if user in trunk.users), None)
+            if meant is None or meant.expects is not None:
+                signs_in = (trunk for trunk in found if trunk.expects is not None and trunk.expects.username == caller)
+                meant = next(signs_in, meant)
+            return meant or found[0]
         return found[0] if found else None
 
 

@@ -42,7 +42,7 @@ class OutgoingCall(Call):
             raise ValueError("this trunk has no address to call")
         self._command = command
         self._peer: Peer = trunk.peer
-        self._target = str(target_of(trunk, command.to))
+        self._target = trunk.contact or str(target_of(trunk, command.to))
         caller = Uri("sip", user=safe(command.caller), host=_bracketed(trunk.host))
         self._tag = stack.ids.tag()
         self._from = str(NameAddr(caller, safe(command.display), {"tag": self._tag}))

@@ -14,7 +14,7 @@ from telephony.finish import command
 from telephony.models import Call
 from telephony.reception import settings_of
 from telephony.session.transferring import NotReached
-from telephony.transfers.second_line import ONLY_WORDS, WEB, second_line
+from telephony.transfers.second_line import ONLY_WORDS, OWN_PHONE, WEB, second_line, telephone_at
 
 
 class CannotTransfer(Exception):
@@ -61,15 +61,19 @@ def _check_way(call: Call, name: str, row: Mapping[str, Any], how: How | None) -
     if is_agent:
         return
     is_cold = (how or row.get("how", How.COLD)) != How.WARM
-    is_web = call.channel == Call.Channel.WEB
-    if is_cold and not is_web:  # whoever brought the caller is asked to
-        return
+    address = str(row.get("address") or "")
+    why_from_here = ""
+    if is_cold:
+        is_own = telephone_at(call, address) is not None
+        why_from_here = OWN_PHONE if is_own else WEB if call.channel == Call.Channel.WEB else ""
+        if not why_from_here:  # whoever brought the caller is asked to
+            return
     if _is_words(call):
         raise CannotTransfer(ONLY_WORDS)
     try:
-        second_line(call, 0, serves_sip=_serves_sip(call.worker))
+        second_line(call, 0, serves_sip=_serves_sip(call.worker), to=address)
     except NotReached as error:
-        raise CannotTransfer(f"{WEB} {error.words}" if is_cold else error.words) from error
+        raise CannotTransfer(f"{why_from_here} {error.words}".strip()) from error
 
 
 def _is_words(call: Call) -> bool:

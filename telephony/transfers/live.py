@@ -34,7 +34,16 @@ from telephony.transfers import by_carrier, by_sip, handing_over, warm, warm_wor
 from telephony.transfers.handing_over import Successor
 from telephony.transfers.joined_call import Briefing, JoinedCall, Plan
 from telephony.transfers.kept_line import KeptLine
-from telephony.transfers.second_line import NO_SECOND, ONLY_WORDS, WEB, AtTwilio, CallsSecond, second_line
+from telephony.transfers.second_line import (
+    NO_SECOND,
+    ONLY_WORDS,
+    OWN_PHONE,
+    WEB,
+    AtTwilio,
+    CallsSecond,
+    second_line,
+    telephone_at,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -142,6 +151,9 @@ class LiveTransfers:
 
     async def _coldly(self, wanted: TransferTarget) -> None:
         """By whoever brought the caller; by us where they don't do that. Raises ``NotReached``."""
+        if await self._database.run(telephone_at, self._call, wanted.address) is not None:
+            await self._from_here(wanted, CannotRefer("not_allowed", OWN_PHONE))
+            return
         if isinstance(self._line, LedByCarrier):
             await self._by_carrier(wanted, self._line)
             return
@@ -232,7 +244,9 @@ class LiveTransfers:
             if calls_second is None:
                 raise NotReached("not_allowed", NO_SECOND)
             second = await self._database.run(
-                partial(second_line, self._call, float(wanted.ring_s), serves_sip=calls_second.serves_sip)
+                partial(
+                    second_line, self._call, float(wanted.ring_s), serves_sip=calls_second.serves_sip, to=wanted.address
+                )
             )
         except NotReached as error:
             if permit is not None:

@@ -12,8 +12,10 @@ from telephony.call_transport import CallTransport
 from telephony.dialing.gate import Permit
 from telephony.models import Call, PhoneNumber, Trunk
 from telephony.session.transferring import NotReached
+from telephony.trunks import addresses
 
 WEB = "A web page has no telephone that could call them."
+OWN_PHONE = "It is a telephone of yours that registers here: Parley calls it itself."
 NO_LINE = (
     "Parley calls the other side itself, over a SIP trunk or from a number at Twilio. There is no trunk that has an address to call, and no "
     "number at Twilio. Add one under Numbers."
@@ -21,6 +23,10 @@ NO_LINE = (
 NO_SIP = (
     "The call worker that has this call serves no SIP telephones, so it can't call the other side over a trunk, and there is no number at "
     "Twilio to call from. Switch SIP on (docs/phones.md), or add a number."
+)
+NO_SIP_HERE = (
+    "The call worker that has this call serves no SIP telephones, so it can't call yours. Switch SIP on (docs/phones.md), or look whether "
+    "another worker of the machine has the port."
 )
 NO_SECOND = "The call worker that has this call can't call anybody while the caller waits."
 ONLY_WORDS = (
@@ -67,10 +73,25 @@ class CallsSecond(Protocol):
         """A line that rings when it is asked to be ``connected``. Raises ``NotReached``."""
 
 
-def second_line(call: Call, ring_seconds: float, *, serves_sip: bool) -> Second:
-    """Over a trunk where the call's worker serves SIP and there is one: the call's own, else the first of the organization's that works.
-    From a number at Twilio where there is none, or none that works: ours in this call, else the organization's first. Raises
-    ``NotReached``."""
+def telephone_at(call: Call, address: str) -> Trunk | None:
+    """The organization's own telephone that this SIP address means: one that registers here, by its user name at our host."""
+    user, at, host = address.partition(":")[2].partition(";")[0].rpartition("@")
+    if not at or host.lower() not in addresses.our_hosts():
+        return None
+    with tenancy.use(call.organization_id):
+        return Trunk.objects.filter(asks_password=True, host="", username=user).order_by("created_at").first()
+
+
+def second_line(call: Call, ring_seconds: float, *, serves_sip: bool, to: str = "") -> Second:
+    """To a telephone of the organization's own where ``to`` means one. Else over a trunk where the call's worker serves SIP and there
+    is one: the call's own, else the first of the organization's that works. From a number at Twilio where there is none, or none
+    that works: ours in this call, else the organization's first. Raises ``NotReached``."""
+    if (telephone := telephone_at(call, to)) is not None:
+        if not serves_sip:
+            raise NotReached("not_allowed", NO_SIP_HERE)
+        theirs = call.to_number if call.direction == Call.Direction.OUTBOUND else call.from_number
+        shown = telephone.caller_id or theirs or telephone.username
+        return SecondLine(call.pk, call.organization_id, telephone.pk, shown, ring_seconds)
     with tenancy.use(call.organization_id):
         trunks = [trunk for trunk in Trunk.objects.order_by("label", "created_at") if trunk.host or trunk.proxy]
     has_trunks = bool(trunks)

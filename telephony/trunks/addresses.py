@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from django.conf import settings
 
 from agents.models import Agent
+from telephony.models import Trunk
 from telephony.trunks import routes
 
 _ANYWHERE = ("0.0.0.0", "::")  # noqa: S104
@@ -21,6 +22,20 @@ def our_host() -> str:
     host = settings.SIP_ADVERTISED or next((each for each in settings.SIP_HOST if each not in _ANYWHERE), "") or _own()
     host = f"[{host}]" if ":" in host else host
     return host if settings.SIP_PORT == USUAL_PORT else f"{host}:{settings.SIP_PORT}"
+
+
+def our_hosts() -> set[str]:
+    """All that may stand behind the @ of an address that means us, in small letters, with and without the port."""
+    named = {settings.SIP_ADVERTISED, *settings.SIP_HOST} - {"", *_ANYWHERE}
+    hosts = {f"[{host}]" if ":" in host else host.lower() for host in named}
+    hosts |= {_own(), "127.0.0.1", "localhost", our_host().removesuffix(f":{settings.SIP_PORT}")} - {""}
+    return hosts | {f"{host}:{settings.SIP_PORT}" for host in hosts} if settings.SIP_HOST else set()
+
+
+def address_of_telephone(trunk: Trunk) -> str:
+    """What agents put callers through to, to have a telephone ring that registers here; "" where SIP is off, or it is none."""
+    host = our_host()
+    return f"sip:{trunk.username}@{host}" if host and trunk.asks_password and not trunk.host else ""
 
 
 def is_here_only() -> bool:

@@ -59,6 +59,10 @@ class TrunkOut(Schema):
         examples=["pbx.example.com knows where we are, for 60 minutes at a time."],
     )
     state_at: datetime | None = Field(description="Since when; null: it was not tried yet.")
+    telephone_address: str = Field(
+        description="Of a telephone that registers here: what agents put callers through to. Empty: it is none, or SIP is off.",
+        examples=["sip:desk@192.168.1.20"],
+    )
     created_at: datetime = Field(description="When it was made.")
 
     @classmethod
@@ -70,6 +74,7 @@ class TrunkOut(Schema):
             state=trunk.state,
             state_words=trunk.state_words,
             state_at=trunk.state_at,
+            telephone_address=addresses.address_of_telephone(trunk),
             created_at=trunk.created_at,
         )
 

@@ -148,7 +148,8 @@ class TrunkFields(Settings):
     asks_password: bool = Field(
         False,
         title="Callers sign in",
-        description="Who calls over it must prove the user name and the password: for telephones whose address changes.",
+        description="Who calls over it must prove the user name and the password. Without a host it is a telephone: it may register here, and "
+        "agents can put callers through to it.",
     )
     transfer_hosts: Annotated[tuple[Host, ...], BeforeValidator(_lines)] = Field(
         (),

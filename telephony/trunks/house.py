@@ -54,7 +54,6 @@ DIRECT = "direct"
 """The gate's name for those who may call an agent by its address."""
 PROXY = "proxy"
 """And for the operator's own proxy, which is believed when it says whom it speaks for."""
-NO_ADDRESS = "The trunk has no address to call."
 NOT_SERVED = (
     "This call's worker serves no SIP telephones just now, so it can't call anybody over a trunk: SIP is off (docs/phones.md), another "
     "worker of the machine has the port, or this one is being stopped."
@@ -233,7 +232,7 @@ class PhoneHouse:
                 return
             case events.Registered() | events.RegistrationFailed() | events.Unregistered():
                 pass
-            case events.TrunkReachable() | events.TrunkUnreachable():
+            case events.TrunkReachable() | events.TrunkUnreachable() | events.PhoneRegistered() | events.PhoneLeft():
                 pass
             case _:
                 live = self._lives.get(event.call)
@@ -360,7 +359,7 @@ class PhoneHouse:
             await end("busy")
             return
         if upkeep.sheet(trunk) is None or upkeep.peer(trunk) is None:
-            await end("carrier_refused", upkeep.trouble(trunk) or NO_ADDRESS)
+            await end(*upkeep.no_way(trunk))
             return
         sip_call = f"out-{call}"
         try:
@@ -412,7 +411,7 @@ class PhoneHouse:
         if upkeep is None or not self.takes_calls:
             raise NotReached("not_allowed", NOT_SERVED)
         if upkeep.sheet(second.trunk) is None or upkeep.peer(second.trunk) is None:
-            raise NotReached("not_reached", upkeep.trouble(second.trunk) or NO_ADDRESS)
+            raise NotReached("not_reached", upkeep.no_way(second.trunk)[1])
         sip_call = f"second-{uuid.uuid4().hex}"
         order = Order(second.call, second.organization, second.trunk, second.caller, "", second.ring_seconds)
         try:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Direction = Literal["in", "out"]
-About = Literal["call", "registration", "question"]
-"""``question``: OPTIONS, by which one side asks whether the other is there."""
+About = Literal["call", "registration", "telephone", "question"]
+"""``telephone``: one that registers here. ``question``: OPTIONS, by which one side asks whether the other is there."""
 Result = Literal["stood", "refused", "no_answer", "called_off", "not_confirmed", "taken_back", "open"]
 """``open``: it is on its way still."""
 PATIENCE_S = 4.0
@@ -110,7 +110,8 @@ def of_call(messages: Sequence[Message], quiet_s: float) -> Outcome | None:
 def of_trunk(messages: Sequence[Message], quiet_s: float) -> list[Outcome]:
     """A trunk's own business: how its registration stands (or, where it doesn't register, whether it answers), then the last call that
     was refused before it was one."""
-    found = [_asked(messages, "REGISTER", "registration", quiet_s) or _asked(messages, "OPTIONS", "question", quiet_s)]
+    found = [_telephone(messages, quiet_s)]
+    found += [_asked(messages, "REGISTER", "registration", quiet_s) or _asked(messages, "OPTIONS", "question", quiet_s)]
     found.append(of_call(_last_call(messages), quiet_s))
     return [each for each in found if each is not None and each.result != "open"]
 
@@ -121,6 +122,23 @@ def _last_call(messages: Sequence[Message]) -> list[Message]:
         index for index, each in enumerate(messages) if each.method == "INVITE" and not each.status and not each.has_password
     ]  # fmt: skip
     return list(messages[starts[-1] :]) if starts else []
+
+
+def _telephone(messages: Sequence[Message], quiet_s: float) -> Outcome | None:
+    """What we said to the last registration of a telephone of ours."""
+    asks = [each.method == "REGISTER" and each.direction == "in" and not each.status for each in messages]
+    if True not in asks:
+        return None
+    last = len(asks) - 1 - asks[::-1].index(True)
+    asked = messages[last]
+    answer = next((each for each in messages[last:] if each.method == "REGISTER" and each.status >= 200), None)
+    if answer is None:
+        return Outcome("telephone", "open")
+    if answer.status < 300:
+        return Outcome("telephone", "taken_back" if asked.takes_back else "stood")
+    if answer.status in CHALLENGES and not asked.has_password and quiet_s < PATIENCE_S:
+        return Outcome("telephone", "open")
+    return Outcome("telephone", "refused", answer.status, "us", was_proved=asked.has_password)
 
 
 def _asked(messages: Sequence[Message], method: str, about: About, quiet_s: float) -> Outcome | None:

@@ -171,8 +171,9 @@ _ALL = (
         sources=("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
         asks_password=True,
         asks=("username", "sources"),
-        hint="Make up a user name and a password and type the same into the telephone. It calls from your own network as this is filled in; "
-        "anywhere is 0.0.0.0/0 and ::/0.",
+        hint="Make up a user name and a password and type the same into the telephone, with this server as its registrar (SIP server). It is in "
+        "your own network as this is filled in; anywhere is 0.0.0.0/0 and ::/0. Agents put callers through to it by the address that stands on "
+        "the trunk's page.",
     ),
 )  # fmt: skip
 PRESETS: dict[str, Preset] = {preset.key: preset for preset in _ALL}

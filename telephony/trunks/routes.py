@@ -62,6 +62,11 @@ class TrunkSheet:
     """Why it can't be used, where that is known beforehand."""
 
     @property
+    def is_telephone(self) -> bool:
+        """It signs in and has no address of its own: it may register here, and is called where it is then."""
+        return self.asks_password and not self.host
+
+    @property
     def where(self) -> str:
         """As people are told it."""
         return f"{self.proxy or self.host}{f':{self.port}' if self.port else ''}"

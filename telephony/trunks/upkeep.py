@@ -39,6 +39,9 @@ RESOLVE_SECONDS = 300.0
 RESOLVE_AGAIN_SECONDS = 30.0
 """Where a name could not be looked up."""
 KEEPALIVE_MS = 30_000
+NO_ADDRESS = "The trunk has no address to call."
+WAITS = "Waits for its calls."
+NO_PHONE = "The telephone has not registered here, or not again in time: it is switched off, or has another password or server address."
 LEASE_SECONDS = 20
 TEST_SECONDS = 6.0
 _TRANSPORTS: dict[str, Transport] = {"udp": "udp", "tcp": "tcp", "tls": "tls"}
@@ -62,6 +65,8 @@ class _Held:
     round_trip_ms: int = 0
     failed_status: int = -1
     """Of the last registration; -1: it hasn't failed."""
+    phone: Peer | None = None
+    """Where its telephone has told us that it is."""
 
 
 class Upkeep:
@@ -86,9 +91,14 @@ class Upkeep:
         held = self._held.get(trunk)
         return held.peers[0] if held and held.peers else None
 
-    def trouble(self, trunk: uuid.UUID) -> str:
+    def no_way(self, trunk: uuid.UUID) -> tuple[str, str]:
+        """Why nobody can be called over it: a key of ``telephony.end_reasons.REASONS``, and a sentence."""
         held = self._held.get(trunk)
-        return held.trouble if held else "This trunk isn't known to the call worker yet. Try again in a moment."
+        if held is None:
+            return "carrier_refused", "This trunk isn't known to the call worker yet. Try again in a moment."
+        if held.sheet.is_telephone and not held.trouble:
+            return "not_reachable", NO_PHONE
+        return "carrier_refused", held.trouble or NO_ADDRESS
 
     def at(self, host: str) -> list[uuid.UUID]:
         """The trunks that somebody at this address may speak for."""
@@ -161,20 +171,20 @@ class Upkeep:
         if trouble and held is not None and held.sheet == sheet and held.peers:
             logger.info("%s can't be looked up just now, and is believed to be where it was: %s", sheet.where, trouble)
             peers, trouble = held.peers, ""
-        is_same = held is not None and held.sheet == sheet and held.peers[:1] == peers[:1]
+        is_same = held is not None and held.sheet == sheet and (held.phone is not None or held.peers[:1] == peers[:1])
         if held is None or not is_same:
             if held is not None:
                 self._stop(held)
             held = self._held[sheet.id] = _Held(sheet)
-        held.peers, held.trouble = peers, trouble
+        held.peers, held.trouble = [held.phone] if held.phone else peers, trouble
         held.resolve_at_s = time.monotonic() + (RESOLVE_AGAIN_SECONDS if trouble else RESOLVE_SECONDS)
         for peer in peers:
             self._endpoint.expect_certificate(peer, sheet.proxy or sheet.host)
         self._gate.add(_for_the_gate(sheet, peers))
         if trouble:
             self._state(held, Trunk.State.FAILED, trouble)
-        elif not sheet.host:
-            self._state(held, Trunk.State.WAITING, "Waits for its calls.")
+        elif not sheet.host and held.phone is None:
+            self._state(held, Trunk.State.WAITING, WAITS)
 
     async def _resolved(self, sheet: TrunkSheet) -> tuple[list[Peer], str]:
         if sheet.trouble or not sheet.host:
@@ -242,6 +252,8 @@ class Upkeep:
                 | events.Unregistered(trunk=trunk)
                 | events.TrunkReachable(trunk=trunk)
                 | events.TrunkUnreachable(trunk=trunk)
+                | events.PhoneRegistered(trunk=trunk)
+                | events.PhoneLeft(trunk=trunk)
             ):
                 held = next((each for each in self._held.values() if str(each.sheet.id) == trunk), None)
                 if held is not None:
@@ -253,6 +265,15 @@ class Upkeep:
     def _note(self, held: _Held, event: Event) -> None:
         sheet = held.sheet
         match event:
+            case events.PhoneRegistered(_, peer, _):
+                if held.phone != peer:
+                    held.phone, held.peers = peer, [peer]
+                    self._endpoint.do(commands.KeepAlive(str(sheet.id), KEEPALIVE_MS))  # the way to it stays open
+                self._state(
+                    held, Trunk.State.REGISTERED, f"The telephone has registered from {peer.host} and can be called."
+                )
+            case events.PhoneLeft():
+                self._phone_left(held)
             case events.Registered(_, expires_s):
                 held.is_registered, held.failed_status = True, -1
                 until = f"{expires_s // 60} minutes" if expires_s >= 120 else f"{expires_s} seconds"
@@ -267,12 +288,21 @@ class Upkeep:
                 was_away, held.is_reachable, held.round_trip_ms = held.is_reachable is False, True, round_trip_ms
                 if was_away and sheet.registers:
                     self._register(held)  # it may have forgotten us
-                if not sheet.registers:
+                if not sheet.registers and not sheet.is_telephone:
                     self._state(held, Trunk.State.REACHABLE, f"{sheet.where} answers, within {round_trip_ms} ms.")
             case events.TrunkUnreachable():
                 held.is_reachable = False
-                if not sheet.registers:
+                if sheet.is_telephone:
+                    self._phone_left(held)
+                elif not sheet.registers:
                     self._state(held, Trunk.State.FAILED, words.of_registration(0, sheet.where))
+
+    def _phone_left(self, held: _Held) -> None:
+        """It is called again once it has registered anew."""
+        if held.phone is not None:
+            held.phone, held.peers = None, []
+            self._endpoint.do(commands.KeepAlive(str(held.sheet.id), 0))
+            self._state(held, Trunk.State.WAITING, NO_PHONE)
 
     def _state(self, held: _Held, state: str, text: str) -> None:
         if held.told == (state, text):
@@ -295,7 +325,9 @@ class Upkeep:
     def connection_closed(self, peer: Peer) -> None:
         """Of TCP or TLS. Who knows us by it can't call us any more."""
         for held in self._held.values():
-            if held.is_ours and held.is_registered and peer in held.peers:
+            if held.phone == peer:
+                self._phone_left(held)
+            elif held.is_ours and held.is_registered and peer in held.peers:
                 self._register(held)
 
     # ---- a test
@@ -307,7 +339,12 @@ class Upkeep:
         if held is None:
             return {"trouble": "There is no such trunk any more."}
         if held.trouble or not held.peers:
-            return {"trouble": held.trouble or "This trunk has no address of its own: it only waits for calls."}
+            alone = (
+                NO_PHONE
+                if held.sheet.is_telephone
+                else "This trunk has no address of its own: it only waits for calls."
+            )
+            return {"trouble": held.trouble or alone}
         peer = held.peers[0]
         held.is_reachable, held.is_registered, held.failed_status = None, None, -1
         self._endpoint.do(commands.KeepAlive(str(trunk), KEEPALIVE_MS))
@@ -324,7 +361,7 @@ class Upkeep:
         if held.sheet.registers and not held.is_registered:
             result["trouble"] = words.of_registration(max(0, held.failed_status), held.sheet.where)
         elif not held.is_reachable and not held.is_registered:
-            result["trouble"] = words.of_registration(0, held.sheet.where)
+            result["trouble"] = words.of_registration(0, held.sheet.where or f"{peer.host}:{peer.port}")
             self._state(held, Trunk.State.FAILED, result["trouble"])
         return result
 
@@ -362,6 +399,7 @@ def _for_the_gate(sheet: TrunkSheet, peers: Iterable[Peer]) -> gate.Trunk:
         domain=sheet.host,
         login=login,
         expects=expects,
+        is_registrar=sheet.is_telephone and expects is not None,
         targets=sheet.transfer_hosts,
         users=sheet.users,
     )

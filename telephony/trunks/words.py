@@ -123,7 +123,7 @@ _ANSWERS: dict[int, str] = {
 _YES: dict[str, str] = {
     "INVITE": "picks up",
     "BYE": "has hung up",
-    "REGISTER": "knows where we are",
+    "REGISTER": "knows now where to call",
     "OPTIONS": "is well",
 }
 """What a 200 means."""
@@ -147,6 +147,13 @@ def of_step(method: str, status: int = 0, *, has_password: bool = False, is_with
 
 _PASSWORD = "The provider refused the password for {trunk}. Check the user name and password."  # noqa: S105
 _NO_PASSWORD = "The provider asks for a password, and {trunk} gave none. Give it the user name and password."  # noqa: S105
+_WRONG_THERE = "A telephone at {host} wanted to register over {trunk} and gave another user name or password than is stored here. Type the same into it."
+_NONE_THERE = "A telephone at {host} wanted to register over {trunk} without a password. Type the user name and the password into it."
+_TELEPHONES: dict[int, str] = {
+    404: "It must register under the user name that it signs in with.",
+    405: "Only a trunk without a host, whose callers sign in, takes telephones.",
+    423: "It wants to register more often than once a minute. Set its “expires” to 300 seconds.",
+}
 _SOUND = "There is no codec or encryption that both sides speak. Look at the codecs and the SRTP of {trunk}."
 _SUPPORT = "If it stays so, send the provider's support the messages below."
 
@@ -221,6 +228,15 @@ def explained(outcome: Outcome, trunk: str = "", host: str = "") -> str:
         case "registration", "refused":
             general = "The provider refused the registration of {trunk} with SIP {status}. " + _SUPPORT
             return _REGISTRATIONS.get(outcome.status, general).format(**names, status=outcome.status)
+        case "telephone", "stood":
+            return f"The telephone has registered here over {names['trunk']}: agents can put callers through to it."
+        case "telephone", "taken_back":
+            return f"The telephone of {names['trunk']} has signed off: it rings again once it has registered anew."
+        case "telephone", "refused" if outcome.status in CHALLENGES:
+            return _WRONG_THERE.format(**names) if outcome.was_proved else _NONE_THERE.format(**names)
+        case "telephone", "refused":
+            general = "Parley refused to register a telephone over {trunk} with SIP {status}. {more}"
+            return general.format(**names, status=outcome.status, more=_TELEPHONES.get(outcome.status, "")).strip()
         case "question", "stood":
             return f"{names['host']} answers when it is asked how it is."
         case "registration" | "question", _ if outcome.result in ("no_answer", "refused"):

@@ -109,9 +109,9 @@ async def main(given: argparse.Namespace) -> dict[str, Any]:
     config = baresip.Config(net_interface="127.0.0.1", native_log_level="info", extra_config_text=extra)
     account = baresip.Account(
         user=given.user,
-        domain=given.domain,
+        domain=given.register or given.domain,
         password=given.password,
-        reg_interval=0 if not given.register else 60,
+        reg_interval=60 if given.register else 0,
         transport=given.transport,
         audio_codecs=(CODECS[given.codec],),
         extra_params=("mediaenc=srtp-mand",) if given.srtp else (),
@@ -120,7 +120,10 @@ async def main(given: argparse.Namespace) -> dict[str, Any]:
     runtime = baresip.Runtime()
     await runtime.start(config)
     try:
-        agent = await baresip.UserAgent.create(runtime, account)
+        policy = "auto" if given.transfers else "reject"
+        agent = await baresip.UserAgent.create(runtime, account, transfer_policy=policy)
+        if given.register:
+            await agent.register()
         if given.call:
             call = await agent.dial(given.call)
             await call.wait_established(15)
@@ -155,7 +158,8 @@ if __name__ == "__main__":
     parser.add_argument("--user", default="desk")
     parser.add_argument("--domain", default="127.0.0.1")
     parser.add_argument("--password", default="")
-    parser.add_argument("--register", action="store_true")
+    parser.add_argument("--register", default="", help="where: 127.0.0.1:5060")
+    parser.add_argument("--transfers", action="store_true", help="call whom the other side names (REFER)")
     parser.add_argument("--port", type=int, default=0, help="that it listens on; 0: any")
     parser.add_argument("--press", default="")
     parser.add_argument("--say", default="", help="a WAV file")

@@ -8,25 +8,34 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from asgiref.sync import sync_to_async
 
+from telephony import press
 from telephony.models import Call, SipMessage
+from telephony.phone_audio import write_wav
+from telephony.transfers.second_line import OWN_PHONE
 from tests.telephony.certificates import certificate
+from tests.telephony.sip_phone import SipPhone
 from tests.telephony.test_sip_calls import (
     _sip,
     events_of,
     has_ended,
+    knows,
     make_trunk,
     published,
     read,
     ring,
     serving,
+    state_of,
     the_call,
 )
 from tests.telephony.test_sipp import free_port
+from tests.telephony.test_transfers import WORDS, Minds, minds
+from tests.telephony.test_warm_calls import CALLER_HZ, DESK_HZ, draft, is_tone
 
-__all__ = ["_sip", "published"]
+__all__ = ["_sip", "minds", "published"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 PHONE = Path(__file__).resolve().parent.parent / "peers" / "baresip_phone.py"
 HUM_HZ = 1_000
@@ -78,6 +87,44 @@ async def test_it_hears_the_agent(
     assert agreed == ({"RTP/SAVP"} if is_encrypted else {"RTP/AVP"})
 
 
+async def test_it_is_told_the_keys_that_the_agents_side_presses(worker: Any, published: Any) -> None:
+    async with serving(worker) as running:
+        phone = asyncio.create_task(
+            baresip("--call", f"sip:front-desk@127.0.0.1:{running.house.port}", "--stay-s", "5")
+        )
+        call = await the_call(published, lambda call: bool(call.status == "in_progress"))
+        await asyncio.sleep(2)
+        await sync_to_async(press.send_digits)(call, "19#")
+        found = await phone
+        await the_call(published, has_ended)
+    assert found["error"] == "" and found["digits"] == "19#", found
+
+
+async def test_it_is_asked_to_call_somebody_else_and_does(worker: Any, agent: Any, alice: Any, minds: Minds) -> None:
+    """REFER and NOTIFY: the agent puts its caller through, and hangs up when the two talk."""
+    async with serving(worker) as running, SipPhone() as bar:
+        there = f"sip:bar@127.0.0.1:{bar.port}"
+        await sync_to_async(draft)(agent, alice, {"name": "Bar", "to": "sip", "address": there, "words": WORDS})
+        trunk = await sync_to_async(make_trunk)(agent, host="127.0.0.1")
+        await knows(running, trunk)
+        words = [
+            "--call",
+            f"sip:+14155550142@127.0.0.1:{running.house.port}",
+            "--press",
+            "1",
+            "--transfers",
+            "--stay-s",
+            "15",
+        ]
+        phone = asyncio.create_task(baresip(*words))
+        await bar.until(bar.answered.is_set, 40)
+        call = await the_call(agent, has_ended)
+        await phone
+        bar.hang_up()
+    told = dict(await events_of(call))
+    assert call.end_reason == "transferred" and told["put_through"] == {"to": "Bar", "by": there}
+
+
 async def test_its_keys_are_understood_and_a_hold_goes_by(worker: Any, published: Any) -> None:
     async with serving(worker) as running:
         found = await baresip(
@@ -100,6 +147,42 @@ async def test_it_signs_in_where_it_must(worker: Any, published: Any, settings: 
         refused = await baresip(*words, "--password", "open barley")
     assert hears_the_agent(found), found
     assert refused["error"] != ""
+
+
+async def test_it_registers_here_and_rings_when_an_agent_puts_a_caller_through(
+    worker: Any, agent: Any, alice: Any, minds: Minds, tmp_path: Path
+) -> None:
+    """A desk's telephone without any telephone system: it has an address of its own here, as agents have."""
+    voice = tmp_path / "desk.wav"
+    samples = np.sin(2 * np.pi * DESK_HZ * np.arange(8 * 16_000) / 16_000) * 8_000
+    write_wav(voice, samples.astype(np.int16), 16_000)
+    await sync_to_async(draft)(
+        agent, alice, {"name": "Desk", "to": "sip", "address": "sip:desk@127.0.0.1", "words": WORDS}
+    )
+    fields = {"host": "", "sources": ("127.0.0.1",), "asks_password": True, "username": "desk"}
+    trunk = await sync_to_async(make_trunk)(agent, password="open sesame", **fields)
+    async with serving(worker) as running, SipPhone("127.0.0.9") as caller:
+        await state_of(trunk, "waiting")
+        phone = asyncio.create_task(
+            baresip(
+                *("--register", f"127.0.0.1:{running.house.port}", "--user", "desk", "--password", "open sesame"),
+                *("--say", str(voice), "--stay-s", "2"),
+            )
+        )
+        row = await state_of(trunk, "registered", 20)
+        assert row.state_words == "The telephone has registered from 127.0.0.1 and can be called."
+        caller.mouth.hz = CALLER_HZ
+        caller.call("front-desk", running.house.port, at="127.0.0.1")
+        await caller.hears(HUM_HZ)
+        await caller.press("1")
+        await caller.until(lambda: is_tone(caller, DESK_HZ), 40)
+        found = await phone
+        call = await the_call(agent, has_ended)
+        await state_of(trunk, "waiting")
+    assert found["error"] == "" and abs(found["greeting_hz"] - CALLER_HZ) < 30, found
+    assert call.end_reason == "transferred"
+    told = dict(await events_of(call))
+    assert told["forwarding"]["why"] == OWN_PHONE and told["put_through"]["by"] == "sip:desk@127.0.0.1"
 
 
 async def test_the_agent_calls_it(worker: Any, published: Any) -> None:

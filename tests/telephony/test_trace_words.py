@@ -14,6 +14,7 @@ ANSWERED = *RING, "in 200 INVITE", "out ACK"
 CALLED = "in INVITE", "out 100 INVITE", "out 180 INVITE"
 PROVED = "out INVITE", "in 407 INVITE", "out ACK", "out INVITE+"
 REGISTER = "out REGISTER", "in 401 REGISTER", "out REGISTER+"
+PHONE = "in REGISTER", "out 401 REGISTER", "in REGISTER+"
 
 
 def messages(*said: str) -> list[Message]:
@@ -63,6 +64,15 @@ def test_what_is_on_its_way_is_not_called_a_failure() -> None:
     ("said", "expected"),
     [
         ((*REGISTER, "in 200 REGISTER"), [Outcome("registration", "stood")]),
+        ((*PHONE, "out 200 REGISTER"), [Outcome("telephone", "stood")]),
+        (
+            (*PHONE, "out 200 REGISTER", "out OPTIONS", "in 404 OPTIONS"),
+            [Outcome("telephone", "stood"), Outcome("question", "stood")],
+        ),
+        ((*PHONE, "out 401 REGISTER"), [Outcome("telephone", "refused", 401, "us")]),
+        ((*PHONE[:2],), [Outcome("telephone", "refused", 401, "us", was_proved=False)]),
+        (("in REGISTER", "out 405 REGISTER"), [Outcome("telephone", "refused", 405, "us", was_proved=False)]),
+        (("in REGISTER+-", "out 200 REGISTER"), [Outcome("telephone", "taken_back")]),
         ((*REGISTER, "in 401 REGISTER"), [Outcome("registration", "refused", 401)]),
         (("out REGISTER", "in 401 REGISTER"), [Outcome("registration", "refused", 401, was_proved=False)]),
         ((*REGISTER, "in 200 REGISTER", *REGISTER, "in 403 REGISTER"), [Outcome("registration", "refused", 403)]),
@@ -106,6 +116,18 @@ def test_how_a_trunk_stands_by_its_own_messages(said: tuple[str, ...], expected:
             Outcome("registration", "refused", 599),
             "refused the registration of trunk “Main line” with SIP 599. If it stays",
         ),
+        (Outcome("telephone", "stood"), "The telephone has registered here over trunk “Main line”"),
+        (Outcome("telephone", "taken_back"), "has signed off"),
+        (
+            Outcome("telephone", "refused", 401, "us"),
+            "A telephone at pbx.example.com wanted to register over trunk “Main line” and gave another",
+        ),
+        (Outcome("telephone", "refused", 401, "us", was_proved=False), "without a password. Type the user name"),
+        (Outcome("telephone", "refused", 404, "us"), "with SIP 404. It must register under the user name"),
+        (
+            Outcome("telephone", "refused", 400, "us"),
+            "Parley refused to register a telephone over trunk “Main line” with SIP 400.",
+        ),
         (Outcome("call", "refused", 402), "the account has no credit left. Top the account up there."),
         (Outcome("call", "refused", 486), "The line was busy."),
         (Outcome("call", "refused", 302), "a host that trunk “Main line” doesn't allow"),
@@ -143,7 +165,7 @@ def test_no_status_is_left_without_a_sentence() -> None:
         ("INVITE", 0, {"is_within": True}, "changes the sound"),
         ("INVITE", 200, {}, "picks up"),
         ("INVITE", 200, {"is_within": True}, "yes"),
-        ("REGISTER", 200, {}, "knows where we are"),
+        ("REGISTER", 200, {}, "knows now where to call"),
         ("BYE", 200, {}, "has hung up"),
         ("UPDATE", 200, {}, "yes"),
         ("REGISTER", 401, {}, "asks for the password"),

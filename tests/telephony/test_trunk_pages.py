@@ -65,5 +65,5 @@ async def test_it_is_tested_at_once_says_what_is_wrong_and_then_that_it_works(
         assert told.count("It works: 127.0.0.1 took the registration within") == 1 and "alert-success" in told
         assert "Registered" in await sync_to_async(read)(f"{at}state/")
     trace = await sync_to_async(read)(f"{at}trace/")
-    assert "401" in trace and "says where it is, with the password" in trace and "knows where we are" in trace
+    assert "401" in trace and "says where it is, with the password" in trace and "knows now where to call" in trace
     assert "The provider took the registration of trunk “Main line”" in trace and "open sesame" not in trace

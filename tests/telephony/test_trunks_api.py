@@ -119,6 +119,8 @@ def test_who_must_sign_in_needs_a_password_to_be_compared_with(ask: Ask) -> None
     assert status == 409 and "needs a password" in problem["detail"]
     status, made = ask("POST", "/trunks", {"trunk": phone, "password": "open sesame"})
     assert status == 201 and routes.trunks()[0].password == "open sesame"
+    assert made["telephone_address"].startswith("sip:desk@"), "what agents put callers through to"
+    assert ask("POST", "/trunks", {"trunk": OFFICE})[1]["telephone_address"] == ""
     status, _ = ask("PATCH", f"/trunks/{made['id']}", {"password": ""})
     assert status == 409
 

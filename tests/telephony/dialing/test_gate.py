@@ -182,6 +182,20 @@ def test_whoever_asked_not_to_be_called_is_not_called_whichever_way(practice: Or
     reserve(practice, "415.555.0142", path, now=NOON)
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_a_number_that_costs_too_much_by_the_price_list_is_not_called_whichever_way(
+    practice: Organization, path: Path
+) -> None:
+    policies.change(practice, {"prices": ["+1 0.01", "+1415 0.40"], "max_price_per_minute": 0.15})
+    refused = refusal(lambda: reserve(practice, AMERICAN, path, now=NOON))
+    assert refused.reason == "price" and "costs 0.40 a minute, and your limit is 0.15" in refused.words
+    assert (
+        refusal(lambda: gate.reserve_address(practice, f"sip:{AMERICAN}@pbx.example", path, now=NOON)).reason == "price"
+    )
+    permit = reserve(practice, "+12125550142", path, now=NOON)
+    assert reservations(practice).get(key=permit.key).cost == Decimal("0.10")
+
+
 def test_a_day_begins_where_the_organization_is(practice: Organization) -> None:
     practice.timezone = "America/Los_Angeles"
     practice.save()

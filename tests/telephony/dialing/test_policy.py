@@ -92,6 +92,13 @@ def test_jamaica_is_not_the_united_states() -> None:
             id="a cheap one fits",
         ),
         pytest.param({"daily_spend": 0}, {}, {}, "spend", id="nothing may be spent"),
+        pytest.param({"prices": ("+1 0.01", "+1415 0.16")}, {}, {}, "price", id="the longest beginning costs too much"),
+        pytest.param({"prices": ("+1 0.16", "+1415 0,01")}, {}, {}, "allowed", id="the longest beginning is cheap"),
+        pytest.param({"prices": ("+1416 0.16",)}, {}, {}, "allowed", id="no beginning fits: the highest price"),
+        pytest.param({"prices": ("+1 0.15",)}, {}, {}, "allowed", id="as much as is allowed"),
+        pytest.param(
+            {"prices": ("+1 0.01",)}, {"spent_today": Decimal("18.51")}, {}, "allowed", id="a cheap one by our prices"
+        ),
         pytest.param(
             {"daily_spend": 0}, {}, {"price_per_minute": Decimal(0)}, "allowed", id="what costs nothing still may"
         ),
@@ -116,6 +123,11 @@ def test_what_passes_by_itself_is_told_from_what_somebody_must_change() -> None:
         assert isinstance(answer, Refused) and not answer.is_for_now
 
 
+def test_the_prices_of_a_list_say_what_a_call_counts_with() -> None:
+    answer = ask(Policy(home_country="US", prices=("+1 0.013", "+1415\t0.02")))
+    assert isinstance(answer, Allowed) and (answer.price_per_minute, answer.cost) == (Decimal("0.02"), Decimal("0.20"))
+
+
 def test_a_call_counts_with_all_it_may_cost_and_then_with_every_minute_begun() -> None:
     answer = ask(price_per_minute=Decimal("0.013"))
     assert isinstance(answer, Allowed) and answer.cost == Decimal("0.130")
@@ -130,6 +142,8 @@ def test_a_call_counts_with_all_it_may_cost_and_then_with_every_minute_begun() -
         ({"home_country": "ZZ"}, "no country with the code ZZ"),
         ({"countries": ("us", "XX")}, "no country with the code XX"),
         ({"blocked_prefixes": ("0900",)}, "match pattern"),
+        ({"prices": ("+44",)}, "match pattern"),
+        ({"prices": ("0044 0.01",)}, "match pattern"),
         ({"calls_from": "9"}, "match pattern"),
         ({"calls_from": "21:00"}, "must be before"),
         ({"days": ()}, "at least 1"),

@@ -1,0 +1,37 @@
+"""That an AI is speaking, said before anything else. Pure."""
+
+from __future__ import annotations
+
+from agents.spec import AgentSpec, FirstSpeaker
+
+_WORDS = {
+    "en": "You are speaking with an AI assistant.",
+    "de": "Sie sprechen mit einem KI-Assistenten.",
+    "es": "Está hablando con un asistente de inteligencia artificial.",
+    "fr": "Vous parlez avec un assistant d'intelligence artificielle.",
+    "it": "Sta parlando con un assistente di intelligenza artificiale.",
+    "nl": "U spreekt met een AI-assistent.",
+    "pt": "Está a falar com um assistente de inteligência artificial.",
+}
+
+
+def words_of(spec: AgentSpec) -> str:
+    """What is said; empty: nothing."""
+    if not spec.privacy.says_it_is_ai:
+        return ""
+    return spec.privacy.ai_words.strip() or _WORDS.get(spec.sounds.language.partition("-")[0].lower(), _WORDS["en"])
+
+
+def disclosed(spec: AgentSpec, *, is_recorded: bool) -> AgentSpec:
+    """The spec of one call, with those words in front: of the consent line where the call is recorded, since that is heard to its end;
+    else of the first words, which then come from the agent also where the caller should speak first."""
+    words = words_of(spec)
+    if not words:
+        return spec
+    if is_recorded and spec.privacy.record:
+        line = f"{words} {spec.privacy.consent_line.strip()}".strip()
+        return spec.model_copy(update={"privacy": spec.privacy.model_copy(update={"consent_line": line})})
+    speaks_first = spec.says.first_speaker is FirstSpeaker.AGENT
+    first = f"{words} {spec.says.first_message.strip()}".strip() if speaks_first else words
+    says = {"first_message": first, "first_speaker": FirstSpeaker.AGENT}
+    return spec.model_copy(update={"says": spec.says.model_copy(update=says)})
