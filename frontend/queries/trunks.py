@@ -77,7 +77,11 @@ def facts(trunk: Trunk) -> list[tuple[str, str]]:
     """What was said about it, as far as it is anything."""
     preset = PRESETS.get(trunk.preset)
     if trunk.asks_password:
-        known = _("Callers sign in with the user name and the password") if trunk.host else _("The telephone signs in and registers here")
+        known = (
+            _("Callers sign in with the user name and the password")
+            if trunk.host
+            else _("The telephone signs in and registers here")
+        )
     elif trunk.registers:
         known = _("Parley registers there")
     else:

@@ -83,9 +83,9 @@ def telephone_at(call: Call, address: str) -> Trunk | None:
 
 
 def second_line(call: Call, ring_seconds: float, *, serves_sip: bool, to: str = "") -> Second:
-    """To a telephone of the organization's own where ``to`` means one. Else over a trunk where the call's worker serves SIP and there is one: the call's own, else the first of the organization's that works.
-    From a number at Twilio where there is none, or none that works: ours in this call, else the organization's first. Raises
-    ``NotReached``."""
+    """To a telephone of the organization's own where ``to`` means one. Else over a trunk where the call's worker serves SIP and there is
+    one: the call's own, else the first of the organization's that works. From a number at Twilio where there is none, or none that works:
+    ours in this call, else the organization's first. Raises ``NotReached``."""
     if (telephone := telephone_at(call, to)) is not None:
         if not serves_sip:
             raise NotReached("not_allowed", NO_SIP_HERE)

@@ -269,7 +269,9 @@ class Upkeep:
                 if held.phone != peer:
                     held.phone, held.peers = peer, [peer]
                     self._endpoint.do(commands.KeepAlive(str(sheet.id), KEEPALIVE_MS))  # the way to it stays open
-                self._state(held, Trunk.State.REGISTERED, f"The telephone has registered from {peer.host} and can be called.")
+                self._state(
+                    held, Trunk.State.REGISTERED, f"The telephone has registered from {peer.host} and can be called."
+                )
             case events.PhoneLeft():
                 self._phone_left(held)
             case events.Registered(_, expires_s):
@@ -337,7 +339,11 @@ class Upkeep:
         if held is None:
             return {"trouble": "There is no such trunk any more."}
         if held.trouble or not held.peers:
-            alone = NO_PHONE if held.sheet.is_telephone else "This trunk has no address of its own: it only waits for calls."
+            alone = (
+                NO_PHONE
+                if held.sheet.is_telephone
+                else "This trunk has no address of its own: it only waits for calls."
+            )
             return {"trouble": held.trouble or alone}
         peer = held.peers[0]
         held.is_reachable, held.is_registered, held.failed_status = None, None, -1

@@ -147,9 +147,7 @@ def of_step(method: str, status: int = 0, *, has_password: bool = False, is_with
 
 _PASSWORD = "The provider refused the password for {trunk}. Check the user name and password."  # noqa: S105
 _NO_PASSWORD = "The provider asks for a password, and {trunk} gave none. Give it the user name and password."  # noqa: S105
-_WRONG_THERE = (
-    "A telephone at {host} wanted to register over {trunk} and gave another user name or password than is stored here. Type the same into it."
-)
+_WRONG_THERE = "A telephone at {host} wanted to register over {trunk} and gave another user name or password than is stored here. Type the same into it."
 _NONE_THERE = "A telephone at {host} wanted to register over {trunk} without a password. Type the user name and the password into it."
 _TELEPHONES: dict[int, str] = {
     404: "It must register under the user name that it signs in with.",

@@ -100,16 +100,22 @@ async def test_it_is_told_the_keys_that_the_agents_side_presses(worker: Any, pub
     assert found["error"] == "" and found["digits"] == "19#", found
 
 
-async def test_it_is_asked_to_call_somebody_else_and_does(
-    worker: Any, agent: Any, alice: Any, minds: Minds
-) -> None:
+async def test_it_is_asked_to_call_somebody_else_and_does(worker: Any, agent: Any, alice: Any, minds: Minds) -> None:
     """REFER and NOTIFY: the agent puts its caller through, and hangs up when the two talk."""
     async with serving(worker) as running, SipPhone() as bar:
         there = f"sip:bar@127.0.0.1:{bar.port}"
         await sync_to_async(draft)(agent, alice, {"name": "Bar", "to": "sip", "address": there, "words": WORDS})
         trunk = await sync_to_async(make_trunk)(agent, host="127.0.0.1")
         await knows(running, trunk)
-        words = ["--call", f"sip:+14155550142@127.0.0.1:{running.house.port}", "--press", "1", "--transfers", "--stay-s", "15"]
+        words = [
+            "--call",
+            f"sip:+14155550142@127.0.0.1:{running.house.port}",
+            "--press",
+            "1",
+            "--transfers",
+            "--stay-s",
+            "15",
+        ]
         phone = asyncio.create_task(baresip(*words))
         await bar.until(bar.answered.is_set, 40)
         call = await the_call(agent, has_ended)
@@ -150,7 +156,9 @@ async def test_it_registers_here_and_rings_when_an_agent_puts_a_caller_through(
     voice = tmp_path / "desk.wav"
     samples = np.sin(2 * np.pi * DESK_HZ * np.arange(8 * 16_000) / 16_000) * 8_000
     write_wav(voice, samples.astype(np.int16), 16_000)
-    await sync_to_async(draft)(agent, alice, {"name": "Desk", "to": "sip", "address": "sip:desk@127.0.0.1", "words": WORDS})
+    await sync_to_async(draft)(
+        agent, alice, {"name": "Desk", "to": "sip", "address": "sip:desk@127.0.0.1", "words": WORDS}
+    )
     fields = {"host": "", "sources": ("127.0.0.1",), "asks_password": True, "username": "desk"}
     trunk = await sync_to_async(make_trunk)(agent, password="open sesame", **fields)
     async with serving(worker) as running, SipPhone("127.0.0.9") as caller:

@@ -118,10 +118,16 @@ def test_how_a_trunk_stands_by_its_own_messages(said: tuple[str, ...], expected:
         ),
         (Outcome("telephone", "stood"), "The telephone has registered here over trunk “Main line”"),
         (Outcome("telephone", "taken_back"), "has signed off"),
-        (Outcome("telephone", "refused", 401, "us"), "A telephone at pbx.example.com wanted to register over trunk “Main line” and gave another"),
+        (
+            Outcome("telephone", "refused", 401, "us"),
+            "A telephone at pbx.example.com wanted to register over trunk “Main line” and gave another",
+        ),
         (Outcome("telephone", "refused", 401, "us", was_proved=False), "without a password. Type the user name"),
         (Outcome("telephone", "refused", 404, "us"), "with SIP 404. It must register under the user name"),
-        (Outcome("telephone", "refused", 400, "us"), "Parley refused to register a telephone over trunk “Main line” with SIP 400."),
+        (
+            Outcome("telephone", "refused", 400, "us"),
+            "Parley refused to register a telephone over trunk “Main line” with SIP 400.",
+        ),
         (Outcome("call", "refused", 402), "the account has no credit left. Top the account up there."),
         (Outcome("call", "refused", 486), "The line was busy."),
         (Outcome("call", "refused", 302), "a host that trunk “Main line” doesn't allow"),

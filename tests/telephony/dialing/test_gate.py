@@ -182,7 +182,9 @@ def test_a_number_that_costs_too_much_by_the_price_list_is_not_called_whichever_
     policies.change(practice, {"prices": ["+1 0.01", "+1415 0.40"], "max_price_per_minute": 0.15})
     refused = refusal(lambda: reserve(practice, AMERICAN, path, now=NOON))
     assert refused.reason == "price" and "costs 0.40 a minute, and your limit is 0.15" in refused.words
-    assert refusal(lambda: gate.reserve_address(practice, f"sip:{AMERICAN}@pbx.example", path, now=NOON)).reason == "price"
+    assert (
+        refusal(lambda: gate.reserve_address(practice, f"sip:{AMERICAN}@pbx.example", path, now=NOON)).reason == "price"
+    )
     permit = reserve(practice, "+12125550142", path, now=NOON)
     assert reservations(practice).get(key=permit.key).cost == Decimal("0.10")
 

@@ -96,7 +96,9 @@ def test_jamaica_is_not_the_united_states() -> None:
         pytest.param({"prices": ("+1 0.16", "+1415 0,01")}, {}, {}, "allowed", id="the longest beginning is cheap"),
         pytest.param({"prices": ("+1416 0.16",)}, {}, {}, "allowed", id="no beginning fits: the highest price"),
         pytest.param({"prices": ("+1 0.15",)}, {}, {}, "allowed", id="as much as is allowed"),
-        pytest.param({"prices": ("+1 0.01",)}, {"spent_today": Decimal("18.51")}, {}, "allowed", id="a cheap one by our prices"),
+        pytest.param(
+            {"prices": ("+1 0.01",)}, {"spent_today": Decimal("18.51")}, {}, "allowed", id="a cheap one by our prices"
+        ),
         pytest.param(
             {"daily_spend": 0}, {}, {"price_per_minute": Decimal(0)}, "allowed", id="what costs nothing still may"
         ),
