@@ -39,6 +39,8 @@ RESOLVE_SECONDS = 300.0
 RESOLVE_AGAIN_SECONDS = 30.0
 """Where a name could not be looked up."""
 KEEPALIVE_MS = 30_000
+_NOBODY = (0, 408, 503)
+"""What a registration comes to where a server is away."""
 NO_ADDRESS = "The trunk has no address to call."
 WAITS = "Waits for its calls."
 NO_PHONE = "The telephone has not registered here, or not again in time: it is switched off, or has another password or server address."
@@ -53,6 +55,9 @@ class _Held:
 
     sheet: TrunkSheet
     peers: list[Peer] = field(default_factory=list)
+    """Of its servers the one that is used first, then those that are tried where it doesn't answer."""
+    tried: int = 0
+    """As many in a row didn't answer, and another was tried."""
     trouble: str = ""
     resolve_at_s: float = 0.0
     is_ours: bool = False
@@ -171,6 +176,9 @@ class Upkeep:
         if trouble and held is not None and held.sheet == sheet and held.peers:
             logger.info("%s can't be looked up just now, and is believed to be where it was: %s", sheet.where, trouble)
             peers, trouble = held.peers, ""
+        if held is not None and held.sheet == sheet and held.peers and held.peers[0] in peers:
+            at = peers.index(held.peers[0])  # the one that works is stayed with, whichever DNS names first today
+            peers = peers[at:] + peers[:at]
         is_same = held is not None and held.sheet == sheet and (held.phone is not None or held.peers[:1] == peers[:1])
         if held is None or not is_same:
             if held is not None:
@@ -275,17 +283,20 @@ class Upkeep:
             case events.PhoneLeft():
                 self._phone_left(held)
             case events.Registered(_, expires_s):
-                held.is_registered, held.failed_status = True, -1
+                held.is_registered, held.failed_status, held.tried = True, -1, 0
                 until = f"{expires_s // 60} minutes" if expires_s >= 120 else f"{expires_s} seconds"
                 self._state(held, Trunk.State.REGISTERED, f"{sheet.where} knows where we are, for {until} at a time.")
             case events.RegistrationFailed(_, status, retry_in_ms):
                 held.is_registered, held.failed_status = False, status
+                if status in _NOBODY and self._tries_another(held):
+                    return
                 again = f" Tried again in {max(1, round(retry_in_ms / 1000))} seconds."
                 self._state(held, Trunk.State.FAILED, words.of_registration(status, sheet.where) + again)
             case events.Unregistered():
                 held.is_registered = None
             case events.TrunkReachable(_, round_trip_ms):
                 was_away, held.is_reachable, held.round_trip_ms = held.is_reachable is False, True, round_trip_ms
+                held.tried = 0 if not sheet.registers else held.tried
                 if was_away and sheet.registers:
                     self._register(held)  # it may have forgotten us
                 if not sheet.registers and not sheet.is_telephone:
@@ -294,8 +305,25 @@ class Upkeep:
                 held.is_reachable = False
                 if sheet.is_telephone:
                     self._phone_left(held)
+                elif self._tries_another(held):
+                    pass
                 elif not sheet.registers:
                     self._state(held, Trunk.State.FAILED, words.of_registration(0, sheet.where))
+
+    def _tries_another(self, held: _Held) -> bool:
+        """Calls go to another of the trunk's servers from now on. False: each was tried since one of them answered, or there is no other."""
+        if held.tried >= len(held.peers) - 1:
+            held.tried = 0
+            return False
+        held.tried += 1
+        held.peers.append(held.peers.pop(0))
+        peer = held.peers[0]
+        logger.info("%s doesn't answer, and %s:%d is tried instead", held.sheet.where, peer.host, peer.port)
+        held.is_reachable, held.failed_status = None, -1
+        self._gate.add(_for_the_gate(held.sheet, held.peers))
+        if held.is_ours:
+            self._begin(held)
+        return True
 
     def _phone_left(self, held: _Held) -> None:
         """It is called again once it has registered anew."""

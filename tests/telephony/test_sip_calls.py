@@ -475,6 +475,35 @@ async def test_a_name_server_that_is_away_costs_no_registration(
     assert (await state_of(trunk, "waiting")).state_words.startswith("No call worker")
 
 
+async def test_a_trunk_whose_first_server_is_away_is_led_to_the_next_and_stays_there(
+    worker: Any, published: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As its SRV records name them. Here two addresses stand for them, since no name server is asked."""
+    from telephony.sip.peer import Peer
+    from telephony.transports import sip_names
+
+    monkeypatch.setattr(upkeep, "RESOLVE_SECONDS", 0.3)
+    asked: list[str] = []
+    async with Registrar("200", "open sesame") as pbx:
+
+        async def two(host: str, port: int, transport: Any) -> list[Peer]:
+            asked.append(host)
+            return [Peer("tcp", "127.0.0.1", 9), Peer("udp", "127.0.0.1", pbx.port)]  # over TCP it is told at once
+
+        monkeypatch.setattr(sip_names, "resolve", two)
+        fields = {"host": "sip.example.com", "username": "200", "registers": True}
+        trunk = await sync_to_async(make_trunk)(published, "200", "open sesame", **fields)
+        async with serving(worker) as running:
+            await state_of(trunk, "registered", 20)
+            assert running.house._upkeep.peer(trunk.pk) == Peer("udp", "127.0.0.1", pbx.port)
+            before = len(asked)
+            async with asyncio.timeout(10):
+                while len(asked) < before + 3:
+                    await asyncio.sleep(0.05)
+            assert running.house._upkeep.peer(trunk.pk) == Peer("udp", "127.0.0.1", pbx.port)
+        assert [expires for _, expires in pbx.registered] == [3600, 0], "once, and taken back at the end"
+
+
 async def test_our_own_proxy_is_believed_when_it_says_whom_it_speaks_for(
     worker: Any, published: Any, settings: Any
 ) -> None:
