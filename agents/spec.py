@@ -519,7 +519,7 @@ class Limits(Settings):
 
 
 class Privacy(Settings):
-    """What is kept of a call."""
+    """What is kept of a call, and what callers are told first."""
 
     record: bool = Field(
         True, title="Record calls", description="Keep the sound of each call. The transcript is kept either way."

@@ -28,7 +28,7 @@ LOOKS: dict[str, Look] = {
     "does": Look(icon="list-check", intro=_("What it finds out for you in a call.")),
     "listens": Look(icon="ear", intro=_("When it takes the floor, and when it gives way.")),
     "limits": Look(icon="clock", intro=_("When it asks again, and when a call ends by itself.")),
-    "privacy": Look(icon="lock", intro=_("What is kept of a call.")),
+    "privacy": Look(icon="lock", intro=_("What is kept of a call, and what callers are told first.")),
 }
 # fmt: on
 
