@@ -28,7 +28,7 @@ from telephony.recordings import Recorder
 from telephony.session.transferring import NotReached
 from telephony.transfers import by_sip, warm
 from telephony.transfers.joined_call import JoinedCall, Plan
-from telephony.transfers.second_line import AtTwilio, CallsSecond, second_line
+from telephony.transfers.second_line import OWN_PHONE, AtTwilio, CallsSecond, second_line, telephone_at
 from telephony.without_agent import voice
 from telephony.without_agent.line import BareLine
 from telephony.without_agent.message_end import MessageEnd
@@ -151,6 +151,8 @@ class StandIn:
         try:
             permit = await self._database.run(partial(carrier_answers.forward_permit, self._call))
             try:
+                if await self._database.run(telephone_at, self._call, to) is not None:
+                    raise CannotRefer("not_allowed", OWN_PHONE)
                 await self._by_trunk(permit)
                 self._tell("put_through", {"to": to})
             except CannotRefer as error:
@@ -194,7 +196,9 @@ class StandIn:
         if calls_second is None:
             raise NotReached("not_allowed", why)
         ring_s = float(self._call.instead["ring_s"])
-        second = await self._database.run(partial(second_line, self._call, ring_s, serves_sip=calls_second.serves_sip))
+        second = await self._database.run(
+            partial(second_line, self._call, ring_s, serves_sip=calls_second.serves_sip, to=to)
+        )
         self._tell("forwarding", {"to": to, "why": why, **({"at": "twilio"} if isinstance(second, AtTwilio) else {})})
 
         def tell(kind: str, data: dict[str, Any]) -> None:

@@ -16,9 +16,13 @@ from telephony import press
 from telephony.models import Call, SipMessage
 from telephony.phone_audio import write_wav
 from telephony.transfers.second_line import OWN_PHONE
+from telephony.trunks import manage
+from telephony.trunks.fields import TrunkFields
 from tests.telephony.certificates import certificate
 from tests.telephony.sip_phone import SipPhone
+from tests.telephony.test_forwarded_from_here import a_number
 from tests.telephony.test_sip_calls import (
+    OURS,
     _sip,
     events_of,
     has_ended,
@@ -149,28 +153,57 @@ async def test_it_signs_in_where_it_must(worker: Any, published: Any, settings: 
     assert refused["error"] != ""
 
 
+def a_desk(agent: Any) -> Any:
+    fields = TrunkFields(label="Desk", host="", sources=("127.0.0.1",), asks_password=True, username="desk")
+    return manage.create(agent.organization, None, fields, password="open sesame")
+
+
+async def registered(trunk: Any, running: Any, folder: Path) -> asyncio.Task[dict[str, Any]]:
+    """The desk's telephone, once it can be called: it hums ``DESK_HZ``."""
+    voice = folder / "desk.wav"
+    samples = np.sin(2 * np.pi * DESK_HZ * np.arange(8 * 16_000) / 16_000) * 8_000
+    write_wav(voice, samples.astype(np.int16), 16_000)
+    await state_of(trunk, "waiting")
+    phone = asyncio.create_task(
+        baresip(
+            *("--register", f"127.0.0.1:{running.house.port}", "--user", "desk", "--password", "open sesame"),
+            *("--say", str(voice), "--stay-s", "2"),
+        )
+    )
+    row = await state_of(trunk, "registered", 20)
+    assert row.state_words == "The telephone has registered from 127.0.0.1 and can be called."
+    return phone
+
+
+async def test_it_rings_where_a_number_puts_its_callers_through_after_hours(
+    worker: Any, agent: Any, alice: Any, tmp_path: Path
+) -> None:
+    async with SipPhone("127.0.0.9") as caller:
+        office = await sync_to_async(a_number)(agent, alice, caller.port, "sip:desk@127.0.0.1", "ask", host="127.0.0.9")
+        trunk = await sync_to_async(a_desk)(agent)
+        async with serving(worker) as running:
+            await knows(running, office)
+            phone = await registered(trunk, running, tmp_path)
+            caller.mouth.hz = CALLER_HZ
+            caller.call(OURS, running.house.port, at="127.0.0.1")
+            await caller.until(lambda: is_tone(caller, DESK_HZ), 40)
+            found = await phone
+            call = await the_call(agent, has_ended)
+    assert found["error"] == "" and abs(found["greeting_hz"] - CALLER_HZ) < 30, found
+    told = dict(await events_of(call))
+    assert call.end_reason == "forwarded" and told["forwarding"]["why"] == OWN_PHONE
+
+
 async def test_it_registers_here_and_rings_when_an_agent_puts_a_caller_through(
     worker: Any, agent: Any, alice: Any, minds: Minds, tmp_path: Path
 ) -> None:
     """A desk's telephone without any telephone system: it has an address of its own here, as agents have."""
-    voice = tmp_path / "desk.wav"
-    samples = np.sin(2 * np.pi * DESK_HZ * np.arange(8 * 16_000) / 16_000) * 8_000
-    write_wav(voice, samples.astype(np.int16), 16_000)
     await sync_to_async(draft)(
         agent, alice, {"name": "Desk", "to": "sip", "address": "sip:desk@127.0.0.1", "words": WORDS}
     )
-    fields = {"host": "", "sources": ("127.0.0.1",), "asks_password": True, "username": "desk"}
-    trunk = await sync_to_async(make_trunk)(agent, password="open sesame", **fields)
+    trunk = await sync_to_async(a_desk)(agent)
     async with serving(worker) as running, SipPhone("127.0.0.9") as caller:
-        await state_of(trunk, "waiting")
-        phone = asyncio.create_task(
-            baresip(
-                *("--register", f"127.0.0.1:{running.house.port}", "--user", "desk", "--password", "open sesame"),
-                *("--say", str(voice), "--stay-s", "2"),
-            )
-        )
-        row = await state_of(trunk, "registered", 20)
-        assert row.state_words == "The telephone has registered from 127.0.0.1 and can be called."
+        phone = await registered(trunk, running, tmp_path)
         caller.mouth.hz = CALLER_HZ
         caller.call("front-desk", running.house.port, at="127.0.0.1")
         await caller.hears(HUM_HZ)

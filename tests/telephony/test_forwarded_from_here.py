@@ -36,12 +36,14 @@ THERE = "sip:desk@pbx.example.com"
 SORRY = "Nobody is there."
 
 
-def a_number(agent: Any, alice: Any, port: int, to: str, puts_through: str, **more: Any) -> Trunk:
+def a_number(
+    agent: Any, alice: Any, port: int, to: str, puts_through: str, host: str = "127.0.0.1", **more: Any
+) -> Trunk:
     with tenancy.use(agent.organization_id):
         publish(agent, alice)
         policies.change(agent.organization, {"home_country": "US", "calls_from": "00:00", "calls_until": "24:00"})
     fields = TrunkFields(
-        label="Office", host="127.0.0.1", port=port, transfer_hosts=("pbx.example.com",), puts_through=puts_through
+        label="Office", host=host, port=port, transfer_hosts=("pbx.example.com",), puts_through=puts_through
     )
     trunk = manage.create(agent.organization, None, fields)
     manage.add_number(trunk, OURS, agent)
