@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,26 @@ def site(settings: Any, agent: Any, alice: Any) -> Callable[..., Any]:
     return lambda at, **line: phones(settings, agent, alice, at, **line)
 
 
+@pytest.fixture
+def open_line(settings: Any, site: Any, worker: Any) -> Callable[..., Any]:
+    """A telephone at the carrier, and the call worker that its streams reach."""
+
+    @asynccontextmanager
+    async def opened(at: str, **line: Any) -> AsyncIterator[tuple[Phones, Any]]:
+        async with worker() as running, site(at, **line) as found:
+            listens_at(settings, running)
+            yield found, running
+
+    return opened
+
+
+async def leaves(caller: PhoneCall, seconds: float, since: float = 0.0) -> None:
+    """A message, after the tone."""
+    await hears_the_tone(caller, since)
+    caller.say(speech(seconds))
+    await until(lambda: not caller.says)
+
+
 def speech(seconds: float) -> bytes:
     """Loud, and no tone."""
     samples = np.random.default_rng(7).normal(0, 4_000, int(8_000 * seconds))
@@ -69,16 +90,11 @@ def test_telnyx_and_plivo_leave_it_to_us() -> None:
 
 @each_carrier
 @pytest.mark.parametrize("end", ["silence", "digit", "hang_up"])
-async def test_a_caller_leaves_a_message_which_is_recorded_and_written_down(
-    settings: Any, site: Any, worker: Any, at: str, end: str
-) -> None:
-    async with worker() as running, site(at) as line:
-        listens_at(settings, running)
+async def test_a_caller_leaves_a_message_which_is_recorded_and_written_down(open_line: Any, at: str, end: str) -> None:
+    async with open_line(at) as (line, _):
         await set_to(line, schedule=closed(), after_hours=VOICEMAIL)
         caller = line.ring()
-        await hears_the_tone(caller)
-        caller.say(speech(1.5))
-        await until(lambda: not caller.says)
+        await leaves(caller, 1.5)
         if end == "digit":
             await caller.press("#")
         elif end == "hang_up":
@@ -112,9 +128,8 @@ def seconds_of_speech(recording: Recording) -> float:
 
 
 @each_carrier
-async def test_who_says_nothing_leaves_no_message(settings: Any, site: Any, worker: Any, at: str) -> None:
-    async with worker() as running, site(at) as line:
-        listens_at(settings, running)
+async def test_who_says_nothing_leaves_no_message(open_line: Any, at: str) -> None:
+    async with open_line(at) as (line, _):
         await set_to(line, schedule=closed(), after_hours=VOICEMAIL)
         caller = line.ring()
         await asyncio.wait_for(caller.over.wait(), 20)
@@ -123,16 +138,11 @@ async def test_who_says_nothing_leaves_no_message(settings: Any, site: Any, work
 
 
 @each_carrier
-async def test_that_the_call_is_over_may_be_told_before_its_stream_ends(
-    settings: Any, site: Any, worker: Any, at: str
-) -> None:
-    async with worker() as running, site(at) as line:
-        listens_at(settings, running)
+async def test_that_the_call_is_over_may_be_told_before_its_stream_ends(open_line: Any, at: str) -> None:
+    async with open_line(at) as (line, _):
         await set_to(line, schedule=closed(), after_hours=VOICEMAIL)
         caller = line.ring()
-        await hears_the_tone(caller)
-        caller.say(speech(1.5))
-        await until(lambda: not caller.says)
+        await leaves(caller, 1.5)
         _, status_url = line.account.leads(caller.to)
         form = {**line.account.asks(caller), "CallStatus": "completed"}
         await ask_our_pages(status_url, form, line.account.headers(status_url, form))
@@ -142,22 +152,15 @@ async def test_that_the_call_is_over_may_be_told_before_its_stream_ends(
 
 
 @each_carrier
-async def test_where_the_stream_breaks_the_caller_leaves_the_message_anew(
-    settings: Any, site: Any, worker: Any, at: str
-) -> None:
-    async with worker() as running, site(at) as line:
-        listens_at(settings, running)
+async def test_where_the_stream_breaks_the_caller_leaves_the_message_anew(open_line: Any, at: str) -> None:
+    async with open_line(at) as (line, _):
         await set_to(line, schedule=closed(), after_hours=VOICEMAIL)
         caller = line.ring()
-        await hears_the_tone(caller)
-        caller.say(speech(1.0))
-        await until(lambda: not caller.says)
+        await leaves(caller, 1.0)
         await asyncio.sleep(0.3)
         broken = time.monotonic()
         caller._socket.transport.abort()
-        await hears_the_tone(caller, broken + 0.1)
-        caller.say(speech(1.5))
-        await until(lambda: not caller.says)
+        await leaves(caller, 1.5, broken + 0.1)
         caller.hang_up()
         call = await ended(line)
     turns, told = await rows(call)
@@ -169,16 +172,11 @@ async def test_where_the_stream_breaks_the_caller_leaves_the_message_anew(
 
 
 @each_carrier
-async def test_where_the_line_breaks_for_good_what_was_said_so_far_is_kept(
-    settings: Any, site: Any, worker: Any, at: str
-) -> None:
-    async with worker() as running, site(at) as line:
-        listens_at(settings, running)
+async def test_where_the_line_breaks_for_good_what_was_said_so_far_is_kept(open_line: Any, at: str) -> None:
+    async with open_line(at) as (line, _):
         await set_to(line, schedule=closed(), after_hours=VOICEMAIL)
         caller = line.ring()
-        await hears_the_tone(caller)
-        caller.say(speech(1.5))
-        await until(lambda: not caller.says)
+        await leaves(caller, 1.5)
 
         async def says_nothing(*about: Any) -> None:
             """The carrier neither asks what comes next nor tells that it is over."""
@@ -226,16 +224,13 @@ async def test_without_any_call_worker_the_line_is_busy(site: Any, layer: Any, a
 @each_carrier
 @pytest.mark.parametrize("fails", [mute, cannot])
 async def test_where_the_agent_fails_at_once_the_caller_leaves_a_message_on_the_same_line(
-    settings: Any, site: Any, worker: Any, monkeypatch: pytest.MonkeyPatch, at: str, fails: Any
+    open_line: Any, monkeypatch: pytest.MonkeyPatch, at: str, fails: Any
 ) -> None:
-    async with worker() as running, site(at) as line:
-        listens_at(settings, running)
+    async with open_line(at) as (line, _):
         fails(monkeypatch)
         await set_to(line, on_failure=VOICEMAIL)
         caller = line.ring()
-        await hears_the_tone(caller)
-        caller.say(speech(1.5))
-        await until(lambda: not caller.says)
+        await leaves(caller, 1.5)
         await caller.press("#")
         await asyncio.wait_for(caller.over.wait(), 20)
         call = await ended(line)
@@ -247,10 +242,9 @@ async def test_where_the_agent_fails_at_once_the_caller_leaves_a_message_on_the_
 
 @each_carrier
 async def test_where_the_agent_fails_at_once_the_carrier_still_says_a_message_itself(
-    settings: Any, site: Any, worker: Any, monkeypatch: pytest.MonkeyPatch, at: str
+    open_line: Any, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
-    async with worker() as running, site(at) as line:
-        listens_at(settings, running)
+    async with open_line(at) as (line, _):
         cannot(monkeypatch)
         await set_to(line, on_failure={"how": "message", "message": "Please call again."})
         caller = line.ring()
@@ -260,11 +254,8 @@ async def test_where_the_agent_fails_at_once_the_carrier_still_says_a_message_it
 
 
 @each_carrier
-async def test_a_member_hangs_up_on_a_caller_who_leaves_a_message(
-    settings: Any, site: Any, worker: Any, at: str
-) -> None:
-    async with worker() as running, site(at) as line:
-        listens_at(settings, running)
+async def test_a_member_hangs_up_on_a_caller_who_leaves_a_message(open_line: Any, at: str) -> None:
+    async with open_line(at) as (line, _):
         await set_to(line, schedule=closed(), after_hours=VOICEMAIL)
         caller = line.ring()
         await hears_the_tone(caller)
@@ -295,11 +286,8 @@ async def calls(line: Phones, agent: Any, answers: bytes, **more: Any) -> PhoneC
 
 
 @each_carrier
-async def test_a_machine_is_known_by_its_beep_and_hung_up_on(
-    settings: Any, site: Any, worker: Any, agent: Any, at: str
-) -> None:
-    async with worker() as running, site(at) as line:
-        listens_at(settings, running)
+async def test_a_machine_is_known_by_its_beep_and_hung_up_on(open_line: Any, agent: Any, at: str) -> None:
+    async with open_line(at) as (line, _):
         caller = await calls(line, agent, speech(1.0) + quiet(0.3) + tone(0.8, 1_000), on_machine="hang_up")
         await asyncio.wait_for(caller.over.wait(), 20)
         call = await ended(line)
@@ -310,11 +298,8 @@ async def test_a_machine_is_known_by_its_beep_and_hung_up_on(
 
 
 @each_carrier
-async def test_a_machine_hears_the_message_after_its_beep(
-    settings: Any, site: Any, worker: Any, agent: Any, at: str
-) -> None:
-    async with worker() as running, site(at) as line:
-        listens_at(settings, running)
+async def test_a_machine_hears_the_message_after_its_beep(open_line: Any, agent: Any, at: str) -> None:
+    async with open_line(at) as (line, _):
         answers = speech(4.0) + quiet(0.5) + tone(0.6, 1_000)
         caller = await calls(line, agent, answers, variables={"name": "Ada"}, **TO_MACHINES)
         await until(lambda: caller.heard)
@@ -329,11 +314,8 @@ async def test_a_machine_hears_the_message_after_its_beep(
 
 
 @each_carrier
-async def test_a_machine_that_hangs_up_before_its_turn_has_no_message(
-    settings: Any, site: Any, worker: Any, agent: Any, at: str
-) -> None:
-    async with worker() as running, site(at) as line:
-        listens_at(settings, running)
+async def test_a_machine_that_hangs_up_before_its_turn_has_no_message(open_line: Any, agent: Any, at: str) -> None:
+    async with open_line(at) as (line, _):
         caller = await calls(line, agent, speech(30.0), **TO_MACHINES)
 
         def picked_up_by() -> str:
@@ -351,10 +333,9 @@ async def test_a_machine_that_hangs_up_before_its_turn_has_no_message(
 @each_carrier
 @pytest.mark.parametrize(("answers", "by"), [(speech(0.6), "human"), (b"", "unknown")])
 async def test_a_person_talks_to_the_agent_and_so_does_who_says_nothing(
-    settings: Any, site: Any, worker: Any, agent: Any, at: str, answers: bytes, by: str
+    open_line: Any, agent: Any, at: str, answers: bytes, by: str
 ) -> None:
-    async with worker() as running, site(at) as line:
-        listens_at(settings, running)
+    async with open_line(at) as (line, _):
         caller = await calls(line, agent, answers, **TO_MACHINES)
         await until(lambda: len(caller.heard) > 30)
         waited_s = caller.heard[0][0] - caller.stream_began_s
@@ -366,11 +347,8 @@ async def test_a_person_talks_to_the_agent_and_so_does_who_says_nothing(
 
 
 @each_carrier
-async def test_where_the_stream_breaks_another_goes_on_listening(
-    settings: Any, site: Any, worker: Any, agent: Any, at: str
-) -> None:
-    async with worker() as running, site(at) as line:
-        listens_at(settings, running)
+async def test_where_the_stream_breaks_another_goes_on_listening(open_line: Any, agent: Any, at: str) -> None:
+    async with open_line(at) as (line, _):
         caller = await calls(line, agent, speech(1.0), **TO_MACHINES)
         await until(lambda: caller.streams == 1 and len(caller.says) < 4_000)
         caller.says[:] = speech(4.0) + quiet(0.5) + tone(0.6, 1_000)
@@ -382,10 +360,9 @@ async def test_where_the_stream_breaks_another_goes_on_listening(
 
 @each_carrier
 async def test_where_only_people_and_machines_alike_are_talked_to_nobody_listens_first(
-    settings: Any, site: Any, worker: Any, agent: Any, at: str
+    open_line: Any, agent: Any, at: str
 ) -> None:
-    async with worker() as running, site(at) as line:
-        listens_at(settings, running)
+    async with open_line(at) as (line, _):
         caller = await calls(line, agent, speech(1.0))
         await until(lambda: len(caller.heard) > 10)
         assert caller.heard[0][0] - caller.stream_began_s < 1.5
