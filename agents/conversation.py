@@ -45,6 +45,12 @@ class Conversation:
         longer = f"{turn.text} {text}".strip()
         self.turns[index] = replace(turn, text=longer, intended=longer)
 
+    def agent_says(self, text: str) -> None:
+        """All of the agent's last turn so far, in other words than before."""
+        index = self._last_agent()
+        if index is not None:
+            self.turns[index] = replace(self.turns[index], text=text, intended=text)
+
     def cut_agent(self, heard: str, *, intended: str | None = None) -> None:
         """The caller barged in: of the agent's last turn only ``heard`` reached them."""
         index = self._last_agent()

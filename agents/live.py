@@ -27,6 +27,7 @@ from agents.turn_taking import AcousticEndOfTurn
 
 if TYPE_CHECKING:
     import httpx2
+    from websockets.asyncio.client import ClientConnection
 
 __all__ = [
     "ABSENT",
@@ -82,6 +83,7 @@ class Prepares(Protocol):
 class _Configured:
     weights: Path | None = None
     http_client: Callable[[], httpx2.AsyncClient] | None = None
+    websocket: Callable[[str, Mapping[str, str]], Awaitable[ClientConnection]] | None = None
     now: Callable[[], datetime] | None = None
     lacks_end_of_turn: bool = False
     """Somebody wanted it, and it isn't here."""
@@ -102,11 +104,13 @@ def configure(
     weights: Path | None = None,
     *,
     http_client: Callable[[], httpx2.AsyncClient] | None = None,
+    websocket: Callable[[str, Mapping[str, str]], Awaitable[ClientConnection]] | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> None:
     """Tell this process where the weights are and how to reach people's addresses safely. What isn't given stays."""
     _configured.weights = weights or _configured.weights
     _configured.http_client = http_client or _configured.http_client
+    _configured.websocket = websocket or _configured.websocket
     _configured.now = now or _configured.now
 
 
@@ -117,7 +121,11 @@ def weights_dir() -> Path:
 def _surroundings(secrets: Mapping[str, str]) -> Surroundings:
     folder = weights_dir()
     around = Surroundings(
-        folder, secrets, _configured.http_client, embedder=embeddings.shared(folder / "minilm-l6-v2-int8")
+        folder,
+        secrets,
+        _configured.http_client,
+        embedder=embeddings.shared(folder / "minilm-l6-v2-int8"),
+        websocket=_configured.websocket,
     )
     return replace(around, now=_configured.now) if _configured.now else around
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from agents.speech import AudioFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,18 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A few more letters of the answer."""
+    """A few more letters of the answer. ``is_spoken``: the model speaks them itself, and their ``Sound`` comes."""
 
     delta: str
+    is_spoken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A piece of the answer as it is spoken: mono 16-bit PCM. Its words come before it, or with it."""
+
+    pcm: bytes
+    rate_hz: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +61,14 @@ class Finished:
     prompt_tokens: int
     reply_tokens: int
     first_token_ms: int
+    prompt_audio_tokens: int = 0
+    """Of ``prompt_tokens``: what was heard costs more than what was read."""
+    reply_audio_tokens: int = 0
+    cached_tokens: int = 0
+    """Of ``prompt_tokens``: known from before, and cheaper."""
 
 
-LLMEvent = Text | ToolCall | Finished
+LLMEvent = Text | Sound | ToolCall | Finished
 
 
 class LLM(Protocol):
@@ -65,3 +82,32 @@ class LLM(Protocol):
         Raises ``agents.speech.ProviderError``, having tried again where that could help."""
 
     async def close(self) -> None: ...
+
+
+class RealtimeModel(LLM, Protocol):
+    """A model that hears and speaks (speech to speech). It keeps the conversation itself; ``stream`` is given ours all the same, and
+    ours counts. Of the caller's turn it takes the sound where it has heard it, else the words. All but ``stream`` returns at once."""
+
+    def listen(self) -> None:
+        """There is a line: from now on answers are spoken (``Text.is_spoken``, ``Sound``). Without, they are words."""
+
+    def start(self, at_ms: int) -> None:
+        """The caller began to speak at this moment."""
+
+    def push(self, frame: AudioFrame, at_ms: int) -> None:
+        """Every frame of the call; ``at_ms`` is where it begins."""
+
+    def forget(self) -> None:
+        """What the caller said since ``start`` was nothing, or was answered without this model."""
+
+    def commit(self) -> None:
+        """What was asked last was the caller's turn."""
+
+    def was_heard(self, heard_ms: int, text: str) -> None:
+        """Of the answer to it so much sound reached the caller, and ``text`` is how our conversation has it."""
+
+    def tools_done(self, calls: Sequence[ToolCall], results: Sequence[str]) -> None:
+        """What came of them."""
+
+    def aside(self, instructions: str, told: str) -> AsyncIterator[LLMEvent]:
+        """An answer in words, beside the conversation. Raises as ``stream`` does."""

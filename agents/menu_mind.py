@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from agents.conversation import Conversation
 from agents.menus import Menu, Standing, Step
-from agents.mind import Collected, CountsTokens, Mind, ReplyPart, Spent, Utterance, Value
+from agents.mind import Collected, CountsTokens, Hearing, Mind, ReplyPart, Spent, Utterance, Value
 from agents.spec import AgentSpec
-from agents.standby import Adopts
+from agents.standby import Adopts, hearing_of
 
 MOST_REVISIONS = 64
 
@@ -29,6 +29,10 @@ class WithMenu:
         step = self._menu.announce()
         self._kept = step.standing
         return [*self._mind.greet(), *step.parts]
+
+    @property
+    def hearing(self) -> Hearing | None:
+        return hearing_of(self._mind)
 
     def likely_lines(self) -> list[str]:
         lines = getattr(self._mind, "likely_lines", None)

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from agents.conversation import Conversation
+from agents.conversation import Conversation, Said
 from agents.keypad import masked
+from agents.speech import AudioFrame
 
 Value = str | int | float | bool | None
 
@@ -68,6 +69,17 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoken:
+    """A piece of what a mind says in its own voice (``Hearing``): words, sound, or both. The words of a sound come before it or with
+    it; where each begins in it nobody tells."""
+
+    text: str = ""
+    pcm: bytes = b""
+    """Mono, 16 bits, at ``rate_hz``."""
+    rate_hz: int = 24_000
+
+
+@dataclass(frozen=True, slots=True)
 class Collected:
     """A field of ``spec.does.collect`` got this value (``None``: taken back). ``spoken`` is how a person would read it."""
 
@@ -108,7 +120,7 @@ class Thought:
     data: Mapping[str, Value] = field(default_factory=dict)
 
 
-ReplyPart = Say | Collected | EndCall | Transfer | PressKeys | Thought
+ReplyPart = Say | Spoken | Collected | EndCall | Transfer | PressKeys | Thought
 
 
 class Mind(Protocol):
@@ -128,6 +140,33 @@ class Mind(Protocol):
         """The call's structured data so far: one entry a field of ``spec.does.collect``, ``None`` where unknown."""
 
     async def close(self) -> None: ...
+
+
+class Hearing(Protocol):
+    """The ear of a mind that hears the caller and speaks itself (speech to speech). All return at once, and never raise."""
+
+    def listen(self) -> None:
+        """There is a line: from now on it answers with ``Spoken``."""
+
+    def start(self, at_ms: int) -> None:
+        """The caller began to speak."""
+
+    def push(self, frame: AudioFrame, at_ms: int) -> None:
+        """Every frame, 16 kHz and 20 ms; ``at_ms`` is where it begins."""
+
+    def forget(self) -> None:
+        """What the caller said was nothing."""
+
+    def was_heard(self, revision: int, heard_ms: int, said: Said) -> None:
+        """Of the ``Spoken`` reply to that revision so much sound reached the caller; ``said``: the turn as the conversation has it."""
+
+
+@runtime_checkable
+class HearsItself(Protocol):
+    """A mind that may be one of those."""
+
+    @property
+    def hearing(self) -> Hearing | None: ...
 
 
 @dataclass(frozen=True, slots=True)

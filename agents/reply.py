@@ -16,9 +16,21 @@ from datetime import datetime
 
 from agents import endings, keypad, summary
 from agents.collect import understand
-from agents.conversation import Conversation
-from agents.llm import LLM, Finished, Message, Text, Tool, ToolCall
-from agents.mind import Collected, EndCall, PressKeys, ReplyPart, Say, Spent, Thought, Transfer, Utterance, Value
+from agents.conversation import Conversation, Said
+from agents.llm import LLM, Finished, LLMEvent, Message, Sound, Text, Tool, ToolCall
+from agents.mind import (
+    Collected,
+    EndCall,
+    PressKeys,
+    ReplyPart,
+    Say,
+    Spent,
+    Spoken,
+    Thought,
+    Transfer,
+    Utterance,
+    Value,
+)
 from agents.phrases import PhraseSplitter
 from agents.spec import AgentSpec, CollectField, FieldType
 from agents.speech import ProviderError
@@ -64,6 +76,8 @@ class _Draft:
 class LLMMind:
     """``agents.mind.Mind`` on any ``LLM``."""
 
+    rules = RULES
+
     def __init__(self, spec: AgentSpec, llm: LLM, *, now: Callable[[], datetime]) -> None:
         self._spec = spec
         self._llm = llm
@@ -105,6 +119,7 @@ class LLMMind:
             if not calls:
                 break
             results = [self._do(call, draft, turn) for call in calls]
+            self._were_done(calls, results)
             for part in turn.take_found():
                 yield part
             if (
@@ -163,12 +178,8 @@ class LLMMind:
     async def summary(self, conversation: Conversation) -> str:
         """``agents.summary.Summarises``."""
         language = f"Speak the language of the code {self._spec.sounds.language}."
-        messages = [
-            Message("system", f"{summary.RULES}\n{language}"),
-            Message("user", summary.told(conversation)),
-        ]
         unthought, said = _WithoutThinking(), ""
-        answer = self._llm.stream(messages, [])
+        answer = self._aside(f"{summary.RULES}\n{language}", summary.told(conversation))
         try:
             async for event in answer:
                 if isinstance(event, Text):
@@ -180,6 +191,17 @@ class LLMMind:
 
     async def close(self) -> None:
         await self._llm.close()
+
+    def _aside(self, instructions: str, told: str) -> AsyncIterator[LLMEvent]:
+        """A question beside the conversation."""
+        return self._llm.stream([Message("system", instructions), Message("user", told)], [])
+
+    def _were_done(self, calls: Sequence[ToolCall], results: Sequence[str]) -> None:
+        """For a model that keeps the conversation itself."""
+
+    def _pronounced(self) -> str:
+        """For a model that speaks itself: how words are said."""
+        return ""
 
     def _was_goodbye(self, utterance: Utterance, turn: _Turn) -> bool:
         """The caller said one of the ending phrases, and the answer leaves nothing open: many a model forgets to hang up then."""
@@ -198,6 +220,12 @@ class LLMMind:
         try:
             async for event in answer:
                 match event:
+                    case Text(delta, True):
+                        turn.speaks(delta)
+                        yield Spoken(delta)
+                    case Sound(pcm, rate_hz):
+                        turn.has_spoken = True
+                        yield Spoken("", pcm, rate_hz)
                     case Text(delta):
                         turn.letters += len(delta)
                         said = unthought.push(delta)
@@ -319,10 +347,11 @@ class LLMMind:
     def _instructions(self, draft: _Draft) -> str:
         now = self._now()
         parts = [
-            RULES,
+            self.rules,
             f"Speak the language of the code {self._spec.sounds.language}.",
             f"It is {now:%A}, {now.day} {now:%B %Y}, {now:%H:%M}.",
             self._spec.says.prompt.strip(),
+            self._pronounced(),
         ]
         if self._fields:
             when = (
@@ -371,6 +400,17 @@ class _Turn:
     """Of questions before, whose cost was never told."""
 
     last_phrase: str = ""
+    was_asked: bool = False
+    """The model was."""
+    prompt_audio_tokens: int = 0
+    reply_audio_tokens: int = 0
+    cached_tokens: int = 0
+
+    def speaks(self, delta: str) -> None:
+        """The model itself, in its own voice."""
+        self.letters += len(delta)
+        self.step_text += delta
+        self.last_phrase = self.step_text.rstrip(" \"'”’)*_")
 
     def say(self, phrase: str) -> Say:
         self.has_spoken = True
@@ -384,6 +424,7 @@ class _Turn:
     def asks(self, messages: Sequence[Message], tools: Sequence[Tool]) -> None:
         """One more question: until it is told what it cost, that is reckoned."""
         told = sum(len(message.text) + sum(len(call.arguments) for call in message.tool_calls) for message in messages)
+        self.was_asked = True
         self.untold_letters += self.letters
         self.letters = told + sum(len(tool.description) + len(str(tool.parameters)) for tool in tools)
 
@@ -399,12 +440,17 @@ class _Turn:
         self.steps += 1
         self.prompt_tokens += event.prompt_tokens
         self.reply_tokens += event.reply_tokens
+        self.prompt_audio_tokens += event.prompt_audio_tokens
+        self.reply_audio_tokens += event.reply_audio_tokens
+        self.cached_tokens += event.cached_tokens
         self.first_token_ms = self.first_token_ms or event.first_token_ms
 
     def thought(self, model: str) -> Thought:
         return Thought("model", {
             "model": model, "questions": self.steps, "prompt_tokens": self.prompt_tokens, "reply_tokens": self.reply_tokens,
             "first_token_ms": self.first_token_ms, "took_ms": round((time.monotonic() - self.began_s) * 1000), "was_cut_off": self.was_cut_off,
+            **({"prompt_audio_tokens": self.prompt_audio_tokens, "reply_audio_tokens": self.reply_audio_tokens} if self.reply_audio_tokens else {}),
+            **({"cached_tokens": self.cached_tokens} if self.cached_tokens else {}),
         })  # fmt: skip
 
 
@@ -435,6 +481,11 @@ class _WithoutThinking:
         return "" if self._is_thinking else rest
 
 
+def as_heard(said: Said) -> str:
+    """A turn of the agent, with a dash where it was cut."""
+    return said.text + (" —" if said.was_cut else "")
+
+
 def _history(conversation: Conversation, utterance: Utterance, told: str) -> list[Message]:
     """As it was heard: where the caller barged in, the agent's words end with a dash. ``told``: the caller's turn now."""
     turns = list(conversation.turns)
@@ -443,7 +494,7 @@ def _history(conversation: Conversation, utterance: Utterance, told: str) -> lis
     messages = [
         Message("user", keypad.bracketed(turn.text, turn.digits))
         if turn.role == "caller"
-        else Message("assistant", turn.text + (" —" if turn.was_cut else ""))
+        else Message("assistant", as_heard(turn))
         for turn in turns
         if turn.text.strip() or turn.was_cut
     ]

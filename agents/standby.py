@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from agents.conversation import Conversation
-from agents.mind import Collected, CountsTokens, Mind, ReplyPart, Spent, Utterance, Value
+from agents.mind import Collected, CountsTokens, Hearing, HearsItself, Mind, ReplyPart, Spent, Utterance, Value
 from agents.providers.breaker import Breaker
 from agents.speech import STT, TTS, ProviderError
 from agents.summary import Summarises
@@ -225,6 +225,11 @@ class Minds:
     def greet(self) -> list[ReplyPart]:
         return self._current.greet()
 
+    @property
+    def hearing(self) -> Hearing | None:
+        """``agents.mind.HearsItself``: only a first choice can be one that hears."""
+        return hearing_of(self.chain.members[0].thing)
+
     def likely_lines(self) -> list[str]:
         lines = getattr(self.chain.members[0].thing, "likely_lines", None)
         return list(lines()) if lines is not None else []
@@ -283,6 +288,11 @@ class Minds:
                 errors.append(error)
         if errors:
             raise errors[0]
+
+
+def hearing_of(mind: Mind) -> Hearing | None:
+    """The ear of a mind that hears the caller itself."""
+    return mind.hearing if isinstance(mind, HearsItself) else None
 
 
 def brains_of(agent: LiveAgent) -> Chain[Mind]:

@@ -98,7 +98,7 @@ def _keep(call: Call, sound: bytes) -> None:
 
 def _words(call: Call, sound: bytes) -> tuple[list[dictation.Passage], str]:
     """What was said, or why that is not known."""
-    live.configure(settings.WEIGHTS_DIR, http_client=egress.client2)
+    live.configure(settings.WEIGHTS_DIR, http_client=egress.client2, websocket=egress.websocket)
     try:
         agent_spec = spec.load(call.spec)
         secrets = keys.secrets(call.organization, agent_spec)

@@ -201,7 +201,7 @@ class CallWorker:
     async def _warm_up(self) -> bool:
         """Load the models before anybody can call, and keep the collector away from what will never be garbage.
         False: told to stop meanwhile. A model that is being loaded then is left to the end of the process."""
-        live.configure(settings.WEIGHTS_DIR, http_client=egress.client2)
+        live.configure(settings.WEIGHTS_DIR, http_client=egress.client2, websocket=egress.websocket)
         warming, told = asyncio.create_task(warmup.warm_up()), asyncio.create_task(self._drained.wait())
         try:
             await asyncio.wait({warming, told}, return_when=asyncio.FIRST_COMPLETED)

@@ -14,6 +14,7 @@ from agents.speech import STT, TTS
 
 if TYPE_CHECKING:
     import httpx2
+    from websockets.asyncio.client import ClientConnection
 
     from agents.providers.local.embeddings import Embedder
 
@@ -29,6 +30,10 @@ class Surroundings:
     """Credential name → plaintext, for this agent's organization."""
     http_client: Callable[[], httpx2.AsyncClient] | None = None
     """Makes a client that refuses addresses nobody should reach (``egress``)."""
+    websocket: Callable[[str, Mapping[str, str]], Awaitable[ClientConnection]] | None = None
+    """Opens one with these headers, with the same care."""
+    of_call: dict[str, object] = field(default_factory=dict)
+    """What the parts of one call share: who makes it puts it there under its own name."""
     now: Callable[[], datetime] = field(default=lambda: datetime.now().astimezone())
     embedder: Embedder | None = None
 

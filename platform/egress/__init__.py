@@ -4,13 +4,15 @@
 it stands for, connects to a checked one, follows no redirect unless told (and then checks again), heeds no proxy of the
 environment and takes answers of limited size. Where it doesn't connect it raises :class:`EgressRefused`.
 
+``websocket()`` is a connection of ``websockets`` by the same rules.
+
 What speaks no HTTP (SIP) asks for the checked ``addresses`` of a name, and connects to those alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
-from typing import Any
+from collections.abc import Container, Mapping
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import httpx2
@@ -20,7 +22,10 @@ from egress import door
 from egress.policy import EgressRefused, Policy
 from egress.transport import Transport, Transport2
 
-__all__ = ["MAX_BYTES", "EgressRefused", "Policy", "addresses", "client", "client2", "refusal_of"]
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
+__all__ = ["MAX_BYTES", "EgressRefused", "Policy", "addresses", "client", "client2", "refusal_of", "websocket"]
 
 MAX_BYTES = 20_000_000
 _SECONDS = {"timeout": 30.0, "connect": 10.0}
@@ -52,6 +57,16 @@ def client2(*, max_bytes: int = MAX_BYTES, rules: Policy | None = None, **option
         transport=Transport2(rules or _of_settings(), max_bytes),
         trust_env=False,
     )
+
+
+async def websocket(
+    url: str, headers: Mapping[str, str] | None = None, *, max_bytes: int = MAX_BYTES, rules: Policy | None = None
+) -> ClientConnection:
+    """An open WebSocket to a ``ws://`` or ``wss://`` address. ``max_bytes``: of one message. Raises :class:`EgressRefused`, an
+    ``OSError``, ``TimeoutError``, or an error of ``websockets``."""
+    from egress.sockets import open_websocket  # who opens none needs no library for it
+
+    return await open_websocket(url, headers or {}, rules or _of_settings(), max_bytes)
 
 
 async def addresses(host: str, port: int, ports: Container[int]) -> list[str]:

@@ -77,10 +77,10 @@ def _transport(http: Any, core: Any) -> Any:
 
     class Transport(http.AsyncHTTPTransport):  # type: ignore[misc]
         def __init__(self, policy: Policy, max_bytes: int) -> None:
-            super().__init__(trust_env=False, verify=_certificates())
+            super().__init__(trust_env=False, verify=certificates())
             self.max_bytes = max_bytes
             self._pool = core.AsyncConnectionPool(
-                ssl_context=_certificates(),
+                ssl_context=certificates(),
                 max_connections=100,
                 max_keepalive_connections=20,
                 keepalive_expiry=30,
@@ -113,7 +113,7 @@ def _too_long(host: str, limit: int) -> EgressRefused:
 
 
 @cache
-def _certificates() -> ssl.SSLContext:
+def certificates() -> ssl.SSLContext:
     """Read once: it takes tens of milliseconds."""
     return ssl.create_default_context(cafile=certifi.where())
 

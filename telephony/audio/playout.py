@@ -163,6 +163,31 @@ class Playout:
         reply.phrases.append(_Phrase(text, reply.pushed))
         return True
 
+    def phrase_at(self, generation: int, text: str, sample: int) -> bool:
+        """The same for sound that was pushed already: it says ``text`` from this sample on. False: the generation is over."""
+        reply = self._find(generation)
+        if reply is None:
+            return False
+        begin = max(sample, reply.played)
+        if reply.phrases and reply.phrases[-1].end is None:
+            begin = max(begin, reply.phrases[-1].begin)
+            reply.phrases[-1].end = begin
+        reply.phrases.append(_Phrase(text, begin))
+        return True
+
+    def reword(self, generation: int, index: int, text: str) -> bool:
+        """More is known of what a phrase says. True: it was announced already."""
+        reply = self._find(generation)
+        if reply is None or index >= len(reply.phrases):
+            return False
+        reply.phrases[index].text = text
+        return index < reply.announced
+
+    def pushed(self, generation: int) -> int:
+        """Samples of it, heard and unheard."""
+        reply = self._find(generation)
+        return 0 if reply is None else reply.pushed
+
     def end_phrase(self, generation: int) -> None:
         """All of the last phrase's sound is there."""
         reply = self._find(generation)
@@ -259,10 +284,13 @@ class Playout:
         """The digit that sounds in what the last ``pull`` gave; "" for none."""
         return self.digits.sounding
 
-    def played_ms(self, generation: int) -> int:
-        """How much of it was pulled so far."""
+    def played(self, generation: int) -> int:
+        """Samples of it that were pulled so far."""
         reply = self._find(generation)
-        return 0 if reply is None else reply.played * 1000 // PLAYOUT_RATE_HZ
+        return 0 if reply is None else reply.played
+
+    def played_ms(self, generation: int) -> int:
+        return self.played(generation) * 1000 // PLAYOUT_RATE_HZ
 
     def heard(self, generation: int) -> Heard:
         """What of the generation being played, or over and not replaced yet, has reached the caller by now."""

@@ -350,6 +350,8 @@ class TextSession(Life):
         """Its words, as they are thought of. The line keeps their order."""
         reply = saying.reply
         while (text := await reply.queue.get()) is not None:
+            if not isinstance(text, str):  # sound: nobody listens to it here, and a mind that knows gives words
+                continue
             self._commit(saying)
             if not saying.sent:
                 self._on_first(saying)

@@ -24,6 +24,7 @@ from agents.mind import (
     PressKeys,
     ReplyPart,
     Say,
+    Spoken,
     Thought,
     Transfer,
     Utterance,
@@ -36,6 +37,7 @@ from telephony.audio.resample import Resampler
 from telephony.session.clock import CallClock
 from telephony.session.events import Latency
 from telephony.session.latency import Marks
+from telephony.session.own_voice import SAMPLES_A_LETTER, Alignment, Begun, OwnSound, OwnSpans
 from telephony.session.pause import Pause
 from telephony.session.signals import Line, Stage
 from telephony.session.streams import closing
@@ -116,7 +118,9 @@ class Reply:
     failure: str = ""
     task: asyncio.Task[None] | None = None
     filling: asyncio.Task[None] | None = None
-    queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(32))
+    queue: asyncio.Queue[str | OwnSound | None] = field(default_factory=lambda: asyncio.Queue(32))
+    own: OwnSpans = field(default_factory=OwnSpans)
+    """Where its sound is the mind's own voice."""
     has_sound: bool = False
     """Of its own: not of a filler."""
     is_complete: bool = False
@@ -151,6 +155,10 @@ class Speaker:
         self._clock = clock
         self._deadlines = deadlines
         self._no_answer = no_answer
+        self.grew: Callable[[Reply, int], None] = lambda reply, index: None
+        """More of a phrase's words is known, and it is being said already."""
+        self._samples_a_letter: float = SAMPLES_A_LETTER
+        """Of a mind's own voice."""
         self._brains = brains_of(agent)
         self._voices = voices_of(agent)
 
@@ -264,6 +272,7 @@ class Speaker:
     async def _read(self, reply: Reply, first_ms: int, asking: Round[Mind] | None = None) -> None:
         """All parts. Where another could answer instead, the first words may keep us waiting for ``first_ms``, step by step."""
         is_first = True
+        own: _OwnWords | None = None
         async with closing(reply.parts()) as parts:
             while True:
                 is_backed = asking is not None and not asking.is_last and not reply.texts
@@ -282,8 +291,17 @@ class Speaker:
                             reply.digits[text.strip()] = digits
                         if keys is not None:
                             reply.keys[text.strip()] = keys
+                        own = None
                         if text.strip():
                             await self._say(reply, text.strip())
+                    case Spoken(text, pcm, rate_hz):
+                        if own is None:
+                            language = self._agent.spec.sounds.language
+                            own = _OwnWords(reply, Alignment(language, self._samples_a_letter))
+                        own.take(text)
+                        if reply.marks.text_ms is None:
+                            reply.marks.text_ms = self._clock.now_ms
+                        await reply.queue.put(OwnSound(own.alignment, pcm, rate_hz))
                     case Collected():
                         reply.waiting.append(part)
                     case Thought():
@@ -298,8 +316,36 @@ class Speaker:
     # ---- the voice
 
     async def _speak(self, reply: Reply) -> None:
-        while (text := await reply.queue.get()) is not None:
-            await self._voice(reply, text)
+        own: _OwnVoice | None = None
+        while (item := await reply.queue.get()) is not None:
+            if own is not None and not (isinstance(item, OwnSound) and item.alignment is own.alignment):
+                await self._end_own(own)
+                own = None
+            if isinstance(item, str):
+                await self._voice(reply, item)
+                continue
+            own = own or _OwnVoice(reply, item.alignment, self._playout, Resampler(item.rate_hz, PLAYOUT_RATE_HZ))
+            await self._speak_own(own, item.pcm)
+        if own is not None:
+            await self._end_own(own)
+
+    async def _speak_own(self, own: _OwnVoice, pcm: bytes) -> None:
+        reply = own.reply
+        sound = own.taken(pcm)
+        if sound and not reply.has_sound:
+            reply.has_sound = True
+            reply.marks.sound_ms = self._clock.now_ms
+        for index in own.give(sound):
+            self.grew(reply, index)
+        await self._keep_pace(reply)
+
+    async def _end_own(self, own: _OwnVoice) -> None:
+        sound = own.resampler.flush()
+        own.alignment.end()
+        for index in own.give(sound):
+            self.grew(own.reply, index)
+        self._samples_a_letter = own.alignment.samples_a_letter
+        self._playout.end_phrase(own.reply.generation)
 
     async def _voice(self, reply: Reply, text: str) -> None:
         """With the first voice that gives a sound. One that breaks off in the middle of its words has broken the reply."""
@@ -365,11 +411,78 @@ class Speaker:
 
     async def _push(self, reply: Reply, pcm: bytes) -> None:
         self._playout.push(reply.generation, pcm)
+        await self._keep_pace(reply)
+
+    async def _keep_pace(self, reply: Reply) -> None:
         await asyncio.sleep(0)
         while self._playout.ahead_ms(reply.generation) > (
             self._deadlines.ahead_ms if reply.is_released else self._deadlines.held_ahead_ms
         ):
             await self._clock.next_tick()
+
+
+@dataclass(eq=False, slots=True)
+class _OwnWords:
+    """The words of a mind's own voice among the reply's texts, as they come."""
+
+    reply: Reply
+    alignment: Alignment
+    first: int = -1
+
+    def take(self, text: str) -> None:
+        if self.first < 0:
+            self.first = len(self.reply.texts)
+        self.alignment.words(text)
+        self.reply.texts[self.first :] = self.alignment.phrases
+
+
+@dataclass(eq=False, slots=True)
+class _OwnVoice:
+    """A stretch of it on its way into the playout."""
+
+    reply: Reply
+    alignment: Alignment
+    playout: Playout
+    resampler: Resampler
+    waiting: bytearray = field(default_factory=bytearray)
+    """Nobody knows yet what it says."""
+    begin: int = -1
+    first: int = -1
+    """Of the reply's phrases."""
+
+    def taken(self, pcm: bytes) -> bytes:
+        sound = self.resampler.push(pcm) if pcm else b""
+        if not sound or self.reply.has_sound:
+            return sound
+        heard = without_silence(sound, PLAYOUT_RATE_HZ)
+        self.reply.own.skipped += (len(sound) - len(heard)) // 2
+        return heard
+
+    def give(self, sound: bytes) -> list[int]:
+        """What is known goes on. Returns the phrases of the reply that grew while they are being said."""
+        generation, reply = self.reply.generation, self.reply
+        self.alignment.sound(sound)
+        self.waiting += sound
+        if not self.alignment.is_ready or not self.alignment.samples:
+            return []
+        if self.begin < 0:
+            self.begin, self.first = self.playout.pushed(generation), len(reply.phrases)
+        grown: list[int] = []
+        for each in self.alignment.settle(self.playout.played(generation) - self.begin):
+            if isinstance(each, Begun):
+                reply.phrases.append(each.text)
+                self.playout.phrase_at(generation, each.text, self.begin + each.at)
+                continue
+            index = self.first + each.index
+            reply.phrases[index] = each.text
+            if self.playout.reword(generation, index, each.text):
+                grown.append(index)
+        if self.waiting:
+            at = self.playout.pushed(generation)
+            if self.playout.push(generation, bytes(self.waiting)):
+                reply.own.add(at, len(self.waiting) // 2)
+            self.waiting.clear()
+        return grown
 
 
 def without_silence(pcm: bytes, rate_hz: int, *, keep_ms: int = 10) -> bytes:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from agents.mind import Collected, Utterance
 from agents.spec import BackgroundSound
 from agents.speech import AudioFrame, Transcript
-from agents.standby import ears_of
+from agents.standby import ears_of, hearing_of
 from telephony.audio import ambience
 from telephony.audio.digits import NO_PAUSES, checked
 from telephony.audio.level import level
@@ -99,6 +99,8 @@ class Session(Life):
         self._turns = TurnTaker(TurnSettings.of(spec))
         self._speaker = Speaker(agent, self.playout, self.clock, deadlines or Deadlines(), self._lines.no_answer)
         self._speaker.tell = lambda kind, data: self._happened(kind, **data)
+        self._speaker.grew = self._on_more_words
+        self._hearing = hearing_of(agent.mind)
         self._ear = Ear(ears_of(agent), self.clock, language=spec.sounds.language, keywords=spec.listens.keywords)
         self._ear.tell = self._speaker.tell
         self._guesser = Guesser(agent.end_of_turn, self._spawn, self._tell)
@@ -209,6 +211,8 @@ class Session(Life):
             self._tap.caller(frame, begin_ms)
         passed = self._inlet.hear(frame)
         self._ear.push(passed.for_ear, begin_ms)
+        if self._hearing is not None:
+            self._hearing.push(passed.for_ear, begin_ms)
         self._guesser.push(passed.for_vad, begin_ms)
         for happening in self.playout.events():
             self._on_playout(happening)
@@ -284,6 +288,8 @@ class Session(Life):
 
     def _prepare(self) -> None:
         sounds = self.agent.spec.sounds
+        if self._hearing is not None:
+            self._hearing.listen()
         readiness.speak_ahead(self.agent, self._lines)
         if sounds.background_sound is not BackgroundSound.NONE:
             self._spawn(self._furnish(sounds.background_sound, sounds.background_volume))
@@ -332,6 +338,8 @@ class Session(Life):
             case signals.StartUtterance(utterance, at_ms):
                 self._utterance_ms = at_ms
                 self._ear.start(utterance, at_ms)
+                if self._hearing is not None:
+                    self._hearing.start(at_ms)
                 self._guesser.start(at_ms)
                 self._log.caller_began(at_ms)
             case signals.FlushTranscript(at_ms):
@@ -382,6 +390,8 @@ class Session(Life):
 
     def _drop_utterance(self, text: str, is_kept: bool, digits: str) -> None:
         self._ear.end()
+        if self._hearing is not None:
+            self._hearing.forget()
         if is_kept and text:
             self._caller_said(text, digits, self.clock.now_ms)
         else:
@@ -491,6 +501,20 @@ class Session(Life):
         if reply.utterance is not None and index not in reply.fillers and reply.latency is None:
             reply.latency = breakdown(reply.marks, now_ms, self.playout.delay_ms)
         self._log.agent_says(now_ms, " ".join(reply.phrases[: index + 1]))
+        self._tell_asked(reply, index)
+        if reply.hang_up:
+            self._tell(signals.AgentEnding())
+
+    def _on_more_words(self, reply: Reply, index: int) -> None:
+        """Of the last phrase that is being said: a mind's own voice is sometimes ahead of its words."""
+        if reply is self._reply and reply.has_started:
+            said = " ".join(reply.phrases[: index + 1])
+            self.conversation.agent_says(said)
+            self._log.agent_says(self.clock.now_ms, said)
+            self._tell_asked(reply, index)
+
+    def _tell_asked(self, reply: Reply, index: int) -> None:
+        text = reply.phrases[index]
         if reply.utterance is not None or reply.line is Line.GREETING:
             asked_for = self._asked_for.kind(text)
             if asked_for is not None or index == 0:
@@ -499,8 +523,6 @@ class Session(Life):
             # Who knows the menu presses before its words have begun.
             keys = reply.keys.get(text) or next(iter(reply.keys.values()), None)
             self._tell(signals.AgentAsked(asked_for, text.rstrip().endswith("?"), text, digits, keys))
-        if reply.hang_up:
-            self._tell(signals.AgentEnding())
 
     def _commit(self, reply: Reply) -> None:
         """The caller's turn is certain: they heard the beginning of its answer, or there was nothing to hear."""
@@ -529,6 +551,9 @@ class Session(Life):
         was_cut = not heard.was_whole or heard.text != reply.intended
         if was_cut:
             self.conversation.cut_agent(heard.text, intended=reply.intended)
+        said = self.conversation.last_agent
+        if self._hearing is not None and reply.utterance is not None and said is not None:
+            self._hearing.was_heard(reply.utterance.revision, reply.own.heard_ms(heard), said)
         self._tell_collected(reply)
         self._log.agent_ended(
             self.clock.now_ms,
