@@ -41,6 +41,7 @@ __all__ = [
     "make",
     "problems",
     "status",
+    "surroundings",
     "voices",
     "warm_up",
     "weights_dir",
@@ -118,7 +119,8 @@ def weights_dir() -> Path:
     return _configured.weights or weights.folder()
 
 
-def _surroundings(secrets: Mapping[str, str]) -> Surroundings:
+def surroundings(secrets: Mapping[str, str]) -> Surroundings:
+    """What a vendor is handed to make its part of one call. ``secrets``: credential name → plaintext."""
     folder = weights_dir()
     around = Surroundings(
         folder,
@@ -199,7 +201,7 @@ async def make(spec: AgentSpec, secrets: Mapping[str, str]) -> LiveAgent:
     found = await asyncio.to_thread(_faults, spec)  # which voices there are is looked up in a folder
     if faults := [fault for fault in found if fault.path.split(".")[0] not in backed]:
         raise CannotTalk(_part(faults[0].path), " ".join(fault.message for fault in faults))
-    around = _surroundings(secrets)
+    around = surroundings(secrets)
     # One after another: each loads on its model's own thread, or is loaded already.
     voices = await _chain(spec, around, "voice", _voice, rest_s=math.inf)
     first = voices.members[0].thing
@@ -217,12 +219,12 @@ async def make(spec: AgentSpec, secrets: Mapping[str, str]) -> LiveAgent:
 
 async def ears(spec: AgentSpec, secrets: Mapping[str, str]) -> Chain[STT]:
     """Who listens, without the rest of the agent: for what was said already. Raises :class:`CannotTalk`."""
-    return await _chain(spec, _surroundings(secrets), "transcriber", _ear)
+    return await _chain(spec, surroundings(secrets), "transcriber", _ear)
 
 
 async def voices(spec: AgentSpec, secrets: Mapping[str, str]) -> Chain[Voice]:
     """Who speaks, without the rest of the agent: for words that are said where it doesn't talk. Raises :class:`CannotTalk`."""
-    return await _chain(spec, _surroundings(secrets), "voice", _voice)
+    return await _chain(spec, surroundings(secrets), "voice", _voice)
 
 
 def in_own_voice(spec: AgentSpec) -> AgentSpec | None:
@@ -378,7 +380,7 @@ async def warm_up(spec: AgentSpec | None = None) -> None:
     if faults := problems(spec):
         logger.warning("Not all models are ready: %s", " ".join(fault.message for fault in faults))
     paths = {fault.path for fault in faults}
-    around = _surroundings({})
+    around = surroundings({})
     if "listens.transcriber" not in paths and (make_stt := _provider("transcriber", spec.listens.transcriber).make_stt):
         await _attempt(make_stt(spec, around))
     if "sounds.voice" not in paths and (make_tts := _provider("voice", spec.sounds.voice).make_tts):

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import io
 import wave
+from collections.abc import Mapping
 
 from agents import live
 from agents.pronunciation import Speaker
 from agents.providers import registry
-from agents.providers.offers import Surroundings
-from agents.spec import AgentSpec, Sounds
+from agents.spec import AgentSpec
 from agents.speech import ProviderError
 
 MAX_CHARS = 600
 
 
-async def preview(sounds: Sounds, text: str) -> bytes:
-    """``text`` as a mono 16-bit WAV. Raises ``ProviderError`` in plain words."""
+async def preview(spec: AgentSpec, text: str, secrets: Mapping[str, str] | None = None) -> bytes:
+    """``text`` as a mono 16-bit WAV. ``secrets``: credential name → plaintext. Raises ``ProviderError`` in plain words."""
+    sounds = spec.sounds
     text = text.strip()[:MAX_CHARS]
     if not text:
         raise ProviderError("There is nothing to say yet.", permanent=True)
@@ -30,8 +31,10 @@ async def preview(sounds: Sounds, text: str) -> bytes:
     provider, offer = found
     if not offer.is_usable:
         raise ProviderError(f"{offer.title} can't be used: {offer.why_not}", permanent=True)
+    if faults := [fault for fault in provider.problems(spec) if fault.path.startswith(("sounds", "knows.credential"))]:
+        raise ProviderError(" ".join(fault.message for fault in faults), permanent=True)
     assert provider.make_tts is not None
-    tts = await provider.make_tts(AgentSpec(sounds=sounds), Surroundings(live.weights_dir()))
+    tts = await provider.make_tts(spec, live.surroundings(secrets or {}))
     spoken = Speaker(sounds.pronunciations, language=sounds.language, can_ipa=tts.can_ipa).speak(text)
     pcm = b"".join([piece async for piece in tts.speak(spoken, speed=sounds.voice_speed)])
     file = io.BytesIO()

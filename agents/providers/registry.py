@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents.providers import openai
+from agents.providers import openai, openai_realtime
 from agents.providers.local import piper, scripted_offer, whisper
 from agents.providers.offers import Kind, Offer, Provider
 
-PROVIDERS: tuple[Provider, ...] = (whisper.PROVIDER, piper.PROVIDER, scripted_offer.PROVIDER, openai.PROVIDER)
+PROVIDERS: tuple[Provider, ...] = (
+    whisper.PROVIDER,
+    piper.PROVIDER,
+    scripted_offer.PROVIDER,
+    openai.PROVIDER,
+    openai_realtime.PROVIDER,
+)
 
 
 def offers(weights: Path) -> list[Offer]:

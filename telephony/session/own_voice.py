@@ -26,6 +26,8 @@ _AROUND = 60
 _LEAST = 15
 """Cells: no phrase is shorter."""
 _PAUSE = 12
+_LEAD = 10
+"""Cells: so long before its turn a phrase is placed where it should be, whatever is known."""
 _LIKELY = 0.35
 """How much a place at the edge of the search has to be quieter than one in its middle."""
 _UNTOLD_SAMPLES = PLAYOUT_RATE_HZ * 3 // 10
@@ -104,8 +106,8 @@ class Alignment:
         return bool(self.phrases) or self.samples >= _UNTOLD_SAMPLES or self._is_over
 
     def settle(self, played: int) -> list[Begun | Grown]:
-        """What is known now and wasn't before; ``played``: samples that were given out. A phrase is placed once the sound around
-        is there, and at the latest when it is its turn."""
+        """What is known now and wasn't before; ``played``: samples that were given out. A phrase is placed once all is there, which
+        comes much faster than it is played, or when it may be its turn."""
         phrases, found = self.phrases, list[Begun | Grown]()
         if not phrases and self.is_ready and not self._begins:
             phrases = [""]
@@ -127,7 +129,9 @@ class Alignment:
             return 0 if self.is_ready else None
         last = self._begins[-1]
         expected = last + round(len(phrases[index - 1]) * self._pace(index, phrases))
-        if not self._is_over and self.samples < expected + _AROUND * _CELL and played < expected:
+        around = _AROUND * _CELL
+        is_known = self._is_over or (self.samples >= expected + around and played >= expected - around)
+        if not is_known and played < expected - _LEAD * _CELL:
             return None
         return max(last, min(self._quietest(last // _CELL, expected // _CELL) * _CELL, self.samples))
 

@@ -552,7 +552,7 @@ class Session(Life):
         if was_cut:
             self.conversation.cut_agent(heard.text, intended=reply.intended)
         said = self.conversation.last_agent
-        if self._hearing is not None and reply.utterance is not None and said is not None:
+        if self._hearing is not None and reply.utterance is not None and reply.own.spans and said is not None:
             self._hearing.was_heard(reply.utterance.revision, reply.own.heard_ms(heard), said)
         self._tell_collected(reply)
         self._log.agent_ended(

@@ -85,7 +85,7 @@ async def test_without_weights_nothing_crashes_and_everything_says_so(
     assert usable == {"openai": True, "whisper/base": False, "piper/en_US-joe-medium": False, "scripted": False}
     assert all("manage.py weights" in offer.why_not for offer in catalog() if not offer.is_usable)
     with pytest.raises(ProviderError, match=r"manage\.py weights"):
-        await preview(Sounds(), "Hello")
+        await preview(AgentSpec(), "Hello")
 
 
 @pytest.mark.models
@@ -139,15 +139,15 @@ def test_the_lines_every_call_says_are_known_beforehand() -> None:
 async def test_a_preview_is_a_wav_of_the_words() -> None:
     sounds = Sounds(pronunciations=(Pronunciation(word="zzz", sounds_like="a good morning to you"),))
     with (
-        wave.open(io.BytesIO(await preview(sounds, "Hello, zzz!"))) as long,
-        wave.open(io.BytesIO(await preview(sounds, "Hello!"))) as short,
+        wave.open(io.BytesIO(await preview(AgentSpec(sounds=sounds), "Hello, zzz!"))) as long,
+        wave.open(io.BytesIO(await preview(AgentSpec(sounds=sounds), "Hello!"))) as short,
     ):
         assert (long.getnchannels(), long.getsampwidth(), long.getframerate()) == (1, 2, 22_050)
         assert long.getnframes() > short.getnframes() + 10_000
     with pytest.raises(ProviderError, match="nothing to say"):
-        await preview(sounds, "  ")
+        await preview(AgentSpec(sounds=sounds), "  ")
     with pytest.raises(ProviderError, match="no voice called"):
-        await preview(Sounds(voice="x"), "Hello")
+        await preview(AgentSpec(sounds=Sounds(voice="x")), "Hello")
 
 
 @pytest.fixture

@@ -260,10 +260,7 @@ class _Session:
         status, details, sent = "completed", None, [0, 0]
         await self.send("response.created", response={**about, "status": "in_progress"})
         try:
-            if is_beside:
-                talks = Talks(self._read_out(asked))
-            else:
-                talks = self.server.answer(list(self.items))
+            talks = Talks(self._read_out(asked)) if is_beside else self.server.answer(list(self.items))
             modality = (asked.get("output_modalities") or self.config.get("output_modalities") or ["audio"])[0]
             await asyncio.sleep(talks.delay_s)
             if talks.fails == "hangs":
@@ -292,9 +289,7 @@ class _Session:
             return "They want an appointment."
         return str(asked["instructions"]).split("<<<")[1].split(">>>")[0]
 
-    async def _speak(
-        self, response_id: str, talks: Talks, sent: list[int], modality: str, *, is_beside: bool
-    ) -> None:
+    async def _speak(self, response_id: str, talks: Talks, sent: list[int], modality: str, *, is_beside: bool) -> None:
         item = Item(f"item_{next(self._ids)}", "message", "assistant")
         if not is_beside:
             self.items.append(item)
