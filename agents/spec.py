@@ -190,7 +190,8 @@ class Knows(Settings):
         max_length=120,
         title="Brain",
         description="“Scripted” needs no key and no network: it answers from the facts under Says and asks your questions. "
-        "A language model converses more freely.",
+        "A language model converses more freely. A speech-to-speech model hears the tone, too, and speaks in a voice of its own: choose one of "
+        "its voices under Sounds.",
         json_schema_extra=hint(widget="model", term="model"),
     )
     base_url: str = Field(
@@ -210,7 +211,7 @@ class Knows(Settings):
         "",
         max_length=200,
         title="Model name",
-        description="As your provider writes it.",
+        description="As your provider writes it. Of a speech-to-speech model it may stay empty: gpt-realtime-2.1.",
         json_schema_extra=hint(placeholder="gpt-5-mini", unless=("model", "scripted")),
     )
     credential: str = Field(
@@ -227,14 +228,16 @@ class Knows(Settings):
         multiple_of=0.1,
         title="Creativity",
         description="0 always picks the likeliest words.",
-        json_schema_extra=hint(widget="slider", expert=True, term="temperature", unless=("model", "scripted")),
+        json_schema_extra=hint(
+            widget="slider", expert=True, term="temperature", unless=("model", "scripted", "openai_realtime")
+        ),
     )
     max_reply_tokens: int = Field(
         250,
         ge=20,
         le=4_000,
         title="Longest answer",
-        description="In tokens; a token is about three quarters of a word.",
+        description="In tokens; a token is about three quarters of a word. What a speech-to-speech model speaks counts likewise.",
         json_schema_extra=hint(expert=True, unit="tokens", unless=("model", "scripted")),
     )
     model_fallbacks: tuple[Choice, ...] = Field(
