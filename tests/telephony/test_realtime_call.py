@@ -105,8 +105,9 @@ async def test_a_call_with_a_model_that_hears_and_speaks(
     assert session.headers["authorization"] == f"Bearer {SECRET}"
     assert session.config["audio"]["output"]["voice"] == "cedar"
     heard = [await words_in(item) for item in session.items if item.role == "user" and item.pcm]
-    for words, wanted in zip(heard, ("close", "anderson", "goodbye"), strict=True):
-        assert wanted in words, heard
+    # A turn in which the caller hesitated is more than one sound.
+    for wanted in ("close", "anderson", "goodbye"):
+        assert wanted in " ".join(heard), (heard, [(item.role, item.kind, item.text) for item in session.items])
 
     def kept() -> tuple[Call, list[Any]]:
         with tenancy.use(organization):
