@@ -96,7 +96,9 @@ def _left_open(facts: Facts) -> Why:
 
 
 def _model(facts: Facts) -> Why:
-    return Why(f"Asked the language model {facts.get('model', '')}.", pairs(facts, "model"))
+    model = facts.get("model", "")
+    words = f"{model} heard and answered." if facts.get("reply_audio_tokens") else f"Asked the language model {model}."
+    return Why(words, pairs(facts, "model"))
 
 
 def _menu(facts: Facts) -> Why:

@@ -273,3 +273,10 @@ def test_where_no_call_worker_runs_talk_says_so_and_leads_to_the_systems_health(
     expect(page.get_by_role("button", name=re.compile("^Talk"))).to_be_focused()
     alert.get_by_role("link", name="Open System health").press("Enter")
     expect(page.get_by_role("heading", name="System health", level=1)).to_be_visible()
+
+
+def test_a_voice_that_cannot_be_played_says_why(page: Page) -> None:
+    section(page, "sounds")
+    page.locator("#id_sounds-voice").select_option("openai_realtime/marin")
+    page.get_by_role("button", name="Play the voice").or_(page.get_by_role("button", name="the voice")).first.click()
+    expect(page.locator("#toasts")).to_contain_text("belongs to the speech-to-speech model")

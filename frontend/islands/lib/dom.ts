@@ -21,5 +21,5 @@ export function csrfToken(): string {
 
 /** Says something to the person, in the corner, to eyes and screen readers alike. */
 export function toast(text: string, kind: "info" | "success" | "warning" | "danger" = "info"): void {
-  document.body.dispatchEvent(new CustomEvent("parley:toast", { detail: { text, kind } }));
+  document.body.dispatchEvent(new CustomEvent("parley:toast", { detail: { text, kind }, bubbles: true }));
 }
