@@ -299,7 +299,8 @@ class Playout:
             pcm = self._take(reply)
         if reply is not None:
             self._recent.append(reply.played)
-            self._check_finished(reply)
+            if reply.is_complete and reply.read >= len(reply.pcm):
+                self._wait_until_heard(reply)
         self.voice = pcm
         more = self.instead() if self.instead is not None else b""
         if more:
@@ -340,9 +341,8 @@ class Playout:
             taken = _scaled_head(taken)
         return taken if len(taken) == FRAME_BYTES else taken + SILENCE[len(taken) :]
 
-    def _check_finished(self, reply: _Reply) -> None:
-        if not reply.is_complete or reply.read < len(reply.pcm):
-            return
+    def _wait_until_heard(self, reply: _Reply) -> None:
+        """All of it was pulled: it is over when the last of it has reached the caller."""
         reply.waits += 1
         if reply.waits > self._delay_pulls():
             self._finished = Finished(reply.generation, _heard(reply, reply.pushed))

@@ -320,7 +320,7 @@ class TurnTaker:
     # ---- what follows from it, now
 
     def _decide(self) -> None:
-        if self._hit_limit():
+        if self.now_ms >= self.settings.max_duration_ms and self._hit_limit():
             return
         if self._is_deaf and not self._hang_up and not self.is_protected:
             self._say(Line.GOODBYE, hang_up="stt_failed")
@@ -489,8 +489,6 @@ class TurnTaker:
 
     def _hit_limit(self) -> bool:
         over_ms = self.now_ms - self.settings.max_duration_ms
-        if over_ms < 0:
-            return False
         if over_ms >= 15_000:
             self._end("max_duration")
             return True
