@@ -288,7 +288,8 @@ def compared(came: list[bytes], played: list[bytes | None]) -> Match:
     agent[wanted - len(sound) :] = sound
     one, other = _whitened(caller), _whitened(agent)
     likeness = np.abs(np.fft.irfft(np.conj(one) * other, _FFT)[: wanted - count + 1])
-    energy = np.concatenate(([0.0], np.cumsum(np.square(np.fft.irfft(other, _FFT)[:wanted]))))
+    energy = np.zeros(wanted + 1)
+    energy[1:] = np.square(np.fft.irfft(other, _FFT)[:wanted]).cumsum()
     of_agent = energy[count:] - energy[:-count]
     spoke = of_agent > 0.05 * float(of_agent.max())
     if not spoke.any():
@@ -315,7 +316,8 @@ def _slow_agent(frames: list[bytes | None]) -> Samples:
 def _whitened(sound: Samples) -> npt.NDArray[np.complex64]:
     spectrum = np.fft.rfft(np.diff(sound, prepend=sound[:1]), _FFT)
     size = np.abs(spectrum)
-    sums = np.concatenate(([0.0], np.cumsum(size, dtype=np.float64)))
+    sums = np.zeros(len(size) + 1)
+    size.astype(np.float64).cumsum(out=sums[1:])
     around = np.empty_like(size)
     around[16:-16] = (sums[33:] - sums[:-33]) / 33
     around[:16], around[-16:] = around[16], around[-17]
