@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telephony.audio.playout import SILENCE
+from telephony.audio.spectra import blocks, spectra
 
 RATE_HZ = 16_000
 FRAME = 320
@@ -314,7 +315,7 @@ def _slow_agent(frames: list[bytes | None]) -> Samples:
 
 
 def _whitened(sound: Samples) -> npt.NDArray[np.complex64]:
-    spectrum = np.fft.rfft(np.diff(sound, prepend=sound[:1]), _FFT)
+    spectrum = spectra(np.diff(sound, prepend=sound[:1]), np.empty(_FFT // 2 + 1, dtype=np.complex64))
     size = np.abs(spectrum)
     sums = np.zeros(len(size) + 1)
     size.astype(np.float64).cumsum(out=sums[1:])
@@ -356,13 +357,16 @@ class _Path:
         """The powers of what was played, a tick each."""
         self._blocks: Samples = np.zeros((2, _BLOCK), dtype=np.float32)
         """The last 32 ms: what was played, and the caller."""
-        self._agent_block: Samples = self._blocks[0]
         self._block: Samples = self._blocks[1]
+        self._agent_tick, self._tick = self._blocks[0, _CONTEXT:], self._block[_CONTEXT:]
+        """The last 20 of them."""
         self._windowed: Samples = np.zeros((3, _BLOCK), dtype=np.float32)
         """The same under a Hann window, and the caller without."""
         self._spectra: npt.NDArray[Any] = np.zeros((3, _BLOCK // 2 + 1), dtype=np.complex64)
         self._parts: Samples = self._spectra[:2].view(np.float32)
         """Those under the window, where a bin is two numbers."""
+        self._filtered_blocks: Samples = np.zeros((2, _BLOCK), dtype=np.float32)
+        """The caller's, under the new gains and under those of the tick before."""
         self._dying: Samples = np.zeros(len(_EDGES), dtype=np.float32)
         self._gain: Samples = _EACH
         self._lately: deque[tuple[float, float]] = deque(maxlen=_LATELY)
@@ -442,8 +446,7 @@ class _Path:
         if left < _EXPLAINED * before:
             self.ticks += self.is_echo
             self._follow(power, expected, echo, haste)
-        sound = self._block[_CONTEXT:]
-        energy = float(sound.dot(sound))
+        energy = float(self._tick.dot(self._tick))
         if left >= _CLEARLY_LESS * before and share.min() >= _ALL_OF_IT:
             share = _EACH
             if self._gain is _EACH:  # nothing was taken away, and nothing is
@@ -476,15 +479,15 @@ class _Path:
     def _hear(self, pcm: bytes, played: bytes | None) -> tuple[npt.NDArray[np.complex64] | None, Samples]:
         """One tick of both. The caller's spectrum, until the next, ``None`` where there is no sound at all, and powers in each band
         under a Hann window; those of what was played are kept for when it comes back."""
-        blocks, windowed = self._blocks, self._windowed
-        blocks[:, :_CONTEXT] = blocks[:, FRAME:]
+        windowed = self._windowed
+        self._blocks[:, :_CONTEXT] = self._blocks[:, FRAME:]
         is_silent = pcm == _NO_SOUND
-        self._block[_CONTEXT:] = 0.0 if is_silent else np.frombuffer(pcm, dtype="<i2")
+        self._tick[:] = 0.0 if is_silent else np.frombuffer(pcm, dtype="<i2")
         if played is None:
-            self._agent_block[_CONTEXT:] = 0.0
+            self._agent_tick[:] = 0.0
         else:
             samples = np.frombuffer(played, dtype="<i2").astype(np.float32)
-            np.dot(samples.reshape(-1, 3), _THIRDS, out=self._agent_block[_CONTEXT:])
+            samples.reshape(-1, 3).dot(_THIRDS, self._agent_tick)
         # Which of the three there is any sound in: the agent, the caller, the caller without the window.
         first = 1 if played is None and self._was_silent else 0
         end = 1 if is_silent and self._caller_was_silent else 3
@@ -494,10 +497,10 @@ class _Path:
         if first == end:
             np.minimum(self._noise, _NO_POWER, out=self._noise)
             return None, _NO_POWER
-        np.multiply(blocks[first:end], _HANN, out=windowed[first : min(end, 2)])
+        np.multiply(self._blocks[first:end], _HANN, out=windowed[first : min(end, 2)])
         if end == 3:
             windowed[2] = self._block
-        np.fft.rfft(windowed[first:end], out=self._spectra[first:end])
+        spectra(windowed[first:end], self._spectra[first:end])
         parts = self._parts[first:end]
         powers = np.add.reduceat(parts * parts, _EDGES_OF_PARTS, axis=1)
         if first == 0:
@@ -519,10 +522,13 @@ class _Path:
         """The tick under the new gains, faded over from what the old ones make of it, so that nothing clicks."""
         before, self._gain = self._gain, gain
         if float(np.maximum.reduce(np.abs(gain - before))) < _SAME_GAIN:
-            return np.asarray(np.fft.irfft(spectrum * gain.take(_BAND_OF))[_CONTEXT:])
+            only: Samples = blocks(spectrum * gain.take(_BAND_OF), self._filtered_blocks[0])[_CONTEXT:]
+            return only
         masks = np.array((gain, before)).take(_BAND_OF, axis=1)
-        now, then = np.fft.irfft(spectrum * masks)[:, _CONTEXT:]
+        both = blocks(spectrum * masks, self._filtered_blocks)
+        now: Samples = both[0, _CONTEXT:]
+        then = both[1, _CONTEXT:]
         now -= then
         now *= _RISE
         now += then
-        return np.asarray(now)
+        return now

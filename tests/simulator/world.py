@@ -176,7 +176,7 @@ class Line:
         at = len(self.pulled) - delay_ms // FRAME_MS
         if at < 0 or self.pulled[at] is SILENCE or self.voice is None:
             return frame
-        sound = np.frombuffer(self.pulled[at], dtype="<i2").astype(np.float32).reshape(-1, 3) @ _thirds(quieter_db)
+        sound = np.frombuffer(self.pulled[at], dtype="<i2").astype(np.float32).reshape(-1, 3).dot(_thirds(quieter_db))
         if (word := self.voice.word_of(self.pulled[at])) is not None:
             self.came_back[self.now_ms] = word
         if frame is not SILENT:
