@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
-
 _NEVER_MS = 10**12
 
 

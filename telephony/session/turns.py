@@ -22,6 +22,10 @@ from telephony.session.signals import Action, Line, Signal, Stage, Ticked
 from telephony.session.words import Kind, cleaned, kind_of, may_be_nod, normalised
 from telephony.wire.dtmf import Pressed, Released
 
+_SILENT, _PREPARING = Agent.SILENT, Agent.PREPARING
+_QUIET, _SPEAKING, _PAUSED = Caller.QUIET, Caller.SPEAKING, Caller.PAUSED
+"""For what is asked fifty times a second: Python 3.11 finds a name in a sixth of the time it takes to find a member in its enumeration."""
+
 
 class TurnTaker:
     """See above. ``receive`` every signal, in order; carry out the actions, in order."""
@@ -324,17 +328,17 @@ class TurnTaker:
             return
         if self._is_deaf and not self._hang_up and not self.is_protected:
             self._say(Line.GOODBYE, hang_up="stt_failed")
-        if self.agent is Agent.SILENT:
-            if self.caller is Caller.PAUSED:
+        if self.agent is _SILENT:
+            if self.caller is _PAUSED:
                 self._endpoint()
-            elif self.caller is Caller.QUIET and self._owes_greeting:
+            elif self.caller is _QUIET and self._owes_greeting:
                 self._say(Line.GREETING)
-            elif self.caller is Caller.QUIET:
+            elif self.caller is _QUIET:
                 self._keep_company()
         else:
-            if self.caller in (Caller.SPEAKING, Caller.PAUSED):
+            if self.caller is _SPEAKING or self.caller is _PAUSED:
                 self._decide_floor()
-            if self.agent is Agent.PREPARING:
+            if self.agent is _PREPARING:
                 self._wait_for_agent()
 
     def _endpoint(self) -> None:
