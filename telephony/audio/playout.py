@@ -291,7 +291,7 @@ class Playout:
         reply = self._playing
         if self._tail:
             pcm, self._tail = self._tail, b""
-        elif self._is_pressing(reply):
+        elif self.digits.is_waiting and self._is_pressing(reply):
             pcm = self.digits.pull()
         elif reply is None or self.is_paused:
             pcm = SILENCE
@@ -315,8 +315,8 @@ class Playout:
         return pcm
 
     def _is_pressing(self, reply: _Reply | None) -> bool:
-        """Whether a digit, or the silence after one, is next."""
-        is_next = self.digits.is_waiting and (reply is None or not reply.is_under_way)
+        """Whether the digits that wait, or the silence behind the last, are next."""
+        is_next = reply is None or not reply.is_under_way
         if not is_next:
             self.digits.sounding = ""
         return is_next
