@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telephony.audio.playout import SILENCE
+from telephony.audio.spectra import blocks, spectra
 
 RATE_HZ = 16_000
 FRAME = 320
@@ -66,13 +67,17 @@ _EDGES_OF_PARTS = 2 * _EDGES
 _HANN = (1.0 - np.cos(2 * np.pi * np.arange(_BLOCK) / _BLOCK)).astype(np.float32)
 _BAND_OF = np.maximum(np.searchsorted(_EDGES, np.arange(_BLOCK // 2 + 1), side="right") - 1, 0)
 """Of each bin; what is below the lowest band goes with it."""
-_DIES = np.float32(0.6)
+_EACH = np.ones(len(_EDGES), dtype=np.float32)
+"""One for each band. So are some constants: numpy multiplies two short arrays in less time than one and a number."""
+_DIES = _EACH * np.float32(0.6)
 """What is left of the echo after a tick: 2 dB less, a room of half a second."""
 _OVER = np.float32(3.0)
 """So many times the predicted echo is taken away: it is no more than a prediction."""
-_LEAST_SHARE = np.float32(0.02**2)
+_LEAST_SHARE = _EACH * np.float32(0.02**2)
 _ALL_OF_IT = 0.94
 """Of the power, in every band: so little is left as it is."""
+_CLEARLY_LESS = 0.9
+"""Of the power: where so little is left, it can't be as it is in every band."""
 _SAME_GAIN = 0.03
 """Gains that differ by less need no fading from one tick to the next."""
 _NEW, _PROBATION = 25, 12
@@ -81,11 +86,13 @@ was a mistake."""
 _RISE = np.linspace(0.0, 1.0, FRAME, dtype=np.float32)
 _HALVES, _THIRDS, _SIXTHS = (np.full(count, 1 / count, dtype=np.float32) for count in (2, 3, 6))
 _NO_POWER = np.zeros(len(_EDGES), dtype=np.float32)
-_EACH = np.ones(len(_EDGES), dtype=np.float32)
-_ONE, _TENTH = np.float32(1.0), np.float32(0.1)
-_FORGETS, _RISES = np.float32(0.996), np.float32(1.01)
-_LEAST_LOG, _MOST_LOG = np.float32(-16.0), np.float32(1.5)
+_NO_SOUND = bytes(2 * FRAME)
+_ONE, _TENTH = np.float32(1.0), _EACH * np.float32(0.1)
+_FORGETS, _RISES = _EACH * np.float32(0.996), _EACH * np.float32(1.01)
+_LEAST_LOG, _MOST_LOG = _EACH * np.float32(-16.0), _EACH * np.float32(1.5)
 _LOWEST, _HIGHEST = np.float32(-32_768), np.float32(32_767)
+_MOST_ENERGY = 32_767.0**2
+"""Of a tick in which no sample can be louder than ``_HIGHEST``."""
 _SAME_MS = 15
 _UP, _DOWN = np.float32(0.15), np.float32(0.05)
 """How fast the prediction follows, natural logarithm of power a tick. Three to one: a quarter of the ticks have more echo."""
@@ -282,7 +289,8 @@ def compared(came: list[bytes], played: list[bytes | None]) -> Match:
     agent[wanted - len(sound) :] = sound
     one, other = _whitened(caller), _whitened(agent)
     likeness = np.abs(np.fft.irfft(np.conj(one) * other, _FFT)[: wanted - count + 1])
-    energy = np.concatenate(([0.0], np.cumsum(np.square(np.fft.irfft(other, _FFT)[:wanted]))))
+    energy = np.zeros(wanted + 1)
+    energy[1:] = np.square(np.fft.irfft(other, _FFT)[:wanted]).cumsum()
     of_agent = energy[count:] - energy[:-count]
     spoke = of_agent > 0.05 * float(of_agent.max())
     if not spoke.any():
@@ -307,14 +315,24 @@ def _slow_agent(frames: list[bytes | None]) -> Samples:
 
 
 def _whitened(sound: Samples) -> npt.NDArray[np.complex64]:
-    spectrum = np.fft.rfft(np.diff(sound, prepend=sound[:1]), _FFT)
+    spectrum = spectra(np.diff(sound, prepend=sound[:1]), np.empty(_FFT // 2 + 1, dtype=np.complex64))
     size = np.abs(spectrum)
-    sums = np.concatenate(([0.0], np.cumsum(size, dtype=np.float64)))
+    sums = np.zeros(len(size) + 1)
+    size.astype(np.float64).cumsum(out=sums[1:])
     around = np.empty_like(size)
     around[16:-16] = (sums[33:] - sums[:-33]) / 33
     around[:16], around[-16:] = around[16], around[-17]
     around += np.float32(1e-3 * float(around.max()) + 1e-9)
     return np.asarray(spectrum / around**_WHITENED)
+
+
+def _weights(delay_ms: float) -> list[tuple[int, np.float32]]:
+    """Which of the last ``_KEPT`` ticks of the agent are back in this one, and how much of each: a block is more than a tick, and a
+    delay hardly ever a number of whole ones."""
+    ticks, rest = divmod(delay_ms, FRAME_MS)
+    newer, late = _KEPT - 1 - int(ticks), rest / FRAME_MS
+    shares = ((newer, 2 * (1 - late)), (newer - 1, 2 * late), (newer + 1, 0.25))
+    return [(at, _ONE if share >= 1 else np.float32(share)) for at, share in shares if at < _KEPT and share > 0]
 
 
 def _upper(values: Samples) -> float:
@@ -327,6 +345,7 @@ class _Path:
 
     def __init__(self, delay_ms: float) -> None:
         self.delay_ms = delay_ms
+        self._weights = _weights(delay_ms)
         self.is_confirmed = False
         """The echo was found at this delay again."""
         self.is_echo = False
@@ -334,15 +353,20 @@ class _Path:
         self.ticks = 0
         """Of echo, since it was learned."""
         self._log_gain: Samples = np.full(len(_EDGES), -3.0, dtype=np.float32)
-        self._agent: deque[Samples] = deque([np.zeros(len(_EDGES), dtype=np.float32)] * _KEPT, maxlen=_KEPT)
+        self._agent: deque[Samples] = deque([_NO_POWER] * _KEPT, maxlen=_KEPT)
         """The powers of what was played, a tick each."""
         self._blocks: Samples = np.zeros((2, _BLOCK), dtype=np.float32)
         """The last 32 ms: what was played, and the caller."""
-        self._agent_block: Samples = self._blocks[0]
         self._block: Samples = self._blocks[1]
+        self._agent_tick, self._tick = self._blocks[0, _CONTEXT:], self._block[_CONTEXT:]
+        """The last 20 of them."""
         self._windowed: Samples = np.zeros((3, _BLOCK), dtype=np.float32)
         """The same under a Hann window, and the caller without."""
         self._spectra: npt.NDArray[Any] = np.zeros((3, _BLOCK // 2 + 1), dtype=np.complex64)
+        self._parts: Samples = self._spectra[:2].view(np.float32)
+        """Those under the window, where a bin is two numbers."""
+        self._filtered_blocks: Samples = np.zeros((2, _BLOCK), dtype=np.float32)
+        """The caller's, under the new gains and under those of the tick before."""
         self._dying: Samples = np.zeros(len(_EDGES), dtype=np.float32)
         self._gain: Samples = _EACH
         self._lately: deque[tuple[float, float]] = deque(maxlen=_LATELY)
@@ -351,7 +375,8 @@ class _Path:
         """The loudest that was expected in each band, in the last seconds."""
         self._noise: Samples = np.full(len(_EDGES), 1e9, dtype=np.float32)
         """Of the caller's room."""
-        self._was_silent = True
+        self._was_silent = self._caller_was_silent = True
+        """There was no sound at all in the last tick; of a room there always is some, of a line that is muted there is none."""
         self._moves = 0
 
     @property
@@ -377,12 +402,12 @@ class _Path:
                 return
         self._moves = 0
         self.delay_ms = delay_ms
+        self._weights = _weights(delay_ms)
 
     def learn(self, came: list[bytes], played: list[bytes | None]) -> None:
         """The first prediction, from the ticks in which the echo was found."""
-        nothing = bytes(2 * FRAME)
         for each in played[: len(played) - len(came)]:
-            self._hear(nothing, each)
+            self._hear(_NO_SOUND, each)
         self._noise[:] = 1e9
         ratios: list[npt.NDArray[np.floating]] = []
         weights: list[npt.NDArray[np.floating]] = []
@@ -409,79 +434,101 @@ class _Path:
         echo *= expected
         self._most *= _FORGETS
         np.maximum(self._most, expected, out=self._most)
-        haste = np.float32(1.0 + 2.0 * max(0.0, 1.0 - self.ticks / _NEW))
+        haste = _ONE if self.ticks >= _NEW else np.float32(1.0 + 2.0 * max(0.0, 1.0 - self.ticks / _NEW))
         share = echo * (_OVER * haste)
-        share /= np.maximum(power, _ONE)
-        share = np.maximum(_ONE - share, _LEAST_SHARE)
-        left, before = float(np.dot(power, share)), float(np.dot(power, _EACH))
+        if spectrum is None:  # nothing to take it from: only the gains go on
+            self._pass_silence(share)
+            return pcm
+        share /= np.maximum(power, _EACH)
+        share = np.maximum(_EACH - share, _LEAST_SHARE)
+        left, before = float(power.dot(share)), float(power.dot(_EACH))
         self.is_echo = left < _EXPLAINED * before and before > _BLOCK * FRAME * _LOUD**2
         if left < _EXPLAINED * before:
             self.ticks += self.is_echo
             self._follow(power, expected, echo, haste)
-        sound = self._block[_CONTEXT:]
-        energy = float(np.dot(sound, sound))
-        if share.min() >= _ALL_OF_IT:
+        energy = float(self._tick.dot(self._tick))
+        if left >= _CLEARLY_LESS * before and share.min() >= _ALL_OF_IT:
             share = _EACH
             if self._gain is _EACH:  # nothing was taken away, and nothing is
                 self._lately.append((energy, energy))
                 return pcm
         without = self._filtered(spectrum, _EACH if share is _EACH else np.sqrt(share))
-        self._lately.append((energy, float(np.dot(without, without))))
-        np.maximum(without, _LOWEST, out=without)
-        np.minimum(without, _HIGHEST, out=without)
+        left_energy = float(without.dot(without))
+        self._lately.append((energy, left_energy))
+        if left_energy > _MOST_ENERGY:
+            np.maximum(without, _LOWEST, out=without)
+            np.minimum(without, _HIGHEST, out=without)
         return without.astype("<i2").tobytes()
+
+    def _pass_silence(self, share: Samples) -> None:
+        """What ``take_out`` does with a tick of zeros."""
+        self.is_echo = False
+        share = np.maximum(_EACH - share, _LEAST_SHARE)
+        self._gain = _EACH if share.min() >= _ALL_OF_IT else np.sqrt(share)
+        self._lately.append((0.0, 0.0))
 
     def _follow(self, power: Samples, expected: Samples, echo: Samples, haste: np.float32) -> None:
         """Only in bands in which the agent is loud now, and the echo, if it is lower than expected, would be heard over the room."""
-        step = np.where(power > echo + 2 * self._noise, _UP * haste, (echo > self._noise) * (-_DOWN * haste))
+        step = (echo > self._noise) * (-_DOWN * haste)
+        step[power > echo + (self._noise + self._noise)] = _UP * haste
         step *= expected > self._most * _TENTH
         self._log_gain += step
         np.maximum(self._log_gain, _LEAST_LOG, out=self._log_gain)
         np.minimum(self._log_gain, _MOST_LOG, out=self._log_gain)
 
-    def _hear(self, pcm: bytes, played: bytes | None) -> tuple[npt.NDArray[np.complex64], Samples]:
-        """One tick of both. The caller's spectrum, until the next, and powers in each band under a Hann window; those of what was
-        played are kept for when it comes back."""
-        blocks, windowed = self._blocks, self._windowed
-        blocks[:, :_CONTEXT] = blocks[:, FRAME:]
-        self._block[_CONTEXT:] = np.frombuffer(pcm, dtype="<i2")
+    def _hear(self, pcm: bytes, played: bytes | None) -> tuple[npt.NDArray[np.complex64] | None, Samples]:
+        """One tick of both. The caller's spectrum, until the next, ``None`` where there is no sound at all, and powers in each band
+        under a Hann window; those of what was played are kept for when it comes back."""
+        windowed = self._windowed
+        self._blocks[:, :_CONTEXT] = self._blocks[:, FRAME:]
+        is_silent = pcm == _NO_SOUND
+        self._tick[:] = 0.0 if is_silent else np.frombuffer(pcm, dtype="<i2")
         if played is None:
-            self._agent_block[_CONTEXT:] = 0.0
+            self._agent_tick[:] = 0.0
         else:
             samples = np.frombuffer(played, dtype="<i2").astype(np.float32)
-            np.dot(samples.reshape(-1, 3), _THIRDS, out=self._agent_block[_CONTEXT:])
+            samples.reshape(-1, 3).dot(_THIRDS, self._agent_tick)
+        # Which of the three there is any sound in: the agent, the caller, the caller without the window.
         first = 1 if played is None and self._was_silent else 0
-        self._was_silent = played is None
-        np.multiply(blocks, _HANN, out=windowed[:2])
-        windowed[2] = self._block
-        spectra = np.fft.rfft(windowed[first:], out=self._spectra[first:])
-        parts = spectra[:-1].view(np.float32)
-        powers = np.add.reduceat(parts * parts, _EDGES_OF_PARTS, axis=1)
-        self._agent.append(_NO_POWER if first else powers[0])
-        power: Samples = powers[-1]
+        end = 1 if is_silent and self._caller_was_silent else 3
+        self._was_silent, self._caller_was_silent = played is None, is_silent
+        self._agent.append(_NO_POWER)
         self._noise *= _RISES
+        if first == end:
+            np.minimum(self._noise, _NO_POWER, out=self._noise)
+            return None, _NO_POWER
+        np.multiply(self._blocks[first:end], _HANN, out=windowed[first : min(end, 2)])
+        if end == 3:
+            windowed[2] = self._block
+        spectra(windowed[first:end], self._spectra[first:end])
+        parts = self._parts[first:end]
+        powers = np.add.reduceat(parts * parts, _EDGES_OF_PARTS, axis=1)
+        if first == 0:
+            self._agent[-1] = powers[0]
+        power: Samples = powers[-1] if end == 3 else _NO_POWER
         np.minimum(self._noise, power, out=self._noise)
-        return spectra[-1], power
+        return self._spectra[2] if end == 3 else None, power
 
     def _expected(self) -> Samples:
         """The powers of the agent's voice in the tick in which they would be back, with the room's reverberation."""
-        ticks, rest = divmod(self.delay_ms, FRAME_MS)
-        newer, late = len(self._agent) - 1 - int(ticks), rest / FRAME_MS
         dying = self._dying * _DIES
-        for at, weight in ((newer, 2 * (1 - late)), (newer - 1, 2 * late), (newer + 1, 0.25)):
-            if at < len(self._agent) and (powers := self._agent[at]) is not _NO_POWER:
-                np.maximum(dying, powers * np.float32(min(1.0, weight)), out=dying)
+        for at, weight in self._weights:
+            if (powers := self._agent[at]) is not _NO_POWER:
+                np.maximum(dying, powers if weight is _ONE else powers * weight, out=dying)
         self._dying = dying
         return dying
 
     def _filtered(self, spectrum: npt.NDArray[np.complex64], gain: Samples) -> Samples:
         """The tick under the new gains, faded over from what the old ones make of it, so that nothing clicks."""
         before, self._gain = self._gain, gain
-        if np.abs(gain - before).max() < _SAME_GAIN:
-            return np.asarray(np.fft.irfft(spectrum * gain.take(_BAND_OF))[_CONTEXT:])
+        if float(np.maximum.reduce(np.abs(gain - before))) < _SAME_GAIN:
+            only: Samples = blocks(spectrum * gain.take(_BAND_OF), self._filtered_blocks[0])[_CONTEXT:]
+            return only
         masks = np.array((gain, before)).take(_BAND_OF, axis=1)
-        now, then = np.fft.irfft(spectrum * masks)[:, _CONTEXT:]
+        both = blocks(spectrum * masks, self._filtered_blocks)
+        now: Samples = both[0, _CONTEXT:]
+        then = both[1, _CONTEXT:]
         now -= then
         now *= _RISE
         now += then
-        return np.asarray(now)
+        return now

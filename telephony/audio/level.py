@@ -12,7 +12,7 @@ FLOOR_DB = -60.0
 def rms(pcm: bytes) -> float:
     """Root mean square of 16-bit samples, 0 to 32768."""
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
-    return math.sqrt(float(np.dot(samples, samples)) / len(samples)) if len(samples) else 0.0
+    return math.sqrt(float(samples.dot(samples)) / len(samples)) if len(samples) else 0.0
 
 
 def level(pcm: bytes) -> float:

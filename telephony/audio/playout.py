@@ -319,7 +319,7 @@ class Playout:
         reply = self._playing
         if self._tail:
             pcm, self._tail = self._tail, b""
-        elif self._is_pressing(reply):
+        elif self.digits.is_waiting and self._is_pressing(reply):
             pcm = self.digits.pull()
         elif reply is None or self.is_paused:
             pcm = SILENCE
@@ -327,7 +327,8 @@ class Playout:
             pcm = self._take(reply)
         if reply is not None:
             self._recent.append(reply.played)
-            self._check_finished(reply)
+            if reply.is_complete and reply.read >= len(reply.pcm):
+                self._wait_until_heard(reply)
         self.voice = pcm
         more = self.instead() if self.instead is not None else b""
         if more:
@@ -342,8 +343,8 @@ class Playout:
         return pcm
 
     def _is_pressing(self, reply: _Reply | None) -> bool:
-        """Whether a digit, or the silence after one, is next."""
-        is_next = self.digits.is_waiting and (reply is None or not reply.is_under_way)
+        """Whether the digits that wait, or the silence behind the last, are next."""
+        is_next = reply is None or not reply.is_under_way
         if not is_next:
             self.digits.sounding = ""
         return is_next
@@ -368,9 +369,8 @@ class Playout:
             taken = _scaled_head(taken)
         return taken if len(taken) == FRAME_BYTES else taken + SILENCE[len(taken) :]
 
-    def _check_finished(self, reply: _Reply) -> None:
-        if not reply.is_complete or reply.read < len(reply.pcm):
-            return
+    def _wait_until_heard(self, reply: _Reply) -> None:
+        """All of it was pulled: it is over when the last of it has reached the caller."""
         reply.waits += 1
         if reply.waits > self._delay_pulls():
             self._finished = Finished(reply.generation, _heard(reply, reply.pushed))

@@ -6,20 +6,23 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
+_NEVER_MS = 10**12
+
 
 class CallClock:
     def __init__(self, now_ms: int = 0) -> None:
         self.now_ms = now_ms
         self._deadlines: set[_Deadline] = set()
+        self._soonest_ms = _NEVER_MS
+        """No deadline is sooner. Some tick may look for one that is over: fifty times a second nobody does."""
         self._ticked: asyncio.Event | None = None
         """Only while somebody waits: fifty times a second nobody does."""
 
     def tick(self, now_ms: int) -> None:
         """A frame is over. Wakes whoever waits for time."""
         self.now_ms = now_ms
-        if self._deadlines:
-            for deadline in [each for each in self._deadlines if each.at_ms <= now_ms]:
-                deadline.expire()
+        if now_ms >= self._soonest_ms:
+            self._expire(now_ms)
         if self._ticked is not None:
             self._ticked.set()
             self._ticked = None
@@ -35,9 +38,19 @@ class CallClock:
 
     def add(self, deadline: _Deadline) -> None:
         self._deadlines.add(deadline)
+        self.expect(deadline.at_ms)
+
+    def expect(self, at_ms: int) -> None:
+        """A deadline may be over then."""
+        self._soonest_ms = min(self._soonest_ms, at_ms)
 
     def remove(self, deadline: _Deadline) -> None:
         self._deadlines.discard(deadline)
+
+    def _expire(self, now_ms: int) -> None:
+        for deadline in [each for each in self._deadlines if each.at_ms <= now_ms]:
+            deadline.expire()
+        self._soonest_ms = min((each.at_ms for each in self._deadlines), default=_NEVER_MS)
 
 
 class _Deadline:
@@ -49,6 +62,11 @@ class _Deadline:
         self._task: asyncio.Task[object] | None = None
         self._cancelling = 0
         self._has_expired = False
+
+    def move(self, at_ms: int) -> None:
+        """To another moment, also while it is waited for."""
+        self.at_ms = at_ms
+        self._clock.expect(at_ms)
 
     def expire(self) -> None:
         self._clock.remove(self)

@@ -57,7 +57,7 @@ class Ear:
 
     def start(self, utterance: int, at_ms: int) -> None:
         self._started, self._flush_at_ms = (utterance, at_ms), None
-        self._waiting.at_ms = _NEVER_MS
+        self._waiting.move(_NEVER_MS)
         while self._frames and self._frames[0][1] < at_ms - 500:
             self._frames.popleft()
         if self._stream is not None:
@@ -72,13 +72,13 @@ class Ear:
 
     def flush(self, at_ms: int) -> None:
         self._flush_at_ms = at_ms
-        self._waiting.at_ms = self._due_ms()
+        self._waiting.move(self._due_ms())
         if self._stream is not None:
             self._stream.flush(at_ms)
 
     def end(self) -> None:
         self._started = self._flush_at_ms = None
-        self._waiting.at_ms = _NEVER_MS
+        self._waiting.move(_NEVER_MS)
         if self._stream is not None:
             self._stream.end()
 
@@ -137,7 +137,7 @@ class Ear:
         async with closing(self._stream.transcripts()) as transcripts:
             while True:
                 self._waiting = self._clock.timeout(0)
-                self._waiting.at_ms = self._due_ms() if self._flush_at_ms is not None else _NEVER_MS
+                self._waiting.move(self._due_ms() if self._flush_at_ms is not None else _NEVER_MS)
                 try:
                     async with self._waiting:
                         transcript = await anext(transcripts)

@@ -6,8 +6,7 @@ frame ─▶ echo guard ─┬─▶ VAD ─▶ edge ─▶ echo guard ─▶ tu
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 from agents.caller_sound import NoiseSuppression
 from agents.spec import Listens
@@ -19,14 +18,6 @@ from telephony.session.echo_guard import EchoGuard
 
 _WEBRTC_LEVEL = {NoiseSuppression.LOW: 0, NoiseSuppression.HIGH: 1}
 """6 and 12 dB. More costs a quiet caller's words, and gains none (``bench/noise.py``)."""
-
-
-class Passed(NamedTuple):
-    """A frame for each who listens, and edges that had waited for it."""
-
-    for_vad: AudioFrame
-    for_ear: AudioFrame
-    edges: list[VADEdge]
 
 
 class Inlet:
@@ -57,23 +48,25 @@ class Inlet:
         """How often the agent spoke and came back, up to now."""
         return 0 if self._guard is None else self._guard.echo.runs
 
-    def hear(self, frame: AudioFrame) -> Passed:
-        edges: list[VADEdge] = []
+    def hear(self, frame: AudioFrame) -> tuple[AudioFrame, AudioFrame, Sequence[VADEdge]]:
+        """A frame for the VAD and one for the transcriber, and edges that had waited for it."""
+        edges: Sequence[VADEdge] = ()
         heard = frame
         if self._guard is not None:
             was_pulled = self._playout.pulls != self._pulls
             self._pulls = self._playout.pulls
             heard, edges = self._guard.hear(frame, self._playout.voice if was_pulled else SILENCE)
-            self._note(edges)
+            if edges:
+                self._note(edges)
         clean = heard if self._cleaner is None else self._cleaner.push(heard, is_speech=self._is_speech)
-        return Passed(heard, clean, edges)
+        return heard, clean, edges
 
     def edge(self, edge: VADEdge) -> list[VADEdge]:
         edges = [edge] if self._guard is None else self._guard.edge(edge)
         self._note(edges)
         return edges
 
-    def _note(self, edges: list[VADEdge]) -> None:
+    def _note(self, edges: Sequence[VADEdge]) -> None:
         for edge in edges:
             self._is_speech = isinstance(edge, SpeechStarted)
             if not self._is_speech:

@@ -203,31 +203,31 @@ class Session(Life):
 
     def _on_frame(self, frame: AudioFrame) -> None:
         begin_ms = self.clock.now_ms
-        self.clock.tick(begin_ms + FRAME_MS)
+        now_ms = begin_ms + FRAME_MS
+        self.clock.tick(now_ms)
         if self._transfer.leaves_for:
             self._end(self._transfer.leaves_for)
             return
         if self._tap is not None:
             self._tap.caller(frame, begin_ms)
-        passed = self._inlet.hear(frame)
-        self._ear.push(passed.for_ear, begin_ms)
+        heard, clean, late_edges = self._inlet.hear(frame)
+        self._ear.push(clean, begin_ms)
         if self._hearing is not None:
-            self._hearing.push(passed.for_ear, begin_ms)
-        self._guesser.push(passed.for_vad, begin_ms)
+            self._hearing.push(clean, begin_ms)
+        self._guesser.push(heard, begin_ms)
         for happening in self.playout.events():
             self._on_playout(happening)
-        now_ms = self.clock.now_ms
         if actions := self._turns.pass_time(now_ms if self._later is None else self._later.settled_ms(now_ms)):
             self._work_off(actions)
-        for edge in passed.edges:
+        for edge in late_edges:
             self._tell(edge)
-        for edge in self._vad.push(passed.for_vad):
+        for edge in self._vad.push(heard):
             self._on_edge(edge)
         reply = self._reply
         if reply is not None and reply.is_committed and reply.waiting:
             self._tell_collected(reply)
         if begin_ms % 100 == 0:
-            self._say_so(Levels(self.clock.now_ms, level(frame.pcm), level(self.playout.last)))
+            self._say_so(Levels(now_ms, level(frame.pcm), level(self.playout.last)))
         if begin_ms % 1000 == 0:
             self.playout.delay_ms = self._transport.outbound_delay_ms
             self._check_pulls()

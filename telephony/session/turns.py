@@ -22,6 +22,10 @@ from telephony.session.signals import Action, Line, Signal, Stage, Ticked
 from telephony.session.words import Kind, cleaned, kind_of, may_be_nod, normalised
 from telephony.wire.dtmf import Pressed, Released
 
+_SILENT, _PREPARING = Agent.SILENT, Agent.PREPARING
+_QUIET, _SPEAKING, _PAUSED = Caller.QUIET, Caller.SPEAKING, Caller.PAUSED
+"""For what is asked fifty times a second: Python 3.11 finds a name in a sixth of the time it takes to find a member in its enumeration."""
+
 
 class TurnTaker:
     """See above. ``receive`` every signal, in order; carry out the actions, in order."""
@@ -320,21 +324,21 @@ class TurnTaker:
     # ---- what follows from it, now
 
     def _decide(self) -> None:
-        if self._hit_limit():
+        if self.now_ms >= self.settings.max_duration_ms and self._hit_limit():
             return
         if self._is_deaf and not self._hang_up and not self.is_protected:
             self._say(Line.GOODBYE, hang_up="stt_failed")
-        if self.agent is Agent.SILENT:
-            if self.caller is Caller.PAUSED:
+        if self.agent is _SILENT:
+            if self.caller is _PAUSED:
                 self._endpoint()
-            elif self.caller is Caller.QUIET and self._owes_greeting:
+            elif self.caller is _QUIET and self._owes_greeting:
                 self._say(Line.GREETING)
-            elif self.caller is Caller.QUIET:
+            elif self.caller is _QUIET:
                 self._keep_company()
         else:
-            if self.caller in (Caller.SPEAKING, Caller.PAUSED):
+            if self.caller is _SPEAKING or self.caller is _PAUSED:
                 self._decide_floor()
-            if self.agent is Agent.PREPARING:
+            if self.agent is _PREPARING:
                 self._wait_for_agent()
 
     def _endpoint(self) -> None:
@@ -489,8 +493,6 @@ class TurnTaker:
 
     def _hit_limit(self) -> bool:
         over_ms = self.now_ms - self.settings.max_duration_ms
-        if over_ms < 0:
-            return False
         if over_ms >= 15_000:
             self._end("max_duration")
             return True

@@ -429,11 +429,13 @@ def goes_on_soon_after_a_cough(call: Call) -> Iterator[str]:
         yield_ms -= 2 * FRAME_MS  # so long it takes until the echo at the cough's end is taken out again
     for heard in call.heard.heard:
         for (one, _), (two, _) in pairwise(heard.frames):
+            if two == one + 1:
+                continue
             begin_ms, end_ms = (frame * FRAME_MS + heard.shift_ms for frame in (one, two))
             near = [each for each in call.record.line.sounds if each[0] <= end_ms and each[1] + 2_000 > begin_ms]
             if _is_muddle(call, begin_ms):
                 continue
-            if two == one + 1 or len(near) != 1 or near[0][2].kind != "cough" or near[0][1] - near[0][0] >= yield_ms:
+            if len(near) != 1 or near[0][2].kind != "cough" or near[0][1] - near[0][0] >= yield_ms:
                 continue
             if end_ms > near[0][1] + plan.vad.stop_ms + COUGH_WAIT_MS + 3 * FRAME_MS:
                 yield f"silent from {begin_ms} to {end_ms} ms for a cough that was over at {near[0][1]} ms"

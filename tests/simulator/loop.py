@@ -7,8 +7,7 @@ that is ``NothingLeftToDo``, not a test that hangs.
 from __future__ import annotations
 
 import asyncio
-import selectors
-from typing import Any
+import heapq
 
 LONGEST_S = 3_600.0
 """After an hour only watchdogs are awake."""
@@ -18,30 +17,37 @@ class NothingLeftToDo(Exception):
     """Everything waits, for things that will never happen."""
 
 
-class _NeverWaits(selectors.DefaultSelector):
-    loop: VirtualLoop
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        if timeout is None:
-            raise NothingLeftToDo
-        if timeout > 0:
-            self.loop.now += timeout
-            if self.loop.now > LONGEST_S:
-                raise NothingLeftToDo
-        return []
-
-
 class VirtualLoop(asyncio.SelectorEventLoop):
     """``now`` is its time in seconds. Threads and sockets are not served: a simulated call has none."""
 
     def __init__(self) -> None:
-        selector = _NeverWaits()
-        selector.loop = self
         self.now = 0.0
-        super().__init__(selector)
+        super().__init__()
 
     def time(self) -> float:
         return self.now
+
+    def _run_once(self) -> None:
+        """As asyncio's own does it, but that nothing is polled and time passes by itself: it runs two hundred times a call."""
+        ready, scheduled = self._ready, self._scheduled  # type: ignore[attr-defined]
+        while scheduled and scheduled[0]._cancelled:
+            self._timer_cancelled_count -= 1  # type: ignore[attr-defined]
+            heapq.heappop(scheduled)._scheduled = False
+        if not (ready or self._stopping):  # type: ignore[attr-defined]
+            if not scheduled:
+                raise NothingLeftToDo
+            self.now += max(0.0, scheduled[0]._when - self.now)
+            if self.now > LONGEST_S:
+                raise NothingLeftToDo
+        due_s = self.now + self._clock_resolution  # type: ignore[attr-defined]
+        while scheduled and scheduled[0]._when < due_s:
+            handle = heapq.heappop(scheduled)
+            handle._scheduled = False
+            ready.append(handle)
+        for _ in range(len(ready)):  # what these make ready has its turn next time
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
 
     @property
     def now_ms(self) -> int:

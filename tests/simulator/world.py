@@ -17,7 +17,7 @@ import numpy as np
 from agents.conversation import Conversation, Said
 from agents.mind import Collected, EndCall, ReplyPart, Say, Utterance, Value
 from agents.speech import AudioFrame, ProviderError, Transcript
-from telephony.audio.playout import PLAYOUT_RATE_HZ, SILENCE, Playout
+from telephony.audio.playout import FRAME_BYTES, PLAYOUT_RATE_HZ, SILENCE, Playout
 from telephony.audio.vad import SpeechStarted, SpeechStopped, VADEdge
 from telephony.wire.dtmf import DigitEvent, Pressed, Released
 from tests.simulator.loop import VirtualLoop
@@ -62,8 +62,14 @@ _LOUD_RMS = 150.0
 def is_loud(frame: AudioFrame) -> bool:
     if frame is VOICED or frame is SILENT:
         return frame is VOICED
-    samples = np.frombuffer(frame.pcm, dtype="<i2").astype(np.float32)
-    return float(np.dot(samples, samples)) > len(samples) * _LOUD_RMS**2
+    return _is_loud(frame.pcm)
+
+
+@lru_cache(8)
+def _is_loud(pcm: bytes) -> bool:
+    """Kept for a moment: the VAD and the transcriber ask it of the same frame."""
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
+    return float(samples.dot(samples)) > len(samples) * _LOUD_RMS**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +176,7 @@ class Line:
         at = len(self.pulled) - delay_ms // FRAME_MS
         if at < 0 or self.pulled[at] is SILENCE or self.voice is None:
             return frame
-        sound = np.frombuffer(self.pulled[at], dtype="<i2").astype(np.float32).reshape(-1, 3) @ _thirds(quieter_db)
+        sound = np.frombuffer(self.pulled[at], dtype="<i2").astype(np.float32).reshape(-1, 3).dot(_thirds(quieter_db))
         if (word := self.voice.word_of(self.pulled[at])) is not None:
             self.came_back[self.now_ms] = word
         if frame is not SILENT:
@@ -419,6 +425,8 @@ class Voice:
         self._plan = plan
         self._dice = dice
         self._next = 0
+        self._found: tuple[int, Speech] | None = None
+        """Where in ``NOISE`` the last frame's mark was, and whose it is: the next one's is a frame further, as a rule."""
 
     async def speak(self, text: str, *, speed: float) -> AsyncIterator[bytes]:
         plan, dice = self._plan, self._dice
@@ -450,14 +458,23 @@ class Voice:
 
     def word_of(self, pcm: bytes) -> tuple[int, int, str] | None:
         """Which phrase, and which of its words, these 20 ms are of."""
+        mark = pcm[960:1024]
+        if self._found is not None:
+            at, speech = self._found[0] + FRAME_BYTES, self._found[1]
+            if NOISE[at : at + len(mark)] == mark and at + len(mark) <= (speech.begin + speech.made) * 2:
+                return self._word_at(at, speech)
         for speech in reversed(self.speeches[-6:]):
-            found = NOISE.find(pcm[960:1024], speech.begin * 2, (speech.begin + speech.made) * 2)
+            found = NOISE.find(mark, speech.begin * 2, (speech.begin + speech.made) * 2)
             if found >= 0:
-                share = (found // 2 - speech.begin) / (len(speech.text) * self._plan.letter_ms * SAMPLES_A_MS)
-                words = speech.text.split()
-                count = min(len(words) - 1, len(speech.text[: round(share * len(speech.text))].split(" ")) - 1)
-                return speech.serial, count, words[count]
+                return self._word_at(found, speech)
         return None
+
+    def _word_at(self, found: int, speech: Speech) -> tuple[int, int, str]:
+        self._found = found, speech
+        share = (found // 2 - speech.begin) / (len(speech.text) * self._plan.letter_ms * SAMPLES_A_MS)
+        words = speech.text.split()
+        count = min(len(words) - 1, len(speech.text[: round(share * len(speech.text))].split(" ")) - 1)
+        return speech.serial, count, words[count]
 
 
 # ---- the mind
