@@ -91,7 +91,7 @@ async def one(peer: list[str] | None) -> tuple[float | None, float, str]:
             version = f"Parley, websockets {websockets.__version__}"
         else:
             process = await asyncio.create_subprocess_exec(
-                *peer, url, str(SENTENCE_S), str(SETTLE_S), stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": ""}
+                *peer, url, str(SENTENCE_S), str(SETTLE_S), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": ""}
             )  # fmt: skip
             out, _ = await asyncio.wait_for(process.communicate(), 60)
             version = out.decode().strip().splitlines()[-1] if out.strip() else "?"
@@ -115,7 +115,9 @@ async def main() -> None:
     for _ in range(given.rounds):
         for name, peer in peers.items():
             found[name].append(await one(peer))
-    print(f"openai {importlib.metadata.version('openai')}, {given.rounds} rounds, medians; a sentence of {SENTENCE_S:g} s")
+    print(
+        f"openai {importlib.metadata.version('openai')}, {given.rounds} rounds, medians; a sentence of {SENTENCE_S:g} s"
+    )
     for name, rounds in found.items():
         gaps = [gap for gap, _, _ in rounds if gap is not None]
         gap = f"{statistics.median(gaps) * 1000:.0f} ms" if gaps else "never connected again"
