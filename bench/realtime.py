@@ -32,6 +32,7 @@ from websockets.asyncio.server import ServerConnection, serve
 DROP_S = 3.0
 SENTENCE_S = 8.0
 SETTLE_S = 2.0
+PEERS = Path(__file__).resolve().parent / "peers"
 SESSION = {"id": "sess_1", "type": "realtime", "object": "realtime.session", "model": "bench"}
 
 
@@ -91,8 +92,14 @@ async def one(peer: list[str] | None) -> tuple[float | None, float, str]:
             version = f"Parley, websockets {websockets.__version__}"
         else:
             process = await asyncio.create_subprocess_exec(
-                *peer, url, str(SENTENCE_S), str(SETTLE_S), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": ""}
-            )  # fmt: skip
+                *peer,
+                url,
+                str(SENTENCE_S),
+                str(SETTLE_S),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": ""},
+            )
             out, _ = await asyncio.wait_for(process.communicate(), 60)
             version = out.decode().strip().splitlines()[-1] if out.strip() else "?"
     again = server.opened[1] - server.dropped if len(server.opened) > 1 else None
@@ -105,12 +112,11 @@ async def main() -> None:
     parser.add_argument("--pipecat", help="the Python of pipecat's environment")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    here = Path(__file__).resolve().parent / "peers"
     peers: dict[str, list[str] | None] = {"parley": None}
     if given.livekit:
-        peers["livekit-agents"] = [given.livekit, str(here / "livekit_realtime.py")]
+        peers["livekit-agents"] = [given.livekit, str(PEERS / "livekit_realtime.py")]
     if given.pipecat:
-        peers["pipecat"] = [given.pipecat, str(here / "pipecat_realtime.py")]
+        peers["pipecat"] = [given.pipecat, str(PEERS / "pipecat_realtime.py")]
     found: dict[str, list[tuple[float | None, float, str]]] = {name: [] for name in peers}
     for _ in range(given.rounds):
         for name, peer in peers.items():
