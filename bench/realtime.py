@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -28,6 +29,7 @@ import numpy as np
 import websockets
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 DROP_S = 3.0
 SENTENCE_S = 8.0
@@ -43,6 +45,10 @@ class Server:
         self.dropped = 0.0
 
     async def serve(self, connection: ServerConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            await self._serve(connection)
+
+    async def _serve(self, connection: ServerConnection) -> None:
         index = len(self.opened)
         self.opened.append(time.perf_counter())
         self.heard.append(0)
