@@ -17,7 +17,7 @@ from django.utils import timezone
 from agents import live, spec
 from telephony import answer, phone_calls, reception, recordings
 from telephony.answering import Refuse, Say, Talk
-from telephony.call_transport import CallTransport, LedByCarrier, MayComeBack
+from telephony.call_transport import CallTransport, LedByCarrier, MayComeBack, TellsNews
 from telephony.journal import Database, Journal
 from telephony.models import Call
 from telephony.session.by_text import TextSession
@@ -64,6 +64,8 @@ class WithoutAgent(ABC):
         self._on_machine, self._stream = on_machine, stream
         self._has_spoken = self._has_another_way = False
         self._stand_in: StandIn | None = None
+        if isinstance(transport, TellsNews):
+            transport.tell_news(self._add_event)
 
     @property
     @abstractmethod
