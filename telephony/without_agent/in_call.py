@@ -72,6 +72,11 @@ class WithoutAgent(ABC):
     def _listener(self) -> Listener:
         """Told what is said."""
 
+    @property
+    @abstractmethod
+    def _has_sound(self) -> bool:
+        """Here, and not only at the carrier."""
+
     @abstractmethod
     async def _take_offer(self) -> None: ...
     @abstractmethod
@@ -193,7 +198,7 @@ class WithoutAgent(ABC):
             return reason, detail
         if isinstance(decided, Talk):
             self._add_event("instead", {"how": "agent", "why": "failed"})
-        elif isinstance(self._transport, LedByCarrier) and not await self._is_ours(call):
+        elif isinstance(self._transport, LedByCarrier) and not (self._has_sound and await self._is_ours(call)):
             document, stream = await self._database.run(failed.leave_to_carrier, call)
             await failed.tell_carrier(call, document)
             logger.info("Call %s goes on at the carrier, beyond stream %d", self.id, stream)
