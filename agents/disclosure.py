@@ -22,16 +22,25 @@ def words_of(spec: AgentSpec) -> str:
     return spec.privacy.ai_words.strip() or _WORDS.get(spec.sounds.language.partition("-")[0].lower(), _WORDS["en"])
 
 
-def disclosed(spec: AgentSpec, *, is_recorded: bool) -> AgentSpec:
-    """The spec of one call, with those words in front: of the consent line where the call is recorded, since that is heard to its end;
-    else of the first words, which then come from the agent also where the caller should speak first."""
+def opening(spec: AgentSpec) -> tuple[str, ...]:
+    """What is said before anything else and heard to its end, whatever the caller says meanwhile: that an AI is speaking, and where the
+    call is recorded the consent line."""
+    consent = spec.privacy.consent_line.strip() if spec.privacy.record else ""
+    return tuple(filter(None, (words_of(spec), consent)))
+
+
+def by_words(spec: AgentSpec) -> AgentSpec:
+    """The spec of a call that somebody else hears and speaks (ConversationRelay): nothing is recorded, and nothing can be kept from being
+    interrupted. Those words begin the first ones, which then come from the agent also where the caller should speak first."""
     words = words_of(spec)
     if not words:
         return spec
-    if is_recorded and spec.privacy.record:
-        line = f"{words} {spec.privacy.consent_line.strip()}".strip()
-        return spec.model_copy(update={"privacy": spec.privacy.model_copy(update={"consent_line": line})})
     speaks_first = spec.says.first_speaker is FirstSpeaker.AGENT
     first = f"{words} {spec.says.first_message.strip()}".strip() if speaks_first else words
     says = {"first_message": first, "first_speaker": FirstSpeaker.AGENT}
     return spec.model_copy(update={"says": spec.says.model_copy(update=says)})
+
+
+def said(spec: AgentSpec) -> AgentSpec:
+    """Of an agent that takes a call over: the caller has been told."""
+    return spec.model_copy(update={"privacy": spec.privacy.model_copy(update={"says_it_is_ai": False})})

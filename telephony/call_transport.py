@@ -16,6 +16,8 @@ from telephony.session.transferring import NotReached
 Reported = Mapping[str, int | float]
 """How the line is, in figures; each kind of transport has its own."""
 OnReport = Callable[[Reported], None]
+OnNews = Callable[[str, dict[str, Any]], None]
+"""The kind of an event of the call, and its facts."""
 
 
 class CallTransport(Transport, Protocol):
@@ -88,6 +90,14 @@ class SaysMore(Protocol):
 
     end_detail: str
     """On ``end_reason``; "": that says it all."""
+
+
+@runtime_checkable
+class TellsNews(Protocol):
+    """A transport whose far end may do things that the call's events should tell."""
+
+    def tell_news(self, tell: OnNews) -> None:
+        """Who is told from now on."""
 
 
 @runtime_checkable

@@ -50,6 +50,14 @@ def _forward(call: Call) -> str:
     return twiml.document(_put_through(permit, call))
 
 
+def not_put_through(call: Call, why: str) -> str:
+    """Nobody can be called: the caller hears the message."""
+    _take(call)
+    note(call, "not_put_through", {"to": call.instead["to"], "why": why})
+    add(call, reached=False)
+    return twiml.document(_say(call, call.instead["message"]), twiml.hang_up())
+
+
 def forward_permit(call: Call) -> gate.Permit:
     """For the number or SIP address that the call's number forwards to. Raises ``gate.MayNotDial``."""
     to = str(call.instead["to"])

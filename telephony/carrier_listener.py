@@ -155,6 +155,9 @@ class CarrierListener:
         try:
             if stream.second:
                 await self._second(connection, stream)
+            elif stream.at and stream.at != self.address:
+                again = await phone_calls.hand_on(self._valkey, stream)
+                await hand_on(connection, stream.at, again, stream.carrier)
             else:
                 await self._take(*await self._begin(connection, stream))
         except (NoStart, wire.BadMessage, ConnectionClosed, TimeoutError, redis.RedisError) as error:

@@ -1,7 +1,7 @@
 """A stream that came to another call worker than the one that waits for it is handed on, as it is, over a socket between the two.
 
 Several workers share one port, and the kernel or a proxy gives a connection to any of them. For a caller any will do; whom an agent called
-for a caller must come to where that caller is.
+for a caller must come to where that caller is, and a caller who is put through to a telephone that registers here to where telephones do.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ def own_host() -> str:
     return "127.0.0.1"
 
 
-async def hand_on(connection: ServerConnection, at: str, token: str) -> None:
-    """Each message of one to the other, until either is over. Whoever has ``connection`` closes it."""
+async def hand_on(connection: ServerConnection, at: str, token: str, carrier: str = "twilio") -> None:
+    """``carrier``: how it speaks. Each message of one to the other, until either is over. Whoever has ``connection`` closes it."""
     try:
         async with connect(
-            f"ws://{at}/media/twilio/{token}",
+            f"ws://{at}/media/{carrier}/{token}",
             compression=None,
             proxy=None,
             open_timeout=OPEN_SECONDS,

@@ -229,7 +229,8 @@ class LiveCall(WithoutAgent):
             logger.warning("The caller of call %s could not be told why it ends: %s", self.id, error)
 
     async def _talk(self, call: Call, reply: Reply) -> str:
-        plain = disclosure.disclosed(spec.load(call.spec), is_recorded=self._has_sound)
+        loaded = spec.load(call.spec)
+        plain = loaded if self._has_sound else disclosure.by_words(loaded)
         agent_spec = fill(plain, call.variables)
         if call.instead.get("how") in WITHOUT_AGENT and self._has_sound:
             return await self._without_agent(call, agent_spec, reply)
@@ -417,7 +418,7 @@ class LiveCall(WithoutAgent):
 
     async def _record(self, call: Call, agent_spec: spec.AgentSpec) -> None:
         recorder = await self._tape(call)
-        self._waits_for_consent = bool(agent_spec.privacy.consent_line.strip())
+        self._waits_for_consent = bool(disclosure.opening(agent_spec))
         if not self._waits_for_consent:
             recorder.start(0)
 

@@ -41,6 +41,7 @@ NEXT_SECONDS = 3600
 MOST_STREAMS = 20
 WAITS = timedelta(seconds=60)
 """For a worker, from the moment the carrier was told to lead the call to one."""
+NO_SIP_HERE = "No call worker serves SIP telephones just now, so yours can't be called. Look at System health."
 _TOKENS, _NEXT = "parley:stream:", "parley:next:"
 
 ENDED = {
@@ -73,7 +74,8 @@ class Stream:
     second: str = ""
     """Not the caller's: it brings whom the agent called for them, and this names the line that waits for it."""
     at: str = ""
-    """Of such a stream: where the worker that has the caller listens, host and port."""
+    """Where the only worker listens that can do with it what it is for, host and port: of such a stream the one that has the caller, of a
+    caller who is put through to a telephone of ours one that telephones register at. "": any."""
     on_machine: str = "talk"
     """Of a call of ours whose carrier doesn't listen for machines: what the worker does where one has picked up."""
 
@@ -109,12 +111,25 @@ def ring(account: CarrierAccount, form: Mapping[str, str]) -> str:
 
 def go_on(call: Call) -> str:
     """What was decided for this call, as TwiML."""
+    if rings_here(call) and not serves_sip():
+        return carrier_answers.not_put_through(call, NO_SIP_HERE)
     return to_a_worker(call) if is_for_a_worker(call) else carrier_answers.carry_out(call)
 
 
+def rings_here(call: Call) -> bool:
+    """Whether the caller is put through to a telephone that registers here, which no carrier can call."""
+    from telephony.transfers.second_line import telephone_at
+
+    decided = call.instead
+    return decided.get("how") == "forward" and telephone_at(call, str(decided.get("to", ""))) is not None
+
+
 def is_for_a_worker(call: Call) -> bool:
-    """Whether a call worker does what was decided: an agent talks, or a message is left at a carrier that takes none for us."""
+    """Whether a call worker does what was decided: an agent talks, a message is left at a carrier that takes none for us, or a telephone
+    of ours rings."""
     how = call.instead.get("how", "agent")
+    if rings_here(call):
+        return True
     with tenancy.use(call.organization_id):
         account = call.carrier_account
     return how == "agent" or (how == "voicemail" and account is not None and not does(account, "voicemail"))
@@ -187,13 +202,14 @@ def to_a_worker(call: Call, *, is_back: bool = False) -> str:
         row.save(update_fields=["streams", "status", "worker", "lease_until"])
         account = row.carrier_account
         speech = Answering() if row.phone_number is None else reception.settings_of(row.phone_number)
-    by_twilio = speech.speech.by == "twilio"
+    is_for_a_telephone = rings_here(row)
+    by_twilio = speech.speech.by == "twilio" and not is_for_a_telephone  # two lines are joined by their sound
     token = secrets.token_urlsafe(24)
     stream = {
         "call": str(row.pk), "organization": str(row.organization_id), "number": row.streams,
         "carrier_call_id": row.carrier_call_id, "carrier_account_sid": account.sid, "is_words": by_twilio,
         "is_let_in": is_back or row.instead.get("how", "agent") != "agent", "carrier": account.provider,
-        "on_machine": _on_machine(row),
+        "on_machine": _on_machine(row), "at": serves_sip() if is_for_a_telephone else "",
     }  # fmt: skip
     worker_status.client().set(_token_key(token), orjson.dumps(stream), ex=TOKEN_SECONDS)
     if by_twilio:
@@ -309,7 +325,7 @@ def next_step(call: Call, form: Mapping[str, str]) -> str:
     is_agents = call.instead.get("how", "agent") == "agent"
     if not (has_room() if is_agents else is_anybody_there()):
         return nobody_goes_on(call)
-    return to_a_worker(call)
+    return go_on(call) if rings_here(call) else to_a_worker(call)
 
 
 def nobody_goes_on(call: Call) -> str:
@@ -356,6 +372,15 @@ def has_room() -> bool:
         return any(worker.has_room for worker in worker_status.workers())
     except redis.RedisError:
         return True
+
+
+def serves_sip() -> str:
+    """Where a call worker that telephones register at takes the sound of carriers; "": there is none."""
+    try:
+        found = (each for each in worker_status.workers() if each.sip_port and not each.is_draining)
+        return next((each.media_address for each in found if each.media_address), "")
+    except redis.RedisError:
+        return ""
 
 
 def is_anybody_there() -> bool:

@@ -418,6 +418,7 @@ class CallWorker:
             call_ids=tuple(str(call_id) for call_id in self._held),
             troubles=tuple(BREAKERS.troubles(time.monotonic())),
             sip_port=self.house.port if self.house.takes_calls else 0,
+            media_address=self.telephones.address,
             full=self._why_full,
         )
         await worker_status.write(self._valkey, status)

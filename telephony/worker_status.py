@@ -42,6 +42,8 @@ class WorkerStatus:
     """Vendors that this worker leaves alone just now."""
     sip_port: int = 0
     """That SIP telephones reach it on; 0: they don't."""
+    media_address: str = ""
+    """Where it alone takes the sound of carriers, host and port; "": nowhere."""
     full: str = ""
     """Why it takes no more just now, in words; empty: it does."""
 

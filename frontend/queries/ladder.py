@@ -94,6 +94,7 @@ def _steps(rows: Sequence[SipMessage], parsed: Sequence[Message]) -> list[Step]:
                     message.status,
                     has_password=message.has_password or is_refusal,
                     is_within=is_within,
+                    takes_over=message.takes_over,
                 ),
                 said=message.said,
                 is_bad=is_refusal or (message.status >= 400 and not is_challenge and message.status not in (487, 491)),

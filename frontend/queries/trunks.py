@@ -102,6 +102,7 @@ def facts(trunk: Trunk) -> list[tuple[str, str]]:
         (_("Calls as"), trunk.caller_id),
         (_("May send on to"), ", ".join(trunk.transfer_hosts)),
         (_("Puts callers through"), trunk.get_puts_through_display()),
+        (_("May put its calls through"), _("Yes") if trunk.may_transfer else ""),
     ]
     return [(title, value) for title, value in found if value]
 

@@ -305,6 +305,18 @@ def _transfer_step(data: Facts) -> str:
     return words(data) if words is not None else str(data.get("step", ""))
 
 
+def _sent_on(data: Facts) -> str:
+    to = data.get("to", "")
+    match data.get("step"):
+        case "asked":
+            about = ", whom they already talk to" if data.get("is_attended") else ""
+            return f"The other side asks to be put through to {to}{about}"
+        case "done":
+            return f"The call goes on with {to}, whom the other side had named"
+        case _:
+            return f"The other side was not put through to {to}: {data.get('why', '')}"
+
+
 EVENTS: dict[str, Callable[[Facts], str]] = {
     "collected": _collected,
     "barge_in": _barge_in,
@@ -341,6 +353,8 @@ EVENTS: dict[str, Callable[[Facts], str]] = {
     ),
     "forward_over": lambda data: _STEPS["over"](data),
     "put_through": _put_through,
+    "sent_on": _sent_on,
+    "taken_over": lambda data: f"Somebody else took the other side's place: {data.get('by', '')}",
     "not_put_through": _not_put_through,
     "text_sent": lambda data: f"Sent to {data.get('to', '')}: “{data.get('text', '')}”",
     "text_not_sent": lambda data: f"The text to {data.get('to', '')} was not sent: {data.get('why', '')}",

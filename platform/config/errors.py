@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.template import loader
 from django.views import defaults
+from psycopg_pool import PoolTimeout
 
 from accounts.middleware import API
 from accounts.problems import CONTENT_TYPE, plain
@@ -96,7 +97,13 @@ def _is_database_away(error: BaseException | None) -> bool:
     return state is None or state.startswith(("08", "53", "57P"))
 
 
+def _why_without_database(error: BaseException | None) -> str:
+    if isinstance(error.__cause__ if error is not None else None, PoolTimeout):
+        return "So much is asked at once that no connection to the database was free in time. Try again in a minute."
+    return "The database can't be reached. Try again in a minute."
+
+
 def _without_database(request: HttpRequest) -> HttpResponse:
     if request.path.startswith(API):
-        return plain(503, "The database can't be reached. Try again in a minute.", headers=SOON).response()
+        return plain(503, _why_without_database(sys.exc_info()[1]), headers=SOON).response()
     return HttpResponse(loader.get_template("503.html").render(), status=503, headers=SOON)

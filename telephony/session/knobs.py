@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agents import disclosure
 from agents.patterns import Pattern
 from agents.spec import AgentSpec, FirstSpeaker
 from agents.turn_taking import AcousticEndOfTurn, EndpointingRule, Sensitivity, SpellingPatience
@@ -45,6 +46,7 @@ class TurnSettings:
     language: str = "en-US"
     agent_speaks_first: bool = True
     has_consent_line: bool = False
+    """Or says first that it is an AI: what is heard to its end, before the greeting."""
     endpointing_ms: int = 500
     learns_pauses: bool = True
     """The needed silence follows the caller's own pauses (``pauses.Pace``)."""
@@ -97,7 +99,7 @@ class TurnSettings:
         return cls(
             language=spec.sounds.language,
             agent_speaks_first=spec.says.first_speaker is FirstSpeaker.AGENT,
-            has_consent_line=spec.privacy.record and bool(spec.privacy.consent_line.strip()),
+            has_consent_line=bool(disclosure.opening(spec)),
             endpointing_ms=spec.listens.endpointing_ms,
             learns_pauses=spec.listens.learn_pauses,
             acoustic_end_of_turn=spec.listens.acoustic_end_of_turn,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from agents import disclosure
 from agents.mind import Mind, ReplyPart, Say, Transfer
 from agents.spec import AgentSpec
 from telephony.session.lines import Lines
@@ -34,7 +35,7 @@ def parts_of(line: Line, text: str, hang_up: str, agent: LiveAgent, lines: Lines
     spec = agent.spec
     match line:
         case Line.CONSENT:
-            return saying(spec.privacy.consent_line)
+            return saying(*disclosure.opening(spec))
         case Line.GREETING:
             return greeting(agent.mind)
         case Line.BACK:

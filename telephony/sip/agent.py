@@ -236,7 +236,7 @@ class Agent:
         elif request.method == "CANCEL":
             self._on_cancel(request, key, source, now_ms)
         elif owner is not None:
-            if self._may_speak(request, source):
+            if self._may_speak(request, source) and self._may_send_us_on(request, owner, source, now_ms):
                 asked = self._stack.accept(request, key, source)
                 asked.owner = owner
                 owner.receive(asked, now_ms)
@@ -253,6 +253,12 @@ class Agent:
         else:
             return True
         return False
+
+    def _may_send_us_on(self, request: Request, owner: object, source: Peer, now_ms: float) -> bool:
+        """What makes us call somebody wants the proof that a call needs, where its trunk asks for one."""
+        if request.method != "REFER" or not isinstance(owner, Call) or not owner.trunk.may_refer:
+            return True
+        return self._is_proven(request, Origin(owner.trunk, source.host, ""), source, now_ms)
 
     def _on_cancel(self, request: Request, key: tuple[str, ...], source: Peer, now_ms: float) -> None:
         meant = self._stack.find_asked(invite_key(request))
@@ -336,7 +342,7 @@ class Agent:
             return
         if self._stack.is_merged(request):
             self._refuse(request, source, 482)
-        elif self.is_draining or len(self.calls) >= self.limits.max_calls:
+        elif len(self.calls) >= self.limits.max_calls or (self.is_draining and replaced is None):
             self._refuse(request, source, 503, [("Retry-After", _RETRY_AFTER_S)])
         elif offer is None:
             self._refuse(request, source, 415, [("Accept", bodies.SDP)])
@@ -356,10 +362,14 @@ class Agent:
         lines = request.headers.lines("replaces")
         if not lines:
             return None, 0
+        if "," in lines[0] or request.headers.lines("join"):
+            raise BadMessage("it can only take the place of one call")
         key, is_early_only = dialog_of(lines[0])
         call = self._stack.dialogs.get(key)
-        if not isinstance(call, Call) or call.trunk.id != origin.trunk.id:
+        if not isinstance(call, Call):
             return None, 481
+        if call.trunk.id != origin.trunk.id:
+            return None, 403
         if call.has_ended:
             return None, 603
         if is_early_only and call.can_take_offers:

@@ -27,6 +27,8 @@ def check_request(request: Request) -> None:
         if name in _AT_MOST_ONCE:
             raise BadMessage(f"there are two {name}")
     firsts = headers.firsts
+    if "replaces" in firsts and request.method != "INVITE":
+        raise BadMessage("only a call can take another's place")  # RFC 3891, 3
     if "max-forwards" in firsts:
         number(firsts["max-forwards"], "Max-Forwards", most=255)
     if "session-expires" in firsts:

@@ -47,6 +47,10 @@ class Trunk:
     """What is dialled to reach us over it, as ``dialled`` spells it: where several trunks have one address, it says which is meant."""
     targets: frozenset[str] = frozenset()
     """Hosts that a REFER or a redirection may lead to, beside the trunk's own. In lower case."""
+    may_refer: bool = False
+    """They may ask us to call somebody else, and go on there (REFER)."""
+    refers_to: frozenset[str] = frozenset()
+    """Hosts that only such a request may name, besides: ours, for a telephone that registers here. In lower case."""
 
     @property
     def host(self) -> str:
@@ -58,6 +62,11 @@ class Trunk:
             return True
         own = {self.domain.lower(), self.peer.host.lower() if self.peer else ""} - {""}
         return target.is_sip and target.address.lower() in (self.targets | own)
+
+    def lets_refer_to(self, target: Uri) -> bool:
+        """Whether they may ask us to call there."""
+        is_known = self.allows(target) or (target.is_sip and target.address.lower() in self.refers_to)
+        return self.may_refer and is_known and target.params.get("method", "INVITE").upper() == "INVITE"
 
 
 @dataclass(frozen=True, slots=True)

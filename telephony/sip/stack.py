@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY"
 METHODS = frozenset(ALLOW.split(", "))
-SUPPORTED = "100rel, replaces, timer"
+SUPPORTED = "100rel, norefersub, replaces, timer"
 EXTENSIONS = frozenset(SUPPORTED.split(", "))
 
 OnResponse = Callable[[Response | None, float], None]

@@ -57,6 +57,11 @@ class Transfers:
         self._call = call
         self._is_ours_open = False
         self._is_theirs_open = False
+        self._is_theirs_told = True
+        """They are told how their transfer goes; not where they said that they don't want to know (RFC 4488)."""
+        self._theirs = 0
+        """The number of their transfer in this dialog, as its CSeq has it; 0: of the first, which needs none."""
+        self._has_asked = False
 
     # ---- ours: REFER out
 
@@ -127,17 +132,22 @@ class Transfers:
         except BadMessage:
             asked.respond(400, now_ms)
             return
-        if not call.can_take_offers or self._is_theirs_open:
+        if not call.can_take_offers or self._is_theirs_open or self._is_ours_open:
             asked.respond(491, now_ms)
             return
-        if not call.trunk.allows(target):
+        if not call.trunk.lets_refer_to(target):
             asked.respond(403, now_ms)
             return
         self._is_theirs_open = True
-        asked.respond(202, now_ms, extra=[call.contact(), *call.capabilities()])
+        self._is_theirs_told = headers.first("refer-sub").strip(" \t").lower() != "false"
+        self._theirs = headers.cseq.number if self._has_asked else 0
+        self._has_asked = True
+        subscription = [] if self._is_theirs_told else [("Refer-Sub", "false")]
+        asked.respond(202, now_ms, extra=[call.contact(), *subscription, *call.capabilities()])
         self._notify(100, now_ms)
         call.alarms.set("referred", now_ms + call.stack.limits.transfer_ms, lambda at_ms: self.report(503, at_ms))
-        plain = Uri(target.scheme, target.user, target.host, target.port, target.params, target.password)
+        params = {name: value for name, value in target.params.items() if name != "method"}
+        plain = Uri(target.scheme, target.user, target.host, target.port, params, target.password)
         call.stack.tell(TransferAsked(call.id, plain, replaces, headers.first("referred-by")))
 
     def report(self, status: int, now_ms: float) -> None:
@@ -150,11 +160,13 @@ class Transfers:
         if is_last:
             self._is_theirs_open = False
             call.alarms.clear("referred")
+        if not self._is_theirs_told:
+            return
         left_s = call.stack.limits.transfer_ms // 1_000
         state = "terminated;reason=noresource" if is_last else f"active;expires={left_s}"
         fields = [
             call.contact(),
-            ("Event", "refer"),
+            ("Event", f"refer;id={self._theirs}" if self._theirs else "refer"),
             ("Subscription-State", state),
             ("Content-Type", _FRAGMENT),
         ]

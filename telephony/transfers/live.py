@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from agents import disclosure
 from agents.conversation import Conversation
 from agents.live import LiveAgent
 from agents.mind import Collected
@@ -191,7 +192,7 @@ class LiveTransfers:
     async def _hand_over(self, wanted: TransferTarget) -> str:
         found = await self._database.run(handing_over.successor, self._call, wanted.agent, self.spec)
         plain = found.spec
-        found = Successor(found.agent, found.name, found.version, fill(plain, self._call.variables))
+        found = Successor(found.agent, found.name, found.version, fill(disclosure.said(plain), self._call.variables))
         try:
             async with asyncio.timeout(MAKE_SECONDS):
                 agent = await self._make(self._call, found.spec)

@@ -102,7 +102,7 @@ def second_line(call: Call, ring_seconds: float, *, serves_sip: bool, to: str = 
         return AtTwilio(call.pk, call.organization_id, number.account_id, number.number, ring_seconds)
     if not trunks:
         raise NotReached("not_allowed", NO_SIP if has_trunks else NO_LINE)
-    return _over_trunk(call, trunks, ring_seconds)
+    return over_trunk(call, trunks, ring_seconds)
 
 
 def _at_twilio(call: Call) -> PhoneNumber | None:
@@ -111,7 +111,8 @@ def _at_twilio(call: Call) -> PhoneNumber | None:
         return numbers.filter(pk=call.phone_number_id).first() or numbers.first()
 
 
-def _over_trunk(call: Call, trunks: list[Trunk], ring_seconds: float) -> SecondLine:
+def over_trunk(call: Call, trunks: list[Trunk], ring_seconds: float) -> SecondLine:
+    """The call's own of these, else the first that works. Raises ``NotReached``."""
     trunk = min(trunks, key=lambda each: (each.pk != call.trunk_id, each.state not in _GOOD))
     caller = trunk.caller_id or _our_number(call, trunk) or trunk.username
     if not caller:

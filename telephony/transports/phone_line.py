@@ -3,6 +3,7 @@
 somebody calls:  answer ─▶ our description · connected ─▶ 200, their ACK
 we call:         connected ─▶ INVITE, ringing, 200
 either:          holds, digits, the end, both ways
+moved:           somebody else's call takes the place of this one, under whoever talks on the line (``telephony.trunks.moves``)
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any
 
 from agents.speech import AudioFrame
 from telephony.audio.playout import Playout
-from telephony.call_transport import CannotRefer, OnReport
+from telephony.call_transport import CannotRefer, OnNews, OnReport
 from telephony.dialing.gate import Permit
+from telephony.session.streams import closing
 from telephony.session.transferring import NotReached
 from telephony.sip import commands, events
 from telephony.sip.commands import Command
@@ -40,6 +42,7 @@ _ENDS: dict[str, tuple[str, str]] = {
     "cancelled": ("caller_hung_up", "The caller hung up before the agent answered."),
 }
 """What the user agent calls an end → what a call calls it, with a sentence."""
+_LEFT_FOR_ANOTHER = ("remote_hung_up", "replaced")
 
 
 class Line:
@@ -59,6 +62,14 @@ class Line:
         self._transferred: events.TransferDone | None = None
         """How a transfer of ours came out."""
         self._tell_digit: Callable[[DigitEvent], None] = lambda event: None
+        self._tell_news: OnNews = lambda kind, data: None
+        self._playout: Playout | None = None
+        self.over = asyncio.Event()
+        """It has ended, for whoever talks on it."""
+        self.status = 0
+        """What a call of ours came to, where a status ended it."""
+        self.is_moving = False
+        """Somebody is on the way to take this call's place: that the other side leaves doesn't end it."""
 
     def reporting(self, on_report: OnReport) -> Line:
         """As a live call asks for its transport."""
@@ -85,10 +96,18 @@ class Line:
         self._media.listen_for_digits(tell)
 
     def attach(self, playout: Playout) -> None:
+        self._playout = playout
         self._media.attach(playout)
 
-    def frames(self) -> AsyncIterator[AudioFrame]:
-        return self._media.frames()
+    async def frames(self) -> AsyncIterator[AudioFrame]:
+        """Of this call, and of the one that has taken its place."""
+        while True:
+            media = self._media
+            async with closing(media.frames()) as frames:
+                async for frame in frames:
+                    yield frame
+            if media is self._media:
+                return
 
     async def answer(self, offer: str) -> str:
         return ""
@@ -98,6 +117,13 @@ class Line:
 
     def hang_up(self) -> None:
         self._end("caller_hung_up")
+
+    def tell_news(self, tell: OnNews) -> None:
+        """``telephony.call_transport.TellsNews``."""
+        self._tell_news = tell
+
+    def news(self, kind: str, data: dict[str, Any]) -> None:
+        self._tell_news(kind, data)
 
     async def close(self) -> None:
         if not self._is_over:
@@ -137,8 +163,32 @@ class Line:
             self._why, self.end_detail = reason, detail
         self._media.hang_up()
         self._news.set()
+        self.over.set()
 
     # ---- the house's side
+
+    def move_to(self, other: Line) -> PhoneMedia:
+        """``other``'s call stands: its sound and its signalling are this line's from now on, and ``other`` is of no use any more. What
+        this one had is told no more, and its sound is the maker's to close."""
+        left = self._media
+        self.is_moving = False
+        self._transferred = self._transferred or events.TransferDone(self._call, 481)
+        self._call, self._signalling, self._media, self._is_over = (
+            other._call, other._signalling, other._media, other._is_over
+        )  # fmt: skip
+        other._on_report = self._on_report
+        self._media.listen_for_digits(self._tell_digit)
+        if self._playout is not None:
+            self._media.attach(self._playout)
+        left.hang_up()
+        return left
+
+    def stays(self) -> None:
+        """Nobody takes this call's place after all."""
+        self.is_moving = False
+        self._media.is_ringing = False
+        if self._is_over:
+            self._end("caller_hung_up")
 
     def take(self, event: Event) -> None:
         match event:
@@ -156,12 +206,12 @@ class Line:
                 self._tell_digit(Released(digit))
             case events.TransferDone():
                 self._transferred = event
-            case events.TransferAsked():
-                # Nothing that comes in is led out again.
-                self._do(commands.ReportTransfer(self._call, 603))
             case events.Ended(_, reason, status):
-                self._is_over = True
-                self._end(*self._ended(reason, status))
+                self._is_over, self.status = True, status
+                if self.is_moving and reason in _LEFT_FOR_ANOTHER:
+                    self._media.is_ringing = True  # it is quiet now, and that means nothing
+                else:
+                    self._end(*self._ended(reason, status))
             case _:
                 pass
         self._news.set()
@@ -240,6 +290,7 @@ class OutgoingLine(Line):
         super().__init__(call, do, make_media, signalling)
         self._dial, self._ring_seconds = dial, ring_seconds
         self._is_answered = self._is_early = False
+        self.on_ringing: Callable[[int], None] = lambda status: None
 
     @property
     def has_early_sound(self) -> bool:
@@ -274,8 +325,11 @@ class OutgoingLine(Line):
                     self._end("never_connected", "The call was answered without a word on its sound.")
                 elif not body or self._accept(body):
                     self._is_answered = True
+            case events.Ringing(_, status):
+                self.on_ringing(status)
             case events.EarlyMedia(_, body):
                 self._accept_early(body)
+                self.on_ringing(183)
         super().take(event)
 
     def _accept_early(self, body: bytes) -> None:

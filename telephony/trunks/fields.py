@@ -167,6 +167,12 @@ class TrunkFields(Settings):
             labels={"ask": "Ask the trunk, else call them", "call": "Always call them and stay in the middle"}
         ),
     )
+    may_transfer: bool = Field(
+        False,
+        title="May put its calls through",
+        description="The other side of a call may ask Parley to call somebody else, and the agent goes on there (REFER): on its own host or one that "
+        "it may send on to. For a telephone that registers here: your other telephones, and numbers. Your limits hold for each such call.",
+    )
     srtp: Literal["off", "optional", "mandatory"] = Field(
         "optional",
         title="Encrypt sound (SRTP)",

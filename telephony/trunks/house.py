@@ -31,13 +31,14 @@ from telephony.sip.gate import Gate, Network, Trunk
 from telephony.sip.peer import Peer
 from telephony.sip.stack import Limits
 from telephony.transfers.second_line import SecondLine
-from telephony.transports.phone_line import IncomingLine, Line, MakeMedia, OutgoingLine
+from telephony.transports.phone_line import IncomingLine, MakeMedia, OutgoingLine
 from telephony.transports.phone_media import PhoneMedia, Policy
 from telephony.transports.rtp_session import Counts
 from telephony.transports.rtp_socket import NoPortLeft, Ports, Ticker
 from telephony.transports.sip import BadCertificate, Listening, SipEndpoint
 from telephony.trunks import routes
 from telephony.trunks.call_trace import Noted, Owner, Trace
+from telephony.trunks.moves import Live, Moves
 from telephony.trunks.routes import TrunkSheet
 from telephony.trunks.upkeep import Upkeep
 from telephony.without_agent.in_call import Reply
@@ -91,14 +92,9 @@ class Order:
     ring_seconds: float
     on_machine: str = "talk"
     """See ``telephony.outbound.OnMachine``."""
-
-
-@dataclass(slots=True)
-class _Live:
-    line: Line
-    dialog: str
-    """Its Call-ID."""
-    owner: Owner
+    replaces: str = ""
+    referred_by: str = ""
+    """Of a call that the other side of another has asked for: see ``telephony.sip.commands.Dial``."""
 
 
 class PhoneHouse:
@@ -123,7 +119,9 @@ class PhoneHouse:
         self._upkeeping: asyncio.Task[None] | None = None
         self._ticker: Ticker | None = None
         self._ports: dict[str, Ports] = {}
-        self._lives: dict[str, _Live] = {}
+        self.lives: dict[str, Live] = {}
+        """By the user agent's name for the call."""
+        self._moves = Moves(self, database)
         self._answering: set[asyncio.Task[None]] = set()
         self._trace = Trace(self._keep)
         self._is_draining = False
@@ -166,7 +164,7 @@ class PhoneHouse:
             await asyncio.sleep(SETTLE_SECONDS)
             now_s = asyncio.get_running_loop().time()
             self._trace.settle(now_s, self._whose)
-            live = {each.owner for each in self._lives.values()}
+            live = {each.owner for each in self.lives.values()}
             self._trace.forget_over(live.__contains__, now_s)
             if now_s > prune_s:
                 prune_s = now_s + PRUNE_SECONDS
@@ -218,6 +216,7 @@ class PhoneHouse:
             await self._upkeep.leave(LEAVE_SECONDS)
         for task in self._answering:
             task.cancel()
+        self._moves.close()
         if self._endpoint is not None:
             await self._endpoint.close()
         if self._ticker is not None:
@@ -227,19 +226,25 @@ class PhoneHouse:
 
     def _told(self, event: Event) -> None:
         match event:
+            case events.CallReceived() if event.replaces and self._upkeep is not None:
+                self._moves.takes_over(event)
+                return
             case events.CallReceived():
                 self._called(event)
+                return
+            case events.TransferAsked():
+                self._moves.asked(event)
                 return
             case events.Registered() | events.RegistrationFailed() | events.Unregistered():
                 pass
             case events.TrunkReachable() | events.TrunkUnreachable() | events.PhoneRegistered() | events.PhoneLeft():
                 pass
             case _:
-                live = self._lives.get(event.call)
+                live = self.lives.get(event.call)
                 if live is not None:
                     live.line.take(event)
                     if isinstance(event, events.Ended):
-                        del self._lives[event.call]
+                        del self.lives[event.call]
                         self._trace.over(live.dialog, asyncio.get_running_loop().time())
                 return
         if self._upkeep is not None:
@@ -249,7 +254,7 @@ class PhoneHouse:
         if self._upkeep is not None:
             self._upkeep.connection_closed(peer)
 
-    def _do(self, command: Command) -> None:
+    def do(self, command: Command) -> None:
         if self._endpoint is not None:
             self._endpoint.do(command)
 
@@ -257,7 +262,7 @@ class PhoneHouse:
 
     def _called(self, event: events.CallReceived) -> None:
         if len(self._answering) >= MOST_ANSWERING or self._upkeep is None:
-            self._do(commands.Reject(event.call, 503))
+            self.do(commands.Reject(event.call, 503))
             return
         task = asyncio.create_task(self._answer(event), name=f"SIP call {event.call}")
         self._answering.add(task)
@@ -268,12 +273,12 @@ class PhoneHouse:
             await self._lead_in(event)
         except Exception:
             logger.exception("A call that came in by SIP could not be taken")
-            self._do(commands.Reject(event.call, 500))
+            self.do(commands.Reject(event.call, 500))
 
     async def _lead_in(self, event: events.CallReceived) -> None:
         assert self._upkeep is not None and self._endpoint is not None
         if self._settings.proxy_from and (not self._has_room() or self._is_draining):
-            self._do(commands.Reject(event.call, 503))  # the proxy asks another; the call is that one's
+            self.do(commands.Reject(event.call, 503))  # the proxy asks another; the call is that one's
             return
         caller = event.caller.uri.user or event.caller.uri.host
         dialog = event.headers.call_id
@@ -288,7 +293,7 @@ class PhoneHouse:
             has_room=self._has_room(),
         )
         if not isinstance(found, routes.Answerer):
-            self._do(commands.Reject(event.call, 404 if found is None else 486))
+            self.do(commands.Reject(event.call, 404 if found is None else 486))
             return
         owner = Owner(found.organization, found.trunk, found.call)
         self._trace.belongs(dialog, owner)
@@ -297,25 +302,35 @@ class PhoneHouse:
             await end("caller_hung_up")
             return
         if self._is_draining or (found.has_agent and not self._has_room()):
-            self._do(commands.Reject(event.call, 486))
+            self.do(commands.Reject(event.call, 486))
             await end("busy")
             return
         sheet = self._upkeep.sheet(found.trunk) if found.trunk else None
         try:
             media = self._media(event.source, sheet)
-            line = IncomingLine(event.call, self._do, media, event.source, event.offer)
+            line = IncomingLine(event.call, self.do, media, event.source, event.offer)
         except NoPortLeft as error:
-            self._do(commands.Reject(event.call, 503))
+            self.do(commands.Reject(event.call, 503))
             await end("busy", str(error))
             return
-        self._lives[event.call] = _Live(line, dialog, owner)
-        self._do(commands.Ring(event.call))
+        self.lives[event.call] = Live(line, dialog, owner)
+        self.do(commands.Ring(event.call))
 
         async def reply(body: dict[str, Any]) -> None:
             if body["type"] == "call.refused":
-                self._do(commands.Reject(event.call, _REFUSALS.get(str(body["reason"]), 480)))
+                self.do(commands.Reject(event.call, _REFUSALS.get(str(body["reason"]), 480)))
 
         self._talk(Offer(found.call, found.organization), line.reporting, reply)
+
+    def incoming(self, event: events.CallReceived, owner: Owner) -> IncomingLine:
+        """The line of somebody who takes another's place in a call. Raises ``NoPortLeft``."""
+        assert self._upkeep is not None
+        sheet = self._upkeep.sheet(owner.trunk) if owner.trunk else None
+        line = IncomingLine(event.call, self.do, self._media(event.source, sheet), event.source, event.offer)
+        dialog = event.headers.call_id
+        self.lives[event.call] = Live(line, dialog, owner)
+        self._trace.belongs(dialog, owner)
+        return line
 
     async def _end(self, call: uuid.UUID, organization: uuid.UUID, reason: str, detail: str = "") -> None:
         """Of a call that nobody talks in."""
@@ -363,7 +378,7 @@ class PhoneHouse:
             return
         sip_call = f"out-{call}"
         try:
-            live = self._outgoing(
+            line, live = self._outgoing(
                 sip_call,
                 permit,
                 order,
@@ -376,10 +391,12 @@ class PhoneHouse:
         async def reply(body: dict[str, Any]) -> None:
             """Nobody waits for one: the row tells."""
 
-        task = self._talk(Offer(call, organization, on_machine=order.on_machine), live.line.reporting, reply)
-        task.add_done_callback(lambda done: self._lives.pop(sip_call, None) if not live.dialog else None)
+        task = self._talk(Offer(call, organization, on_machine=order.on_machine), line.reporting, reply)
+        task.add_done_callback(lambda done: self.lives.pop(sip_call, None) if not live.dialog else None)
 
-    def _outgoing(self, sip_call: str, permit: Permit, order: Order, placed: Callable[[str], None]) -> _Live:
+    def _outgoing(
+        self, sip_call: str, permit: Permit, order: Order, placed: Callable[[str], None]
+    ) -> tuple[OutgoingLine, Live]:
         """A line whose ``connected`` sends the INVITE; ``placed`` is told its Call-ID then. Raises ``NoPortLeft``."""
         endpoint, upkeep = self._endpoint, self._upkeep
         assert endpoint is not None and upkeep is not None, "SIP is served here"
@@ -390,10 +407,19 @@ class PhoneHouse:
         def invite(offer: bytes) -> None:
             try:
                 endpoint.do(
-                    commands.Dial(sip_call, str(order.trunk), permit.number, order.caller, offer, display=order.display)
+                    commands.Dial(
+                        sip_call,
+                        str(order.trunk),
+                        permit.number,
+                        order.caller,
+                        offer,
+                        display=order.display,
+                        replaces=order.replaces,
+                        referred_by=order.referred_by,
+                    )
                 )
             except ValueError:  # nothing was sent, and nothing will be told of it
-                self._lives.pop(sip_call, None)
+                self.lives.pop(sip_call, None)
                 raise
             made = endpoint.agent.calls.get(sip_call)
             if made is not None:
@@ -401,9 +427,28 @@ class PhoneHouse:
                 self._trace.belongs(made.dialog_id, owner)
                 placed(made.dialog_id)
 
-        line = OutgoingLine(sip_call, self._do, self._media(peer.host, sheet), peer.host, invite, order.ring_seconds)
-        live = self._lives[sip_call] = _Live(line, "", owner)
-        return live
+        line = OutgoingLine(sip_call, self.do, self._media(peer.host, sheet), peer.host, invite, order.ring_seconds)
+        live = self.lives[sip_call] = Live(line, "", owner)
+        return line, live
+
+    def out(self, permit: Permit, second: SecondLine, replaces: str, referred_by: str) -> tuple[str, OutgoingLine]:
+        """``telephony.trunks.moves``: whom the other side of a call wants us to call. Raises ``NotReached`` and ``NoPortLeft``."""
+        upkeep = self._upkeep
+        if upkeep is None:
+            raise NotReached("not_allowed", NOT_SERVED)
+        if upkeep.sheet(second.trunk) is None or upkeep.peer(second.trunk) is None:
+            raise NotReached("not_reached", upkeep.no_way(second.trunk)[1])
+        order = Order(
+            second.call, second.organization, second.trunk, second.caller, "", second.ring_seconds,
+            replaces=replaces, referred_by=referred_by,
+        )  # fmt: skip
+        sip_call = f"onward-{uuid.uuid4().hex}"
+        return sip_call, self._outgoing(sip_call, permit, order, lambda dialog: None)[0]
+
+    def trunk_of(self, call: str) -> str:
+        """The user agent's name for it."""
+        found = self._endpoint.agent.calls.get(call) if self._endpoint is not None else None
+        return found.trunk.id if found is not None else ""
 
     async def call_second(self, permit: Permit, second: SecondLine) -> CallTransport:
         """``telephony.transfers.second_line.CallsSecond``: its messages are the call's, its sound and its end are the caller's."""
@@ -415,7 +460,7 @@ class PhoneHouse:
         sip_call = f"second-{uuid.uuid4().hex}"
         order = Order(second.call, second.organization, second.trunk, second.caller, "", second.ring_seconds)
         try:
-            return self._outgoing(sip_call, permit, order, lambda dialog: None).line
+            return self._outgoing(sip_call, permit, order, lambda dialog: None)[0]
         except NoPortLeft as error:
             raise NotReached("not_reached", str(error)) from error
 

@@ -70,6 +70,8 @@ class Trunk(Owned):
     """Hosts besides its own that it may send a call of ours on to (3xx, REFER)."""
     puts_through = models.CharField(max_length=4, choices=PutsThrough.choices, default=PutsThrough.ASK)
     """How a number's callers are put through to another: by REFER where it is taken, or by a call of ours in any case."""
+    may_transfer = models.BooleanField(default=False)
+    """The other side may ask us to call somebody else, and have the agent go on there (REFER)."""
     srtp = models.CharField(max_length=9, choices=Srtp.choices, default=Srtp.OPTIONAL)
     codecs = models.JSONField(default=list, blank=True)
     """Of "opus", "g722", "pcmu", "pcma", the best first. Empty: all, in this order."""

@@ -21,6 +21,9 @@ CHALLENGES = (401, 407)
 _STATUS = re.compile(r"SIP/2\.0 (\d{3}) ?(.*)")
 _REASON = re.compile(r'^(?:reason|warning)[ \t]*:[^"\n]*"([^"\n]{1,200})"', re.I | re.M)
 _EXPIRES_0 = re.compile(r"^expires[ \t]*:[ \t]*0[ \t]*$|^(?:contact|m)[ \t]*:.*;[ \t]*expires=0\b", re.I | re.M)
+_REPLACES = re.compile(r"^replaces[ \t]*:", re.I | re.M)
+_TOLD = re.compile(r"SIP/2\.0 (\d{3} [^\n]{1,60})")
+"""What NOTIFY tells of the call that was asked for."""
 _LOGIN = re.compile(r"^(?:proxy-)?authorization[ \t]*:", re.I | re.M)
 
 
@@ -40,6 +43,8 @@ class Message:
     has_password: bool = False
     takes_back: bool = False
     """A registration for no time at all."""
+    takes_over: bool = False
+    """A call that wants the place of another (Replaces)."""
 
     @classmethod
     def of(cls, direction: str, start_line: str, cseq: str, text: str) -> Message:
@@ -47,7 +52,7 @@ class Message:
         answer = _STATUS.match(start_line)
         method = cseq.rpartition(" ")[2].upper() or start_line.partition(" ")[0].upper()
         head = text.partition("\n\n")[0]
-        said = _REASON.search(head)
+        said = _TOLD.match(text.partition("\n\n")[2]) if method == "NOTIFY" and not answer else _REASON.search(head)
         return cls(
             "out" if direction == "out" else "in",
             method,
@@ -56,6 +61,7 @@ class Message:
             said[1] if said else "",
             bool(_LOGIN.search(head)),
             method == "REGISTER" and bool(_EXPIRES_0.search(head)),
+            method == "INVITE" and not answer and bool(_REPLACES.search(head)),
         )
 
 
@@ -70,6 +76,8 @@ class Outcome:
     """Whose BYE or CANCEL ended it, as we see it; "": nobody's yet."""
     was_proved: bool = True
     """The refused request had the proof of a password."""
+    has_moved: bool = False
+    """Somebody else at the other side went on with it: they had asked us to call them, or had them take their place."""
 
     @property
     def is_failure(self) -> bool:
@@ -83,13 +91,20 @@ def of_call(messages: Sequence[Message], quiet_s: float) -> Outcome | None:
         return None
     ours = asked[0].direction
     answers = [each for each in messages if each.method == "INVITE" and each.status and each.direction != ours]
-    end = next((each for each in messages if each.method in ("BYE", "CANCEL") and not each.status), None)
+    ends = [each for each in messages if each.method in ("BYE", "CANCEL") and not each.status]
+    has_moved = any(
+        (each.method == "REFER" and each.status == 202 and each.direction == "out")
+        or (each.takes_over and each.direction == "in")
+        for each in messages
+    )
+    # Of one that moved, the first BYE is that of the place it has left.
+    end = (ends[-1] if has_moved else ends[0]) if ends else None
     ended_by: Direction | Literal[""] = end.direction if end else ""
     if any(200 <= each.status < 300 for each in answers):
         is_confirmed = any(each.method == "ACK" and each.direction == ours for each in messages)
         if ours == "in" and not is_confirmed and ended_by == "out":
             return Outcome("call", "not_confirmed")
-        return Outcome("call", "stood", ended_by=ended_by)
+        return Outcome("call", "stood", ended_by=ended_by, has_moved=has_moved)
     last = max(index for index, each in enumerate(messages) if each in asked)
     after = [each for each in messages[last:] if each in answers]
     if end is not None and end.method == "CANCEL":

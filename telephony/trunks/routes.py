@@ -54,6 +54,7 @@ class TrunkSheet:
     asks_password: bool
     sources: tuple[Network, ...]
     transfer_hosts: frozenset[str]
+    may_transfer: bool
     codecs: tuple[Coding, ...]
     encryption: Encryption
     users: frozenset[str]
@@ -129,6 +130,7 @@ def _sheet(row: Trunk, users: frozenset[str]) -> TrunkSheet:
         asks_password=row.asks_password,
         sources=tuple(ip_network(each, strict=False) for each in row.sources),
         transfer_hosts=frozenset(str(each).lower() for each in row.transfer_hosts),
+        may_transfer=row.may_transfer,
         codecs=codecs or CODECS,
         encryption=_ENCRYPTION[row.srtp],
         users=users | ({dialled(row.username)} if row.username else frozenset()),

@@ -28,7 +28,7 @@ from telephony.sip.gate import Network
 from telephony.sip.peer import Peer, Transport
 from telephony.transports import sip_names
 from telephony.transports.sip import SipEndpoint
-from telephony.trunks import routes, words
+from telephony.trunks import addresses, routes, words
 from telephony.trunks.limits import LEASE
 from telephony.trunks.routes import TrunkSheet
 
@@ -429,5 +429,7 @@ def _for_the_gate(sheet: TrunkSheet, peers: Iterable[Peer]) -> gate.Trunk:
         expects=expects,
         is_registrar=sheet.is_telephone and expects is not None,
         targets=sheet.transfer_hosts,
+        may_refer=sheet.may_transfer,
+        refers_to=frozenset(each.strip("[]") for each in addresses.our_hosts()) if sheet.is_telephone else frozenset(),
         users=sheet.users,
     )

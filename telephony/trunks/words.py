@@ -131,9 +131,12 @@ _RING: dict[str, str] = {"INVITE": "asks again, with the password", "REGISTER": 
 """A request that is the answer to a question for the password."""
 
 
-def of_step(method: str, status: int = 0, *, has_password: bool = False, is_within: bool = False) -> str:
+def of_step(
+    method: str, status: int = 0, *, has_password: bool = False, is_within: bool = False, takes_over: bool = False
+) -> str:
     """One message in a few words, said of its sender. ``status`` 0: a request. ``is_within``: in a call that stands, where an INVITE
-    changes the sound. ``has_password``: the request has the proof of one, or the one that is answered. Empty: there is no plain word."""
+    changes the sound. ``takes_over``: it wants the place of one that stands. ``has_password``: the request has the proof of one, or the one
+    that is answered. Empty: there is no plain word."""
     if status in CHALLENGES and has_password:
         return "refuses the password"
     if status == 200 and method in _YES and not (method == "INVITE" and is_within):
@@ -142,6 +145,8 @@ def of_step(method: str, status: int = 0, *, has_password: bool = False, is_with
         return _ANSWERS.get(status, "yes" if status < 300 else "elsewhere" if status < 400 else "refused")
     if method == "INVITE" and is_within:
         return "changes the sound"
+    if method == "INVITE" and takes_over:
+        return "wants another call's place"
     return _RING[method] if has_password and method in _RING else _METHODS.get(method, "")
 
 
@@ -207,7 +212,8 @@ def explained(outcome: Outcome, trunk: str = "", host: str = "") -> str:
     match outcome.about, outcome.result:
         case "call", "stood":
             by = {"out": "Parley hung up.", "in": "The other side hung up."}.get(outcome.ended_by, "")
-            return f"The call was picked up. {by}".strip()
+            went_on = "Later it went on with somebody else at the other side." if outcome.has_moved else ""
+            return " ".join(each for each in ("The call was picked up.", went_on, by) if each)
         case "call", "not_confirmed":
             return (
                 "Parley picked up, but the other side never confirmed it (ACK), so the call ended. A router between changes addresses: "

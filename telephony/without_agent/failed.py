@@ -50,6 +50,8 @@ def leave_to_carrier(call: Call) -> tuple[str, int]:
         row = Call.objects.select_for_update().get(pk=call.pk)
         row.streams += 1
         row.save(update_fields=["streams"])
+    if phone_calls.is_for_a_worker(call):  # not on this stream, which has no sound of ours
+        return phone_calls.go_on(call), int(row.streams) + 1
     return carrier_answers.carry_out(call), int(row.streams)
 
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 from agents import live, spec
 from telephony import answer, phone_calls, reception, recordings
 from telephony.answering import Refuse, Say, Talk
-from telephony.call_transport import CallTransport, LedByCarrier, MayComeBack
+from telephony.call_transport import CallTransport, LedByCarrier, MayComeBack, TellsNews
 from telephony.journal import Database, Journal
 from telephony.models import Call
 from telephony.session.by_text import TextSession
@@ -64,11 +64,18 @@ class WithoutAgent(ABC):
         self._on_machine, self._stream = on_machine, stream
         self._has_spoken = self._has_another_way = False
         self._stand_in: StandIn | None = None
+        if isinstance(transport, TellsNews):
+            transport.tell_news(self._add_event)
 
     @property
     @abstractmethod
     def _listener(self) -> Listener:
         """Told what is said."""
+
+    @property
+    @abstractmethod
+    def _has_sound(self) -> bool:
+        """Here, and not only at the carrier."""
 
     @abstractmethod
     async def _take_offer(self) -> None: ...
@@ -191,7 +198,7 @@ class WithoutAgent(ABC):
             return reason, detail
         if isinstance(decided, Talk):
             self._add_event("instead", {"how": "agent", "why": "failed"})
-        elif isinstance(self._transport, LedByCarrier) and not await self._is_ours(call):
+        elif isinstance(self._transport, LedByCarrier) and not (self._has_sound and await self._is_ours(call)):
             document, stream = await self._database.run(failed.leave_to_carrier, call)
             await failed.tell_carrier(call, document)
             logger.info("Call %s goes on at the carrier, beyond stream %d", self.id, stream)

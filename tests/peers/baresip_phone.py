@@ -100,6 +100,23 @@ async def talk(call: Any, given: argparse.Namespace, found: dict[str, Any]) -> N
         running.cancel()
 
 
+async def send_on(agent: Any, call: Any, given: argparse.Namespace, found: dict[str, Any]) -> None:
+    """Ask the other side to call somebody else; with ``consult`` whom we talk to by then."""
+    try:
+        if given.consult:
+            await call.hold()
+            other = await agent.dial(given.consult)
+            await other.wait_established(15)
+            await asyncio.sleep(1.0)
+            await call.attended_transfer(other)
+        else:
+            await call.transfer(given.transfer)
+        found["transfer"] = "done"
+    except (baresip.TransferFailed, baresip.BaresipError) as error:
+        found["transfer"] = str(error)
+        await asyncio.sleep(given.stay_s)
+
+
 async def main(given: argparse.Namespace) -> dict[str, Any]:
     extra = f"sip_listen 127.0.0.1:{given.port}\n"
     if given.ca:
@@ -135,6 +152,8 @@ async def main(given: argparse.Namespace) -> dict[str, Any]:
             await call.answer()
             await call.wait_established(15)
         await talk(call, given, found)
+        if given.transfer or given.consult:
+            await send_on(agent, call, given, found)
         try:
             await call.hangup()
         except baresip.BaresipError as error:
@@ -160,6 +179,10 @@ if __name__ == "__main__":
     parser.add_argument("--password", default="")
     parser.add_argument("--register", default="", help="where: 127.0.0.1:5060")
     parser.add_argument("--transfers", action="store_true", help="call whom the other side names (REFER)")
+    parser.add_argument("--transfer", default="", help="ask the other side to call this address instead")
+    parser.add_argument(
+        "--consult", default="", help="call this address, and then have the other side take our place there"
+    )
     parser.add_argument("--port", type=int, default=0, help="that it listens on; 0: any")
     parser.add_argument("--press", default="")
     parser.add_argument("--say", default="", help="a WAV file")

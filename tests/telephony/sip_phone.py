@@ -77,7 +77,7 @@ class SipPhone:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self.gate = Gate([Trunk("anyone", LOOPBACK, expects=self._expects)])
+        self.gate = Gate([Trunk("anyone", LOOPBACK, expects=self._expects, may_refer=True)])
         self.endpoint = SipEndpoint(
             Listening((self.host,), self._listens_on, tls_ca=self._tls_ca), self.gate, self._told
         )
@@ -115,16 +115,17 @@ class SipPhone:
         as_: str = "+14155550100",
         headers: tuple[tuple[str, str], ...] = (),
         certificate: str = "",
+        replaces: str = "",
     ) -> None:
         peer = Peer(transport, at or self.host, port)
         if certificate:
             self.endpoint.expect_certificate(peer, certificate)
-        self.gate.add(Trunk("them", (ip_network(peer.host),), peer, login=self._login))
+        self.gate.add(Trunk("them", (ip_network(peer.host),), peer, login=self._login, may_refer=True))
         self._make_media()
         assert self._media is not None
         self.call_id = "call-1"
         offer = self._media.offer().encode()
-        self.endpoint.do(commands.Dial(self.call_id, "them", user, as_, offer, headers=headers))
+        self.endpoint.do(commands.Dial(self.call_id, "them", user, as_, offer, headers=headers, replaces=replaces))
 
     def picks_up(self) -> None:
         self.endpoint.do(commands.Answer(self.call_id, self._body))
@@ -167,7 +168,9 @@ class SipPhone:
     # ---- what happens
 
     def _make_media(self) -> None:
-        self._media = PhoneMedia(self._ports, self._ticker, self._policy)
+        left, self._media = self._media, PhoneMedia(self._ports, self._ticker, self._policy)
+        if left is not None:
+            left.hang_up()  # another call has taken its place
         self._media.listen_for_digits(self._pressed)
         self._media.attach(self.mouth)  # type: ignore[arg-type]
 
@@ -177,8 +180,11 @@ class SipPhone:
 
     async def _listen(self) -> None:
         assert self._media is not None
-        async for frame in self._media.frames():
-            self.heard += frame.pcm
+        media = None
+        while media is not self._media:
+            media = self._media
+            async for frame in media.frames():
+                self.heard += frame.pcm
 
     def _talks(self) -> None:
         self.answered.set()
@@ -214,7 +220,7 @@ class SipPhone:
                 media.accept(body)
             case events.OfferReceived(call, body) if media is not None:
                 self.endpoint.do(commands.AnswerOffer(call, media.answer(body).encode()))
-            case events.Ended():
+            case events.Ended(call) if call == self.call_id:
                 self.over.set()
                 if media is not None:
                     media.hang_up()

@@ -15,12 +15,14 @@ from asgiref.sync import sync_to_async
 from telephony import press
 from telephony.models import Call, SipMessage
 from telephony.phone_audio import write_wav
+from telephony.sip import events
 from telephony.transfers.second_line import OWN_PHONE
 from telephony.trunks import manage
 from telephony.trunks.fields import TrunkFields
 from tests.telephony.certificates import certificate
 from tests.telephony.sip_phone import SipPhone
 from tests.telephony.test_forwarded_from_here import a_number
+from tests.telephony.test_sent_on import goes_on_with
 from tests.telephony.test_sip_calls import (
     OURS,
     _sip,
@@ -158,7 +160,7 @@ def a_desk(agent: Any) -> Any:
     return manage.create(agent.organization, None, fields, password="open sesame")
 
 
-async def registered(trunk: Any, running: Any, folder: Path) -> asyncio.Task[dict[str, Any]]:
+async def registered(trunk: Any, running: Any, folder: Path, *more: str) -> asyncio.Task[dict[str, Any]]:
     """The desk's telephone, once it can be called: it hums ``DESK_HZ``."""
     voice = folder / "desk.wav"
     samples = np.sin(2 * np.pi * DESK_HZ * np.arange(8 * 16_000) / 16_000) * 8_000
@@ -167,7 +169,7 @@ async def registered(trunk: Any, running: Any, folder: Path) -> asyncio.Task[dic
     phone = asyncio.create_task(
         baresip(
             *("--register", f"127.0.0.1:{running.house.port}", "--user", "desk", "--password", "open sesame"),
-            *("--say", str(voice), "--stay-s", "2"),
+            *("--say", str(voice), "--stay-s", "2", *more),
         )
     )
     row = await state_of(trunk, "registered", 20)
@@ -216,6 +218,57 @@ async def test_it_registers_here_and_rings_when_an_agent_puts_a_caller_through(
     assert call.end_reason == "transferred"
     told = dict(await events_of(call))
     assert told["forwarding"]["why"] == OWN_PHONE and told["put_through"]["by"] == "sip:desk@127.0.0.1"
+
+
+@pytest.mark.parametrize("how", ["--transfer", "--consult"])
+async def test_it_sends_the_agent_on_to_somebody_else(worker: Any, agent: Any, alice: Any, how: str) -> None:
+    """Blind, or once it has spoken to them itself: then our call takes its place there (Replaces)."""
+    async with serving(worker) as running, SipPhone() as other:
+        await sync_to_async(draft)(agent, alice)
+        trunk = await sync_to_async(make_trunk)(agent, host="127.0.0.1", port=other.port, may_transfer=True)
+        await knows(running, trunk)
+        other.mouth.hz = DESK_HZ
+        phone = asyncio.create_task(
+            baresip(
+                *("--call", f"sip:{OURS}@127.0.0.1:{running.house.port}", how, f"sip:300@127.0.0.1:{other.port}"),
+                *("--stay-s", "1"),
+            )
+        )
+        found = await phone
+        received = [each for each in other.events if isinstance(each, events.CallReceived)]
+        call = await goes_on_with(other, agent)
+    assert found.get("transfer") == "done", found
+    assert hears_the_agent(found)
+    assert ("replaces" in received[-1].headers.firsts, len(received)) == (
+        (True, 2) if how == "--consult" else (False, 1)
+    )
+    told = [data for kind, data in await events_of(call) if kind == "sent_on"]
+    assert [data["step"] for data in told] == ["asked", "done"] and told[0]["is_attended"] == (how == "--consult")
+    assert call.end_reason == "caller_hung_up"
+
+
+async def test_a_telephone_that_signs_in_sends_the_agent_on_to_another_one(
+    worker: Any, agent: Any, alice: Any, settings: Any, tmp_path: Path
+) -> None:
+    settings.SIP_DIRECT_FROM = []
+    await sync_to_async(draft)(agent, alice)
+    desk = await sync_to_async(a_desk)(agent)
+    boss = {"host": "", "sources": ("127.0.0.0/8",), "asks_password": True, "username": "boss", "may_transfer": True}
+    await sync_to_async(make_trunk)(agent, password="open barley", **boss)
+    async with serving(worker) as running:
+        ringing = await registered(desk, running, tmp_path, "--press", "7")
+        at = f"127.0.0.1:{running.house.port}"
+        found = await baresip(
+            *("--call", f"sip:{OURS}@{at}", "--user", "boss", "--password", "open barley"),
+            *("--transfer", f"sip:desk@{at}"),
+        )
+        theirs = await ringing
+        call = await the_call(agent, has_ended)
+    assert found.get("transfer") == "done", found
+    assert theirs["error"] == "", theirs
+    told = await events_of(call)
+    assert [data["step"] for kind, data in told if kind == "sent_on"] == ["asked", "done"]
+    assert [data["digits"] for kind, data in told if kind == "digits"] == ["7"], "the agent hears the other telephone"
 
 
 async def test_the_agent_calls_it(worker: Any, published: Any) -> None:

@@ -76,7 +76,7 @@ async def test_where_the_trunk_refuses_parley_calls_them_and_the_two_hear_each_o
         desk.hang_up()
         await asyncio.wait_for(caller.over.wait(), PATIENCE_S)
         call = await the_call(agent, has_ended)
-        await caller.until(lambda: running.house._lives == {} and running._running == {})
+        await caller.until(lambda: running.house.lives == {} and running._running == {})
     refer = await read(
         call.organization_id,
         lambda: [row.start_line for row in SipMessage.objects.filter(call=call, cseq__endswith="REFER")],

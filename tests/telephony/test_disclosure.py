@@ -29,7 +29,7 @@ def draft(agent: Any, alice: Any, privacy: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("privacy", "said"),
     [
-        ({"record": False}, ["You are speaking with an AI assistant. Hello!"]),
+        ({"record": False}, ["You are speaking with an AI assistant.", "Hello!"]),
         (
             {"consent_line": "This call is recorded."},
             ["You are speaking with an AI assistant. This call is recorded.", "Hello!"],

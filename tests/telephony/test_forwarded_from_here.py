@@ -106,7 +106,7 @@ async def test_the_two_hear_each_other_until_one_hangs_up_and_both_lines_are_fre
         await asyncio.wait_for(caller.over.wait(), 20)
         await asyncio.wait_for(desk.over.wait(), 20)
         call = await the_call(agent, has_ended)
-        await caller.until(lambda: running.house._lives == {} and running._running == {})
+        await caller.until(lambda: running.house.lives == {} and running._running == {})
     assert call.end_reason == "forwarded" and call.instead["reached"] is True
     told = await kinds(call)
     assert (
@@ -195,7 +195,7 @@ async def test_nobody_is_reached_and_the_caller_hears_the_message(
         await caller.hears(AGENT_HZ, 0.3)
         await asyncio.wait_for(caller.over.wait(), 20)
         call = await the_call(agent, has_ended)
-        assert running.house._lives == {}
+        assert running.house.lives == {}
     told = await kinds(call)
     assert (
         call.end_reason == "not_forwarded" and why in told["not_put_through"]["why"] and told["not_put_through"]["why"]

@@ -519,6 +519,20 @@ async def test_the_consent_line_comes_first_and_is_said_to_the_end() -> None:
     assert story.agent.mind.committed == ["I have a question about prices"]
 
 
+async def test_that_an_ai_speaks_is_said_to_the_end_where_nothing_is_recorded_too() -> None:
+    script = [
+        UntilAgentSpeaks(100),
+        Speech("I have a question about prices", 1_200),
+        UntilAgentQuiet(500),
+        UntilAgentQuiet(),
+    ]
+    words = "You are speaking with an AI assistant, and nobody else hears this call."
+    privacy = {"record": False, "consent_line": "This call is recorded.", "says_it_is_ai": True, "ai_words": words}
+    story = await call(script, privacy=privacy)
+    assert story.turns[0] == ("agent", words)
+    assert story.agent.mind.committed == ["I have a question about prices"]
+
+
 async def test_a_transcriber_that_never_answers_ends_the_call_with_words() -> None:
     talk: list[Step] = [Speech("Is anybody there?", 900), Silence(8_000)]
     story = await call([*GREETED, *(talk * 4)], stt={"is_deaf": True})

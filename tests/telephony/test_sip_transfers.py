@@ -142,11 +142,13 @@ async def test_another_agent_goes_on_over_sip_too(
     assert turns_said[2:] == [WORDS, "Billing, hello."]
 
 
-async def test_a_request_to_transfer_that_comes_in_is_still_refused(worker: Any, agent: Any, published: Any) -> None:
+async def test_a_request_to_transfer_that_comes_in_is_refused_where_nobody_has_allowed_it(
+    worker: Any, agent: Any, published: Any
+) -> None:
     async with talking(worker, agent) as (phone, _):
         phone.endpoint.do(commands.Transfer(phone.call_id, "+14155550199"))
         await phone.until(lambda: any(isinstance(event, events.TransferDone) for event in phone.events))
         done = next(event for event in phone.events if isinstance(event, events.TransferDone))
-        assert done.status == 603 and not phone.over.is_set()
+        assert done.status == 403 and not phone.over.is_set()
         phone.hang_up()
         await the_call(agent, has_ended)

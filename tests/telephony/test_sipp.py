@@ -16,9 +16,11 @@ from telephony import finish
 from telephony.models import Call
 from telephony.trunks import upkeep
 from tests.telephony.test_sip_calls import (
+    OURS,
     _sip,
     events_of,
     has_ended,
+    knows,
     make_trunk,
     published,
     read,
@@ -102,3 +104,27 @@ async def test_sipp_is_called_by_an_agent(
         status, output = await callee
     assert status == 0, output[-3000:]
     assert (call.end_reason, call.direction) == ("member_hung_up", "outbound")
+
+
+async def test_sipp_sends_the_agent_on_to_another_sipp(
+    worker: Any, published: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "KEEPALIVE_MS", 0)
+    port = free_port()
+    callee = asyncio.create_task(sipp("-sn", "uas", "-p", str(port), "-m", "1", folder=tmp_path))
+    await asyncio.sleep(0.5)
+    trunk = await sync_to_async(make_trunk)(published, host="127.0.0.1", port=port, may_transfer=True)
+    async with serving(worker) as running:
+        await knows(running, trunk)
+        status, output = await sipp(
+            f"127.0.0.1:{running.house.port}", "-sf", str(SCENARIOS / "sends_on.xml"), "-s", OURS, "-m", "1",
+            folder=tmp_path,
+        )  # fmt: skip
+        assert status == 0, output[-3000:]
+        await asyncio.sleep(1)
+        call = await the_call(published, lambda call: bool(call.status == "in_progress"))
+        await sync_to_async(finish.hang_up)(call)
+        call = await the_call(published, has_ended)
+        status, output = await callee
+    assert status == 0, output[-3000:]
+    assert call.end_reason == "member_hung_up"

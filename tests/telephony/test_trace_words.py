@@ -163,6 +163,7 @@ def test_no_status_is_left_without_a_sentence() -> None:
         ("INVITE", 0, {}, "calls"),
         ("INVITE", 0, {"has_password": True}, "asks again, with the password"),
         ("INVITE", 0, {"is_within": True}, "changes the sound"),
+        ("INVITE", 0, {"takes_over": True}, "wants another call's place"),
         ("INVITE", 200, {}, "picks up"),
         ("INVITE", 200, {"is_within": True}, "yes"),
         ("REGISTER", 200, {}, "knows now where to call"),

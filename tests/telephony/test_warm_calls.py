@@ -255,7 +255,7 @@ async def test_a_caller_who_hangs_up_ends_the_other_line_wherever_it_is(
         caller.hang_up()
         await asyncio.wait_for(desk.over.wait(), PATIENCE_S)
         call = await the_call(agent, has_ended)
-        assert running.house._lives == {}
+        assert running.house.lives == {}
     assert desk.ended().reason == ("cancelled" if when == "ringing" else "remote_hung_up")
     assert call.end_reason == ("transferred" if when == "talking" else "caller_hung_up")
     assert await reservations(call) == [(DESK, "transfer", True)]

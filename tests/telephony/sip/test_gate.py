@@ -195,7 +195,7 @@ def test_options_tell_what_we_can() -> None:
     [ok] = (far := Far()).says(far.request("OPTIONS"))
     assert (ok.status, ok.headers.first("accept")) == (200, "application/sdp")
     assert {"invite", "ack", "bye", "cancel", "prack", "update", "refer"} <= ok.headers.tokens("allow")
-    assert ok.headers.tokens("supported") == {"100rel", "replaces", "timer"}
+    assert ok.headers.tokens("supported") == {"100rel", "norefersub", "replaces", "timer"}
     assert far.agent.transactions == 0
 
 

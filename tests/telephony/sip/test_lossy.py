@@ -66,6 +66,7 @@ class Network:
                 (ip_network(f"{other}/32"),),
                 Peer(self.transport, other, 5060),  # type: ignore[arg-type]
                 targets=frozenset({A, B}),
+                may_refer=True,
             )
             endpoint = Endpoint({self.transport: Address(host, 5060)})  # type: ignore[dict-item]
             seeded = random.Random(f"{host} {self.weather.seed}")

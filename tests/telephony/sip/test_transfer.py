@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
 
-from telephony.sip.commands import Answer, Dial, HangUp, ReportTransfer, Transfer
+from telephony.sip.commands import Answer, Dial, Drain, HangUp, ReportTransfer, Transfer
+from telephony.sip.digest import DigestClient, Login
 from telephony.sip.events import CallReceived, Ended, TransferAsked, TransferDone, TransferProgress
 from telephony.sip.message import Request
+from telephony.sip.peer import Peer
 from telephony.sip.stack import Limits
-from tests.telephony.sip.far import ANSWER, OFFER, THEM, Far, a_trunk
+from tests.telephony.sip.far import ANSWER, OFFER, STRANGER, THEM, US, Far, a_trunk
 
 
 def notify(
@@ -31,9 +35,12 @@ def notify(
     )
 
 
-def refer(far: Far, to: str, cseq: int = 2) -> bytes:
+THEY_MAY = a_trunk(may_refer=True)
+
+
+def refer(far: Far, to: str, cseq: int = 2, **more: str) -> bytes:
     return far.request(
-        "REFER", tag=far.our_tag, cseq=cseq, headers={"Refer-To": to, "Referred-By": "<sip:ann@example.com>"}
+        "REFER", tag=far.our_tag, cseq=cseq, headers={"Refer-To": to, "Referred-By": "<sip:ann@example.com>", **more}
     )
 
 
@@ -116,7 +123,7 @@ def test_attended_we_put_one_of_our_calls_in_our_place_in_the_other() -> None:
 
 
 def test_they_send_us_to_somebody_else_and_hear_how_it_goes() -> None:
-    far = Far(a_trunk(targets=frozenset({"pbx.example.com"})))
+    far = Far(a_trunk(targets=frozenset({"pbx.example.com"}), may_refer=True))
     call = far.is_answered()
     accepted, trying, told = far.says(refer(far, "<sip:300@pbx.example.com>"))
     assert accepted.status == 202
@@ -133,7 +140,7 @@ def test_they_send_us_to_somebody_else_and_hear_how_it_goes() -> None:
 
 
 def test_their_attended_transfer_names_the_call_to_replace() -> None:
-    far = Far()
+    far = Far(THEY_MAY)
     call = far.is_answered()
     told = far.says(refer(far, f"<sip:300@{THEM}?Replaces=abc%40x%3Bto-tag%3D1%3Bfrom-tag%3D2&Require=replaces>"))[-1]
     assert told == TransferAsked(call, told.target, "abc@x;to-tag=1;from-tag=2", "<sip:ann@example.com>")
@@ -154,13 +161,44 @@ def test_their_attended_transfer_names_the_call_to_replace() -> None:
         ("sip:", 400),
         ("", 400),
         (f"<sip:300@{THEM}?Replaces=broken>", 400),
+        (f"<sip:300@{THEM};method=BYE>", 403),
     ],
 )
 def test_they_can_not_send_us_anywhere(to: str, status: int) -> None:
-    far = Far()
+    far = Far(THEY_MAY)
     far.is_answered()
     assert [each.status for each in far.says(refer(far, to))] == [status]
     assert far.told(TransferAsked) == []
+
+
+def test_who_is_not_allowed_to_can_not_send_us_on() -> None:
+    far = Far()
+    far.is_answered()
+    assert [each.status for each in far.says(refer(far, f"<sip:300@{THEM}>"))] == [403]
+    assert far.told(TransferAsked) == []
+
+
+def test_who_does_not_want_to_know_how_it_goes_is_not_told() -> None:
+    far = Far(THEY_MAY)
+    call = far.is_answered()
+    accepted, told = far.says(refer(far, f"<sip:300@{THEM}>", **{"Refer-Sub": "false", "Require": "norefersub"}))
+    assert (accepted.status, accepted.headers.first("refer-sub")) == (202, "false")
+    assert isinstance(told, TransferAsked) and far.do(ReportTransfer(call, 200)) == []
+    _, trying, _ = far.says(refer(far, f"<sip:301@{THEM}>", 3))
+    assert trying.headers.first("event") == "refer;id=3", "of the second it must be said which is meant"
+
+
+def test_who_must_prove_who_they_are_must_for_a_transfer_too() -> None:
+    login = Login("ann", "secret")
+    far = Far(THEY_MAY)
+    call = far.is_answered()
+    far.agent.calls[call].trunk = a_trunk(may_refer=True, expects=login)
+    [asked] = far.says(refer(far, f"<sip:300@{THEM}>"))
+    assert asked.status == 401 and far.told(TransferAsked) == []
+    client = DigestClient(login, lambda: "nonce")
+    assert client.learn(asked.headers.lines("www-authenticate"), is_proxy=False)
+    [(_, proof)] = client.authorization("REFER", f"sip:100@{US}")
+    assert far.says(refer(far, f"<sip:300@{THEM}>", 3, Authorization=proof))[0].status == 202
 
 
 def test_a_refer_outside_of_a_call_is_refused() -> None:
@@ -170,14 +208,14 @@ def test_a_refer_outside_of_a_call_is_refused() -> None:
 
 
 def test_one_transfer_at_a_time() -> None:
-    far = Far()
+    far = Far(THEY_MAY)
     far.is_answered()
     far.says(refer(far, f"<sip:300@{THEM}>"))
     assert far.says(refer(far, f"<sip:301@{THEM}>", 3))[0].status == 491
 
 
 def test_a_transfer_that_the_application_forgets_is_told_to_have_failed() -> None:
-    far = Far(limits=Limits(transfer_ms=10_000))
+    far = Far(THEY_MAY, limits=Limits(transfer_ms=10_000))
     far.is_answered()
     far.says(refer(far, f"<sip:300@{THEM}>"))
     last = [each for _, each in far.waits(10_000) if isinstance(each, Request)][-1]
@@ -207,6 +245,7 @@ def test_a_call_that_replaces_another_takes_its_place_when_it_is_answered() -> N
         ("call-of-theirs;to-tag=OURS;from-tag=wrong", 481),
         ("call-of-theirs;to-tag=OURS;from-tag=far;early-only", 486),
         ("call-of-theirs", 400),
+        ("call-of-theirs;to-tag=OURS;from-tag=far, another;to-tag=1;from-tag=2", 400),
     ],
 )
 def test_a_call_that_replaces_nothing_is_refused(replaces: str, status: int) -> None:
@@ -214,6 +253,30 @@ def test_a_call_that_replaces_nothing_is_refused(replaces: str, status: int) -> 
     far.is_answered()
     [refused] = far.says(replacing(far, replaces.replace("OURS", far.our_tag)))
     assert refused.status == status
+
+
+def test_a_call_of_another_trunk_can_not_be_replaced() -> None:
+    other = a_trunk(id="other", networks=(ip_network("198.51.100.0/24"),), peer=None)
+    far = Far(a_trunk(), other)
+    far.is_answered()
+    stranger = Peer("udp", STRANGER, 5060)
+    assert far.says(replacing(far, f"call-of-theirs;to-tag={far.our_tag};from-tag=far"), stranger)[0].status == 403
+
+
+def test_only_a_call_can_take_anothers_place() -> None:
+    far = Far()
+    far.is_answered()
+    headers = {"Replaces": f"call-of-theirs;to-tag={far.our_tag};from-tag=far"}
+    assert far.says(far.request("OPTIONS", cseq=9, call_id="x", headers=headers))[0].status == 400
+
+
+def test_a_call_can_be_taken_over_while_no_others_are_taken() -> None:
+    far = Far()
+    far.is_answered()
+    tag = far.our_tag
+    far.do(Drain())
+    assert [each.status for each in far.says(far.invite(call_id="another", branch="z9hG4bKa"))] == [503]
+    assert isinstance(far.says(replacing(far, f"call-of-theirs;to-tag={tag};from-tag=far"))[-1], CallReceived)
 
 
 def test_a_call_that_has_just_ended_can_not_be_replaced() -> None:
