@@ -266,7 +266,7 @@ def test_a_network_of_the_same_weights_that_is_another_shares_no_run() -> None:
     "file", [b"perm@\x01@\x02@\x00 and no more", b"\x3a\x02\x2a\x00", b"\x3a\x00", b"\x08\x08", b"\xff" * 99]
 )
 def test_a_file_that_is_something_else_is_refused(file: bytes) -> None:
-    with pytest.raises(ValueError, match="not Silero VAD v6|no ONNX file"):
+    with pytest.raises(ValueError, match=r"not Silero VAD v6|no ONNX file"):
         for_many_calls(file)
 
 
