@@ -177,12 +177,19 @@ class RtpSession:
         for event in events:
             self.on_digit(event)
 
+    def look_ahead(self, now_ms: float, together: phone_codecs.Together) -> None:
+        """A ``pull`` of that moment follows: its packet may be decoded together with those of other calls."""
+        if self._inbound is not None and self.agreed is not None and self.agreed.receives:
+            self._inbound.look_ahead(now_ms, together.add)
+
     def pull(self, now_ms: float) -> bytes:
         """The caller's next 20 ms at 16 kHz, concealed or silent where nothing came."""
-        self._tell(self._digits.tick(now_ms))
-        if self._inbound is None or self.agreed is None or not self.agreed.receives:
+        if told := self._digits.tick(now_ms):
+            self._tell(told)
+        inbound, agreed = self._inbound, self.agreed
+        if inbound is None or agreed is None or not agreed.receives:
             return SILENCE
-        return self._inbound.pull(now_ms)
+        return inbound.pull(now_ms)
 
     def is_dead(self, now_ms: float) -> bool:
         """Nothing came for too long. Asked often, from the moment on that sound should come; a hold is no death."""
@@ -199,7 +206,8 @@ class RtpSession:
     @property
     def is_speaking_allowed(self) -> bool:
         """There is somebody to send to, and they want to hear us."""
-        return self.agreed is not None and self.agreed.sends and self._destination is not None
+        agreed, latch = self.agreed, self._latch
+        return agreed is not None and agreed.sends and latch is not None and latch.destination is not None
 
     @property
     def _destination(self) -> Address | None:
