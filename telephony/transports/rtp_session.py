@@ -80,6 +80,7 @@ class RtpSession:
         self._report_due_ms: float | None = None
         self._reports_from: Address | None = None
         self._packets_reported = 0
+        self._has_reported = False
         self._dice = origin.ssrc
         self._rtt_ms = 0.0
         self._lost_percent = 0.0
@@ -277,13 +278,16 @@ class RtpSession:
         return self._reported([], now_ms)
 
     def goodbye(self, now_ms: float) -> list[Datagram]:
-        """The last report."""
+        """The last report. Who has sent neither sound nor report says none (RFC 3550, 6.3.7): a call that nobody answered."""
+        if not self._sending.packets and not self._has_reported:
+            return []
         return self._reported([rtcp.Goodbye((self._sending.origin.ssrc,))], now_ms)
 
     def _reported(self, last: list[rtcp.Part], now_ms: float) -> list[Datagram]:
         to = self._report_destination
         if to is None:
             return []
+        self._has_reported = True
         origin, sending = self._sending.origin, self._sending
         receptions = () if self._receiving is None else (self._receiving.report(now_ms),)
         report: rtcp.Part
