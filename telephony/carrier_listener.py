@@ -151,7 +151,8 @@ class CarrierListener:
         connection.stream = stream  # type: ignore[attr-defined]
         return None
 
-    async def _talk(self, connection: StreamSocket) -> None:
+    async def _talk(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, StreamSocket)
         stream: phone_calls.Stream = connection.stream  # type: ignore[attr-defined]
         self._open += 1
         try:
