@@ -51,21 +51,28 @@ class Nobody:
 
 
 async def serve(port: int, seconds: float) -> None:
-    from websockets.asyncio.server import ServerConnection
     from websockets.asyncio.server import serve as listen
 
     from telephony.session.session import Session
     from telephony.transports.carrier import CarrierTransport, start_of
+    from telephony.transports.stream_socket import StreamSocket
 
     async def leaving() -> None: ...
 
-    async def talk(connection: ServerConnection) -> None:
+    async def talk(connection: Any) -> None:
         started = await start_of(connection)
         transport = CarrierTransport(connection, started.stream_sid, leaving)
         await Session(transport=transport, agent=the_agent(seconds), vad=ear(), listener=Nobody()).run()
 
     async with listen(
-        talk, "127.0.0.1", port, compression=None, max_size=wire.MAX_MESSAGE_BYTES, max_queue=64, ping_interval=5
+        talk,
+        "127.0.0.1",
+        port,
+        compression=None,
+        max_size=wire.MAX_MESSAGE_BYTES,
+        max_queue=64,
+        ping_interval=5,
+        create_connection=StreamSocket,
     ):
         await asyncio.get_running_loop().create_future()
 

@@ -28,6 +28,7 @@ from telephony.handed_on import hand_on, own_host
 from telephony.live_call import Offer
 from telephony.transports.carrier import CarrierTransport, NoStart, start_of
 from telephony.transports.relay import RelayTransport, setup_of
+from telephony.transports.stream_socket import StreamSocket
 from telephony.wire import media_streams as wire
 from telephony.wire.media_streams import Started
 from telephony.wire.relay import MAX_MESSAGE_BYTES, Setup
@@ -94,6 +95,7 @@ class CarrierListener:
             host,
             port,
             process_request=self._check,
+            create_connection=StreamSocket,
             origins=None,
             compression=None,
             max_size=MAX_MESSAGE_BYTES,
@@ -150,6 +152,7 @@ class CarrierListener:
         return None
 
     async def _talk(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, StreamSocket)
         stream: phone_calls.Stream = connection.stream  # type: ignore[attr-defined]
         self._open += 1
         try:
@@ -165,7 +168,7 @@ class CarrierListener:
         finally:
             self._open -= 1
 
-    async def _second(self, connection: ServerConnection, stream: phone_calls.Stream) -> None:
+    async def _second(self, connection: StreamSocket, stream: phone_calls.Stream) -> None:
         """Whom the agent called for a caller, who is here or at another worker."""
         if stream.at != self.address:
             await hand_on(connection, stream.at, await phone_calls.hand_on(self._valkey, stream))
@@ -177,7 +180,7 @@ class CarrierListener:
         make = partial(CarrierTransport, connection, started.stream_sid, _nothing_follows)
         await self._bring(stream.second, started.call_sid, make)
 
-    async def _begin(self, connection: ServerConnection, stream: phone_calls.Stream) -> tuple[Offer, MakeTransport]:
+    async def _begin(self, connection: StreamSocket, stream: phone_calls.Stream) -> tuple[Offer, MakeTransport]:
         """Its first messages, which say whose it is."""
         leaving = partial(phone_calls.decide_next, self._valkey, stream.call)
         offer = Offer(

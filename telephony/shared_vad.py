@@ -5,7 +5,7 @@
     call C ─ push ─▶ window ┘   (≤ 8 ms)                         └─▶ C.hear(0.01)
 
 A batch leaves at once if none left in the last ``BATCH_S``, so a call that is alone waits for nobody. Of each call a batch holds
-one window, so its windows are evaluated in order; the answers are the same numbers as ``vad.VAD``'s, to the last bit. The loop
+one window, so its windows are evaluated in order; the answers are ``vad.VAD``'s but for a millionth (see ``audio.silero``). The loop
 only collects bytes (about 1 µs a frame); the rest is done by one thread, which ONNX lets go of Python's lock while it computes.
 """
 
@@ -26,6 +26,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from agents.speech import AudioFrame
+from telephony.audio.silero import for_many_calls
 from telephony.audio.vad import (
     CONTEXT_SAMPLES,
     SCALE,
@@ -57,46 +58,20 @@ MAX_BEHIND_MS = 2_000
 _WINDOW_BYTES = WINDOW_SAMPLES * 2
 
 
-def for_many_calls(model: bytes) -> bytes:
-    """Silero VAD v6 as it is published takes its rows for one call's windows, one after the other. Here each row is a call of
-    its own: the two transpositions around the LSTM make the rows its batch instead of its sequence, and the state has a row for
-    each. Nothing else is touched. Raises ``ValueError`` for a file that is built in another way."""
-    for old, new, count in _PATCHES:
-        if model.count(old) != count:
-            raise ValueError("This is not Silero VAD v6 as it was published.")
-        model = model.replace(old, new)
-    return model
-
-
-def _perm(*axes: int) -> bytes:
-    """A transposition's attribute in ONNX's protobuf: the name, then each axis as field 8."""
-    return b"perm" + b"".join(bytes([0x40, axis]) for axis in axes)
-
-
-_STATE = b"\x12\x13\n\x11\x08\x01\x12\r\n\x02\x08\x01"
-"""A tensor of float32 whose first dimension is 1 …"""
-_ROWS = (b"\n\x02\x08\x01", b"\n\x02\x1a\x00")
-"""… and whose second is 1, or as many as there are (a dimension without a value)."""
-_PATCHES = (
-    (_perm(1, 2, 0), b"perm of the answer", 1),
-    (_perm(0, 2, 1), _perm(2, 0, 1), 1),
-    (b"perm of the answer", _perm(0, 2, 1), 1),
-    (_STATE + _ROWS[0], _STATE + _ROWS[1], 4),  # h, c and what becomes of them
-)
-
-
 class ManyCallsModel:
     """The network for rows of calls. Holds their states in slots; used by one thread."""
 
     def __init__(self, model: bytes) -> None:
         self._is_apart = False
         """The file is another Silero: each call's row is evaluated by itself, all the same."""
+        self._session = session_of(model)
         try:
-            self._session: onnxruntime.InferenceSession = session_of(for_many_calls(model))
+            together = session_of(for_many_calls(model))
+            _check_same(together, self._session)
+            self._session = together
         except ValueError as error:
             logger.warning("Calls share no run of the voice activity model: %s", error)
             self._is_apart = True
-            self._session = session_of(model)
         self._h: Samples = np.zeros((0, STATE_SIZE), dtype=np.float32)
         self._c = self._h
         self._context: Samples = np.zeros((0, CONTEXT_SAMPLES), dtype=np.float32)
@@ -136,6 +111,18 @@ class ManyCallsModel:
         answer, h, c = self._session.run(None, {"input": windows, "h": self._h[None, rows], "c": self._c[None, rows]})
         self._h[rows], self._c[rows] = h[0], c[0]
         return [float(each) for each in answer.reshape(-1)]
+
+
+def _check_same(one: onnxruntime.InferenceSession, other: onnxruntime.InferenceSession) -> None:
+    """Both answer alike: what was read in one file was what we took it for. Raises ``ValueError``."""
+    dice = np.random.default_rng(6)
+    h = c = np.zeros((1, 1, STATE_SIZE), dtype=np.float32)
+    for loudness in (0.0, 0.01, 0.3):
+        window = (dice.standard_normal((1, CONTEXT_SAMPLES + WINDOW_SAMPLES)) * loudness).astype(np.float32)
+        answers = [each.run(None, {"input": window, "h": h, "c": c}) for each in (one, other)]
+        if not all(np.allclose(mine.ravel(), its.ravel(), atol=1e-4) for mine, its in zip(*answers, strict=True)):
+            raise ValueError("This is not Silero VAD v6 as it was published.")
+        h, c = answers[1][1:]
 
 
 class _Slot:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 FULL_MS, FADED_MS = 20, 60
 _CROSS_MS = 5
-_HISTORY_MS = 45
+HISTORY_MS = 45
 _WINDOW_MS = 20
 _PITCH_MS = (2.5, 15.0)
 
@@ -26,7 +26,7 @@ class Concealer:
         self.rate_hz = rate_hz
         self.concealed_ms = 0
         """In a row, up to now."""
-        self._history = bytes(self._samples(_HISTORY_MS) * 2)
+        self._history = bytes(self._samples(HISTORY_MS) * 2)
         """The last that came, as it came: hardly any of it is ever needed."""
         self._period: Samples | None = None
         self._phase = 0

@@ -9,6 +9,7 @@ column. That does a few zeros more than needed and is far quicker than a convolu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -22,7 +23,7 @@ _BETA = 5.0
 """Kaiser's: what doesn't belong is 50 dB below, and the way there is a kilohertz wide."""
 _EDGE = 0.94
 """Of the narrower rate's half: 3,760 Hz of 4,000."""
-_BLOCK = 8
+BLOCK = 8
 """Samples that come out of a row."""
 _LEAST, _MOST = np.array(-32_768, np.float32), np.array(32_767, np.float32)
 """Arrays, because to make one of a number takes as long as to compare 160."""
@@ -60,9 +61,9 @@ def _doubling() -> _Floats:
 
 
 def _columns(taps: _Floats, step: int) -> _Floats:
-    """The taps in ``_BLOCK`` columns, each ``step`` samples further down. Made once, too."""
-    columns: _Floats = np.zeros((len(taps) + step * (_BLOCK - 1), _BLOCK), np.float32)
-    for column in range(_BLOCK):
+    """The taps in ``BLOCK`` columns, each ``step`` samples further down. Made once, too."""
+    columns: _Floats = np.zeros((len(taps) + step * (BLOCK - 1), BLOCK), np.float32)
+    for column in range(BLOCK):
         columns[column * step : column * step + len(taps), column] = taps
     columns.flags.writeable = False
     return columns
@@ -81,21 +82,50 @@ class Doubler:
     def __init__(self) -> None:
         self._taps = _doubling()
         self._history = _TAPS_A_PHASE - 1
-        self._heard: _Floats = np.zeros(self._history + _LONGEST + _BLOCK, np.float32)
-        self._rows = _rows(self._heard, _LONGEST // _BLOCK, len(self._taps), _BLOCK)
+        self._heard: _Floats = np.zeros(self._history + _LONGEST + BLOCK, np.float32)
+        self._rows = _rows(self._heard, _LONGEST // BLOCK, len(self._taps), BLOCK)
 
     def push(self, samples: Samples) -> Samples:
         count, heard, history = len(samples), self._heard, self._history
         if count > _LONGEST:
             return np.concatenate((self.push(samples[:_LONGEST]), self.push(samples[_LONGEST:])))
         heard[history : history + count] = samples
-        between = self._rows[: -(-count // _BLOCK)].dot(self._taps).ravel()[:count]
+        between = self._rows[: -(-count // BLOCK)].dot(self._taps).ravel()[:count]
         out = np.empty(count * 2, np.int16)
         middle = _TAPS_A_PHASE // 2 - 1
         out[0::2] = heard[middle : middle + count]
         out[1::2] = _limited(between)
         heard[:history] = heard[count : count + history]
         return out
+
+    @property
+    def history(self) -> _Floats:
+        """The last samples, which the next are doubled with."""
+        return self._heard[: self._history]
+
+    @history.setter
+    def history(self, samples: _Floats) -> None:
+        self._heard[: self._history] = samples
+
+
+def doubled_together(doublers: Sequence[Doubler], samples: _Floats) -> Samples:
+    """``push`` of many streams at once, a row of ``samples`` for each: as many as ``BLOCK``, or a multiple of it. Fifty of them cost as
+    much as fifteen one by one, and less where other work comes between."""
+    streams, count = samples.shape
+    history = _TAPS_A_PHASE - 1
+    heard: _Floats = np.empty((streams, history + count), np.float32)
+    heard[:, :history] = [doubler.history for doubler in doublers]
+    heard[:, history:] = samples
+    size, taps = heard.itemsize, _doubling()
+    shape, strides = (streams, count // BLOCK, len(taps)), (heard.strides[0], BLOCK * size, size)
+    rows = np.lib.stride_tricks.as_strided(heard, shape, strides, writeable=False).reshape(-1, len(taps))
+    out = np.empty((streams, count * 2), np.int16)
+    middle = _TAPS_A_PHASE // 2 - 1
+    out[:, 0::2] = heard[:, middle : middle + count]
+    out[:, 1::2] = _limited(rows.dot(taps)).reshape(streams, count)
+    for doubler, last in zip(doublers, heard[:, count:], strict=True):
+        doubler.history = last
+    return out
 
 
 class Divider:
@@ -105,7 +135,7 @@ class Divider:
         self._taps = _dividing(factor)
         self._history = _TAPS_A_PHASE * factor - factor
         self._heard: _Floats = np.zeros(self._history + size, np.float32)
-        self._rows = _rows(self._heard, size // factor // _BLOCK, len(self._taps), factor * _BLOCK)
+        self._rows = _rows(self._heard, size // factor // BLOCK, len(self._taps), factor * BLOCK)
 
     def push(self, samples: Samples) -> Samples:
         heard, history = self._heard, self._history

@@ -48,6 +48,8 @@ def _encoded_alaw() -> _Table:
 
 
 _FROM_ULAW, _FROM_ALAW = _decoded_ulaw(), _decoded_alaw()
+ULAW, ALAW = _FROM_ULAW.astype(np.float32), _FROM_ALAW.astype(np.float32)
+"""What each byte says, for filters that count in floats."""
 _TO_ULAW, _TO_ALAW = _encoded_ulaw(), _encoded_alaw()
 
 

@@ -11,6 +11,7 @@ that wasn't sent (DTX), and stays as long as it was.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 START_MS, MIN_MS, MAX_MS = 60.0, 40.0, 200.0
 MAX_PACKETS = 100
@@ -24,8 +25,7 @@ _TINY_BYTES = 8
 """Opus sends silence in packets of a few bytes: the ones to leave out when we are behind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(NamedTuple):
     sequence: int
     timestamp: int
     payload: bytes
@@ -51,8 +51,7 @@ class Counts:
     """Left out to catch up."""
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     packet: Packet
     at_ticks: int
     """Its timestamp, unwrapped."""
@@ -184,23 +183,25 @@ class JitterBuffer:
 
     def pop(self, now_ms: float) -> Packet | Lost | None:
         """The next packet if it is due. ``None``: nothing is, the line is silent, or everything is late."""
-        if not self._waiting:
+        waiting = self._waiting
+        if not waiting:
             self._is_flowing = False
             return None
-        first = min(self._waiting)
+        expected = self._next
+        first = expected if expected is not None and expected in waiting else min(waiting)
         if self._next is None:
-            self._next, self._next_ticks = first, self._waiting[first].at_ticks
+            self._next, self._next_ticks = first, waiting[first].at_ticks
         # In the flow the next packet may come up to a frame early: our 20 ms are not the sender's.
         until_ms = now_ms + (_FRAME_MS if self._is_flowing else 0)
         if first > self._next and (lost := self._at_gap(first, until_ms)) is not None:
             return lost
-        following = self._waiting[first]
-        if self._due_ms(following.at_ticks) > until_ms:
+        due_ms = self._due_ms(waiting[first].at_ticks)
+        if due_ms > until_ms:
             self._is_flowing = False
             return None
-        self._shed(first, now_ms)
-        first = min(self._waiting)
-        following = self._waiting.pop(first)
+        if now_ms - due_ms >= _FRAME_MS and self._shed(first, now_ms - due_ms):
+            first += 1
+        following = waiting.pop(first)
         self._next, self._next_ticks = first + 1, following.at_ticks + self._ticks_a_packet
         self._is_flowing = True
         self.counts.played += 1
@@ -243,12 +244,12 @@ class JitterBuffer:
                 return Lost(following.packet.payload if following is not None and is_next else b"")
         return None
 
-    def _shed(self, first: int, now_ms: float) -> None:
+    def _shed(self, first: int, behind_ms: float) -> bool:
         """Behind the time (the delay was lowered, or their clock is faster): leave out a silent packet, or any if far behind."""
-        behind_ms = now_ms - self._due_ms(self._waiting[first].at_ticks)
         if first + 1 not in self._waiting:
-            return
-        is_tiny = len(self._waiting[first].packet.payload) <= _TINY_BYTES
-        if behind_ms >= _FRAME_MS * 3 or (behind_ms >= _FRAME_MS and is_tiny):
-            del self._waiting[first]
-            self.counts.shed += 1
+            return False
+        if behind_ms < _FRAME_MS * 3 and len(self._waiting[first].packet.payload) > _TINY_BYTES:
+            return False
+        del self._waiting[first]
+        self.counts.shed += 1
+        return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Literal, NamedTuple
 
@@ -77,6 +78,7 @@ def next_hop(uri: Uri, like: Peer) -> Peer:
     return Peer(transport, host, uri.port or (5061 if transport == "tls" else 5060))
 
 
+@lru_cache(maxsize=1_024)
 def _is_behind_nat(told: str, real: str) -> bool:
     try:
         return told != real and ip_address(told).is_private and ip_address(real).is_global

@@ -16,6 +16,7 @@ from agents.speech import AudioFrame
 from telephony.audio.playout import Playout
 from telephony.transports.carrier_sound import FRAME_MS, RATE_HZ, AgentSound, CallerSound, Clear, Mark, Sound
 from telephony.transports.in_order import InOrder
+from telephony.transports.stream_socket import StreamSocket
 from telephony.wire import media_streams as wire
 from telephony.wire.dtmf import DigitEvent, Pressed, Released
 from telephony.wire.streams import TwilioWire, Wire
@@ -66,7 +67,7 @@ class CarrierTransport:
 
     def __init__(
         self,
-        socket: ServerConnection,
+        socket: StreamSocket,
         stream_sid: str,
         leaving: Callable[[], Awaitable[None]],
         on_report: Callable[[Mapping[str, int | float]], None] | None = None,
@@ -90,6 +91,7 @@ class CarrierTransport:
         self._bad = 0
         self._dropped = 0
         self._heard_s = asyncio.get_running_loop().time()
+        socket.listen(self._take)
         self._reading = asyncio.create_task(self._read(), name="a telephone's socket")
 
     # -- setting up
@@ -127,7 +129,7 @@ class CarrierTransport:
         while not self._over.is_set():
             yield AudioFrame(self._caller.pull(), RATE_HZ)
             now = loop.time()
-            await self._send(now * 1000)
+            self._send(now * 1000)
             ticks += 1
             if ticks % 50 == 0:
                 self._look_after(now)
@@ -157,6 +159,7 @@ class CarrierTransport:
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await self._socket.close()
             self._is_closed = True
+        self._socket.listen(None)
         self._reading.cancel()
         await asyncio.wait({self._reading}, timeout=CLOSE_SECONDS)
 
@@ -206,7 +209,7 @@ class CarrierTransport:
             case _:
                 pass
 
-    async def _send(self, now_ms: float) -> None:
+    def _send(self, now_ms: float) -> None:
         for order in self._agent.tick(now_ms):
             match order:
                 case Sound(coded):
@@ -219,7 +222,7 @@ class CarrierTransport:
                 self._dropped += 1
                 continue
             try:
-                await self._socket.send(text)
+                self._socket.send_at_once(text)
             except ConnectionClosed:
                 return  # the reader tells
 

@@ -28,6 +28,9 @@ def is_quiet(pcm: bytes) -> bool:
     return int(samples.max()) < _QUIET and int(samples.min()) > -_QUIET
 
 
+Popped = Packet | Lost | None
+
+
 class SoundDecoder(Protocol):
     """Mono PCM at ``RATE_HZ`` out of packets; ``b""`` where there is none."""
 
@@ -49,6 +52,8 @@ class Inbound:
         self._digits = dtmf.Receiver()
         self._jitter = JitterBuffer(clock_hz)
         self._decoder: SoundDecoder = decoder or Decoder(RATE_HZ)
+        self._popped: tuple[Popped] | None = None
+        """What ``look_ahead`` took out of the buffer for the next ``pull``."""
         self._pcm = bytearray()
         self._made_up = 0
         self.concealed = 0
@@ -91,7 +96,8 @@ class Inbound:
             self.on_digit(event)
 
     def pull(self, now_ms: float) -> bytes:
-        self._tell(self._digits.tick(now_ms))
+        if told := self._digits.tick(now_ms):
+            self._tell(told)
         if not self._pcm:
             pcm = self._next(now_ms)
             if len(pcm) == FRAME_BYTES:  # as it nearly always is
@@ -103,9 +109,22 @@ class Inbound:
         del self._pcm[:FRAME_BYTES]
         return frame
 
+    def look_ahead(self, now_ms: float, add: Callable[[SoundDecoder, bytes], None]) -> None:
+        """A ``pull`` of that moment follows: ``add`` is told which packet is decoded in it."""
+        if self._pcm or self._popped is not None:
+            return
+        popped = self._jitter.pop(now_ms)
+        self._popped = (popped,)
+        if isinstance(popped, Packet):
+            add(self._decoder, popped.payload)
+
     def _next(self, now_ms: float) -> bytes:
         """What comes next: 20 ms as a rule."""
-        match self._jitter.pop(now_ms):
+        if self._popped is None:
+            popped = self._jitter.pop(now_ms)
+        else:
+            (popped,), self._popped = self._popped, None
+        match popped:
             case Packet(payload=payload):
                 pcm = self._decoder.decode(payload)
                 if pcm:

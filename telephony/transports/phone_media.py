@@ -203,6 +203,8 @@ class PhoneMedia:
         elif self._rtp.is_dead(due_ms):
             self._end("connection_lost" if self._rtp.has_heard else "never_connected")
             return
+        if not self._due:  # as it nearly always is; behind others it is decoded when it is taken
+            self._rtp.look_ahead(due_ms, self._ticker.together)
         self._due.append(due_ms)
         self._wake()
 

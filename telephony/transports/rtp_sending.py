@@ -78,7 +78,8 @@ class Sending:
     def speak(self, pcm: bytes, digit: str = "") -> list[bytes]:
         """The packets of 20 ms at ``PLAYOUT_RATE_HZ``. ``digit``: what sounds in them ("" for none), which goes out beside the
         sound where they take it, and instead of it."""
-        events, sent = self._events, list[bytes]()
+        events = self._events
+        sent: list[bytes] = []
         if events is not None and self._digits is not None:
             packets = self._digits.tick(digit, self.timestamp)
             sent += [self._packed(events, each.payload, each.ticks, each.is_first) for each in packets]

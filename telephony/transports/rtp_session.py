@@ -80,6 +80,7 @@ class RtpSession:
         self._report_due_ms: float | None = None
         self._reports_from: Address | None = None
         self._packets_reported = 0
+        self._has_reported = False
         self._dice = origin.ssrc
         self._rtt_ms = 0.0
         self._lost_percent = 0.0
@@ -177,12 +178,19 @@ class RtpSession:
         for event in events:
             self.on_digit(event)
 
+    def look_ahead(self, now_ms: float, together: phone_codecs.Together) -> None:
+        """A ``pull`` of that moment follows: its packet may be decoded together with those of other calls."""
+        if self._inbound is not None and self.agreed is not None and self.agreed.receives:
+            self._inbound.look_ahead(now_ms, together.add)
+
     def pull(self, now_ms: float) -> bytes:
         """The caller's next 20 ms at 16 kHz, concealed or silent where nothing came."""
-        self._tell(self._digits.tick(now_ms))
-        if self._inbound is None or self.agreed is None or not self.agreed.receives:
+        if told := self._digits.tick(now_ms):
+            self._tell(told)
+        inbound, agreed = self._inbound, self.agreed
+        if inbound is None or agreed is None or not agreed.receives:
             return SILENCE
-        return self._inbound.pull(now_ms)
+        return inbound.pull(now_ms)
 
     def is_dead(self, now_ms: float) -> bool:
         """Nothing came for too long. Asked often, from the moment on that sound should come; a hold is no death."""
@@ -199,7 +207,8 @@ class RtpSession:
     @property
     def is_speaking_allowed(self) -> bool:
         """There is somebody to send to, and they want to hear us."""
-        return self.agreed is not None and self.agreed.sends and self._destination is not None
+        agreed, latch = self.agreed, self._latch
+        return agreed is not None and agreed.sends and latch is not None and latch.destination is not None
 
     @property
     def _destination(self) -> Address | None:
@@ -269,13 +278,16 @@ class RtpSession:
         return self._reported([], now_ms)
 
     def goodbye(self, now_ms: float) -> list[Datagram]:
-        """The last report."""
+        """The last report. Who has sent neither sound nor report says none (RFC 3550, 6.3.7): a call that nobody answered."""
+        if not self._sending.packets and not self._has_reported:
+            return []
         return self._reported([rtcp.Goodbye((self._sending.origin.ssrc,))], now_ms)
 
     def _reported(self, last: list[rtcp.Part], now_ms: float) -> list[Datagram]:
         to = self._report_destination
         if to is None:
             return []
+        self._has_reported = True
         origin, sending = self._sending.origin, self._sending
         receptions = () if self._receiving is None else (self._receiving.report(now_ms),)
         report: rtcp.Part

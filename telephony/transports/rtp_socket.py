@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from random import SystemRandom
 from typing import Protocol
 
+from telephony.transports.phone_codecs import Together
 from telephony.wire.offer_answer import Address
 
 logger = logging.getLogger(__name__)
@@ -134,6 +135,8 @@ class Ticker:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._selector = selectors.DefaultSelector()
+        self.together = Together()
+        """Decodes what the calls of a tick are going to take, before they do."""
         self._slots: list[list[Ticks]] = [[] for _ in range(SLOTS)]
         self._next = 0
         """The number of the next slot on the loop's clock, which begins at 0."""
@@ -187,6 +190,7 @@ class Ticker:
                     call.tick(due_ms)
                 except Exception:  # one call's fault is no other's
                     logger.exception("A call could not tick")
+            self.together.decode()
             self._next += 1
         self._arm()
 

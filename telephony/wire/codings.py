@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from telephony.wire.sdp import BadDescription, Format
@@ -46,15 +47,20 @@ class Numbers:
         return Format(number, name, rate_hz, _PARAMETERS.get(name, ""))
 
 
-def attributes(formats: Sequence[Format]) -> list[tuple[str, str]]:
+def attributes(formats: Sequence[Format]) -> Sequence[tuple[str, str]]:
     """Their ``a=rtpmap`` and ``a=fmtp``."""
+    return _attributes(tuple(formats))
+
+
+@lru_cache(maxsize=64)
+def _attributes(formats: tuple[Format, ...]) -> tuple[tuple[str, str], ...]:
     written: list[tuple[str, str]] = []
     for each in formats:
         spelled = f"{EVENTS}/{each.rate_hz}" if each.name == EVENTS else _OFFERED_AS[_coding(each.name)][1]
         written.append(("rtpmap", f"{each.payload_type} {spelled}"))
         if parameters := _PARAMETERS.get(each.name):
             written.append(("fmtp", f"{each.payload_type} {parameters}"))
-    return written
+    return tuple(written)
 
 
 def first_of(listed: Sequence[Format], wanted: Sequence[Coding]) -> tuple[Coding, Format]:

@@ -11,6 +11,7 @@ import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
@@ -43,9 +44,8 @@ class Started:
     parameters: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Media:
-    """Some of the caller's sound. ``chunk`` counts from 1; ``at_ms``: since the stream began."""
+class Media(NamedTuple):
+    """Some of the caller's sound. ``chunk`` counts from 1; ``at_ms``: since the stream began. Fifty a second and call are made."""
 
     chunk: int
     at_ms: int

@@ -76,15 +76,7 @@ class Section:
     @property
     def codings(self) -> list[Format]:
         """Its formats in their order, those without a known coding left out."""
-        maps, parameters = _numbered(self.all("rtpmap")), _numbered(self.all("fmtp"))
-        read: list[Format] = []
-        for text in self.formats:
-            number = _number(text, -1)
-            name, _, rest = (maps.get(number) or STATIC.get(number, "")).partition("/")
-            rate_hz = _number(rest.partition("/")[0])
-            if 0 <= number < 128 and name and rate_hz:
-                read.append(Format(number, name.strip().lower(), rate_hz, parameters.get(number, "")))
-        return read
+        return list(_codings(self.formats, tuple(self.all("rtpmap")), tuple(self.all("fmtp"))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +146,13 @@ def _section(fields: list[tuple[str, str]], head: list[tuple[str, str]]) -> Sect
 
 
 def _attributes(fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    split = (value.partition(":") for key, value in fields if key == "a")
-    return [(name.strip().lower(), value.strip()) for name, _, value in split]
+    return [_attribute(value) for key, value in fields if key == "a"]
+
+
+@lru_cache(maxsize=256)
+def _attribute(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(":")
+    return name.strip().lower(), value.strip()
 
 
 def _connection(value: str) -> str:
@@ -184,6 +181,20 @@ def _number(text: str | None, otherwise: int = 0) -> int:
         return otherwise
     text = text.strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else otherwise
+
+
+@lru_cache(maxsize=64)
+def _codings(numbers: tuple[str, ...], maps: tuple[str, ...], parameters: tuple[str, ...]) -> tuple[Format, ...]:
+    """Of a section. A telephone system lists the same ones in each call."""
+    named, further = _numbered(maps), _numbered(parameters)
+    read: list[Format] = []
+    for text in numbers:
+        number = _number(text, -1)
+        name, _, rest = (named.get(number) or STATIC.get(number, "")).partition("/")
+        rate_hz = _number(rest.partition("/")[0])
+        if 0 <= number < 128 and name and rate_hz:
+            read.append(Format(number, name.strip().lower(), rate_hz, further.get(number, "")))
+    return tuple(read)
 
 
 def _numbered(values: Iterable[str]) -> dict[int, str]:

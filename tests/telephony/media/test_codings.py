@@ -12,6 +12,7 @@ from telephony.audio import g711, g722
 from telephony.audio.fir import Divider, Doubler
 from telephony.audio.playout import SILENCE
 from telephony.transports import phone_codecs
+from telephony.transports.inbound import Inbound
 from telephony.wire.codings import Coding
 
 EVERY_SAMPLE = np.arange(0x1_0000, dtype=np.uint16).view(np.int16)
@@ -150,3 +151,39 @@ def test_the_loudest_sound_is_cut_off_and_does_not_wrap_round() -> None:
     out = np.concatenate([divider.push(square) for _ in range(4)])[200:]
     doubled = Doubler().push(out)
     assert np.abs(np.diff(doubled.astype(int))).max() < 45_000 and doubled.max() == 32_767
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.1])
+def test_decoded_together_with_other_calls_a_caller_sounds_as_alone(loss: float) -> None:
+    """Also with packets that come late, twice, of another length, or never."""
+    dice = np.random.default_rng(11)
+    kinds: list[Coding] = ["pcmu", "pcma", "pcmu", "pcmu", "pcma", "pcma", "pcmu"]
+    together = phone_codecs.Together()
+    shared, alone = ([Inbound(phone_codecs.decoder(kind), 8_000) for kind in kinds] for _ in range(2))
+    added = 0
+    for step in range(200):
+        now_ms = step * 20.0
+        for one, other in zip(shared, alone, strict=True):
+            payload = dice.integers(0, 256, 80 if dice.random() < 0.02 else 160, dtype=np.uint8).tobytes()
+            for _ in range(int(dice.random() >= loss) + int(dice.random() < 0.05)):
+                for each in (one, other):
+                    each.push(1, step, step * 160, payload, now_ms)
+        for one in shared:
+            one.look_ahead(now_ms, together.add)
+        added += len(together._added)
+        together.decode()
+        for one, other in zip(shared, alone, strict=True):
+            heard, expected = (np.frombuffer(each.pull(now_ms), "<i2").astype(np.int32) for each in (one, other))
+            assert np.abs(heard - expected).max() <= 1  # a filter's sums in another order
+    assert added > 500
+    assert [each.concealed for each in shared] == [each.concealed for each in alone]
+    assert (shared[0].concealed > 0) is (loss > 0)
+
+
+def test_one_call_is_not_decoded_together_with_nobody() -> None:
+    together, decoder = phone_codecs.Together(), phone_codecs.decoder("pcmu")
+    together.add(decoder, bytes(160))
+    together.add(phone_codecs.decoder("g722"), bytes(160))
+    together.decode()
+    assert isinstance(decoder, phone_codecs.G711Decoder) and not decoder.ready
+    assert len(decoder.decode(bytes(160))) == 640

@@ -342,6 +342,16 @@ def test_copies_are_sent_while_the_line_loses_packets_and_they_are_of_use() -> N
     assert line.ours.counts.recovered > 20
 
 
+def test_a_call_in_which_nothing_was_sent_says_no_goodbye() -> None:
+    """RFC 3550, 6.3.7."""
+    _, callee = agreed_pair("pcmu")
+    ours = RtpSession(origin())
+    ours.agree(callee.agreed)
+    assert ours.goodbye(0) == []
+    assert ours.reports(0) + ours.reports(9_000) != []
+    assert ours.goodbye(10_000) != []
+
+
 def test_a_goodbye_in_a_report_ends_nothing() -> None:
     theirs, ours = session_pair()
     line = Line(theirs, ours)
