@@ -2,7 +2,7 @@
 
     call A ─ push ─▶ window ┐                                    ┌─▶ A.hear(0.02)
     call B ─ push ─▶ window ┼─▶ one batch ─▶ the VAD's thread ─▶ ┼─▶ B.hear(0.97) ─▶ SpeechStarted to B's session
-    call C ─ push ─▶ window ┘   (≤ 8 ms)                         └─▶ C.hear(0.01)
+    call C ─ push ─▶ window ┘   (≤ 16 ms)                        └─▶ C.hear(0.01)
 
 A batch leaves at once if none left in the last ``BATCH_S``, so a call that is alone waits for nobody. Of each call a batch holds
 one window, so its windows are evaluated in order; the answers are ``vad.VAD``'s but for a millionth (see ``audio.silero``). The loop
@@ -46,8 +46,8 @@ logger = logging.getLogger(__name__)
 
 Rows = npt.NDArray[np.intp]
 
-BATCH_S = 0.008
-"""How long a window may wait for others. Eight milliseconds make batches of 15 from 60 calls; larger ones are no cheaper."""
+BATCH_S = 0.016
+"""How long a window may wait for others, where there are any: half of its own length. A window of a batch costs a third of one alone."""
 MAX_BATCH = 64
 """A longer run would keep the next one waiting: 64 windows take about 4 ms."""
 MAX_WAITING = 125
