@@ -66,13 +66,17 @@ class Agent:
         limits: Limits | None = None,
         timing: Timing | None = None,
         realm: str = "parley",
+        nonces: tuple[bytes, float] | None = None,
     ) -> None:
+        """``nonces``: what signs them, and what to add to our clock, the same for all that stand behind one proxy: any of them may get
+        the answer to another's challenge. ``None``: our own."""
         self.gate = gate
         self.ids = Ids(random_bytes)
         self.limits = limits or Limits()
         self.counts = Counts()
         self._stack = Stack(endpoint, gate, self.ids, self.limits, timing or Timing())
-        self._digest = DigestServer(realm, self.ids.secret())
+        key, self._nonce_clock_ms = nonces or (self.ids.secret(), 0.0)
+        self._digest = DigestServer(realm, key)
         self._registrar = Registrar(self._stack)
         self._registrations: dict[str, Registration] = {}
         self._keepers: dict[str, Keeper] = {}
@@ -246,6 +250,8 @@ class Agent:
     def _may_speak(self, request: Request, source: Peer) -> bool:
         """In a dialog: what it requires must be known, and there must be room."""
         unknown = request.headers.tokens("require") - EXTENSIONS
+        if request.method == "REGISTER":
+            unknown -= {"path"}
         if unknown:
             self._refuse(request, source, 420, [("Unsupported", ", ".join(sorted(unknown)))])
         elif self.transactions >= self.limits.max_transactions:
@@ -297,7 +303,7 @@ class Agent:
             if request.method == "OPTIONS":
                 self._on_options(request, source)
             elif is_registering:
-                self._registrar.receive(self._stack.accept(request, key, source), origin.trunk, now_ms)
+                self._registrar.receive(self._stack.accept(request, key, source), origin, now_ms)
             else:
                 self._on_invite(request, key, origin, source, now_ms)
 
@@ -308,12 +314,12 @@ class Agent:
             return True
         try:
             lines = request.headers.lines("authorization")
-            verdict = self._digest.check(lines, login, request.method, request.uri, now_ms)
+            verdict = self._digest.check(lines, login, request.method, request.uri, now_ms + self._nonce_clock_ms)
         except BadMessage:
             verdict = Verdict.BAD
         if verdict is Verdict.GOOD:
             return True
-        challenges = self._digest.challenges(now_ms, is_stale=verdict is Verdict.STALE)
+        challenges = self._digest.challenges(now_ms + self._nonce_clock_ms, is_stale=verdict is Verdict.STALE)
         self._refuse(request, source, 401, [("WWW-Authenticate", challenge) for challenge in challenges])
         return False
 

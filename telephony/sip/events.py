@@ -137,6 +137,8 @@ class PhoneRegistered:
     trunk: str
     peer: Peer
     expires_s: int
+    host: str = ""
+    """Its own address, where ``peer`` is our proxy."""
 
 
 @dataclass(frozen=True, slots=True)

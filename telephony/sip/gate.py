@@ -43,6 +43,8 @@ class Trunk:
     """A telephone that must prove who it is: it registers with us, and is called where it is then."""
     contact: str = ""
     """What that telephone is called by, whomever else we mean: see ``telephony.sip.registrar``."""
+    path: str = ""
+    """By which of our own proxies it is reached (RFC 3327), as a Route header has it."""
     users: frozenset[str] = frozenset()
     """What is dialled to reach us over it, as ``dialled`` spells it: where several trunks have one address, it says which is meant."""
     targets: frozenset[str] = frozenset()

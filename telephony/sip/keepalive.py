@@ -58,7 +58,9 @@ class KeepAlive:
             ("Contact", self._stack.endpoint.contact(self._peer)),
             ("User-Agent", self._stack.endpoint.name),
         ]
-        return Request("OPTIONS", f"sip:{host}", Headers(fields))
+        if self.trunk.path:
+            fields.append(("Route", self.trunk.path))
+        return Request("OPTIONS", self.trunk.contact or f"sip:{host}", Headers(fields))
 
     def _on_response(self, response: Response | None, now_ms: float) -> None:
         if self._is_stopped or (response is not None and response.is_provisional):

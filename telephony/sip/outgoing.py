@@ -93,6 +93,8 @@ class OutgoingCall(Call):
             *self.capabilities(),
             ("Session-Expires", str(self._session_s)),
         ]
+        if self.trunk.path:
+            fields.append(("Route", self.trunk.path))
         if self._min_se:
             fields.append(("Min-SE", str(self._min_se)))
         if command.replaces:

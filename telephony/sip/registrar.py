@@ -1,6 +1,7 @@
 """Telephones that register with us (RFC 3261, 10.3): where each is, for as long as it says. One for each trunk that takes them.
 
-Calls go to where the registration came from, whatever address it names: what a telephone says of itself leads nobody elsewhere.
+Calls go to where the registration came from, whatever address it names: what a telephone says of itself leads nobody elsewhere. Where it
+came by our own proxy, they go there, and on by the Path that the proxy has put in (RFC 3327); nobody else's is looked at.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from telephony.sip.events import PhoneLeft, PhoneRegistered
-from telephony.sip.gate import Trunk
+from telephony.sip.gate import Origin, Trunk
 from telephony.sip.headers import NameAddr
 from telephony.sip.peer import Peer
 from telephony.sip.scan import BadMessage, number
@@ -26,6 +27,7 @@ class _Telephone:
     """What it wants to be called at: the Request-URI, and no more than that."""
     peer: Peer
     until_ms: float
+    path: str = ""
 
 
 class Registrar:
@@ -39,17 +41,25 @@ class Registrar:
     def reached(self, trunk: Trunk) -> Trunk:
         """The trunk as it is called now: where its telephone is, if it has told us."""
         found = self._at.get(trunk.id)
-        return replace(trunk, peer=found.peer, contact=found.contact) if found and trunk.is_registrar else trunk
+        return (
+            replace(trunk, peer=found.peer, contact=found.contact, path=found.path)
+            if found and trunk.is_registrar
+            else trunk
+        )
 
-    def receive(self, asked: Asked, trunk: Trunk, now_ms: float) -> None:
+    def receive(self, asked: Asked, origin: Origin, now_ms: float) -> None:
         try:
-            status, extra = self._carry_out(asked, trunk, now_ms)
+            status, extra = self._carry_out(asked, origin, now_ms)
         except BadMessage:
             status, extra = 400, []
         asked.respond(status, now_ms, extra=extra)
 
-    def _carry_out(self, asked: Asked, trunk: Trunk, now_ms: float) -> tuple[int, list[tuple[str, str]]]:
-        headers = asked.request.headers
+    def _carry_out(self, asked: Asked, origin: Origin, now_ms: float) -> tuple[int, list[tuple[str, str]]]:
+        headers, trunk = asked.request.headers, origin.trunk
+        is_proxied = origin.host != asked.source.host
+        path = next(iter(headers.values("path")), "") if is_proxied else ""
+        if is_proxied and not path:
+            return 421, [("Require", "path")]
         if trunk.expects is None or headers.to.uri.user != trunk.expects.username:
             return 404, []  # it has signed in as somebody else
         general = headers.first("expires")
@@ -67,19 +77,25 @@ class Registrar:
                 raise BadMessage("a contact that can't be called")
             found = self._at.get(trunk.id)
             if seconds:
-                self._is_at(trunk, uri, asked.source, min(seconds, MOST_S), now_ms)
+                until_ms = now_ms + min(seconds, MOST_S) * 1_000
+                found = _Telephone(uri, asked.source, until_ms, path)
+                self._is_at(trunk, found, origin.host if is_proxied else "", now_ms)
             elif found is not None and found.contact == uri:
                 self._leaves(trunk.id)
         found = self._at.get(trunk.id)
         if found is None:
             return 200, []
-        return 200, [("Contact", f"<{found.contact}>;expires={max(1, round((found.until_ms - now_ms) / 1_000))}")]
+        told = [("Path", found.path), ("Supported", "path")] if found.path else []
+        return 200, [
+            *told,
+            ("Contact", f"<{found.contact}>;expires={max(1, round((found.until_ms - now_ms) / 1_000))}"),
+        ]
 
-    def _is_at(self, trunk: Trunk, contact: str, peer: Peer, seconds: int, now_ms: float) -> None:
-        until_ms = now_ms + seconds * 1_000
-        self._at[trunk.id] = _Telephone(contact, peer, until_ms)
-        self._alarms.set(trunk.id, until_ms, lambda at_ms: self._leaves(trunk.id))
-        self._stack.tell(PhoneRegistered(trunk.id, peer, seconds))
+    def _is_at(self, trunk: Trunk, found: _Telephone, host: str, now_ms: float) -> None:
+        self._at[trunk.id] = found
+        self._alarms.set(trunk.id, found.until_ms, lambda at_ms: self._leaves(trunk.id))
+        seconds = round((found.until_ms - now_ms) / 1_000)
+        self._stack.tell(PhoneRegistered(trunk.id, found.peer, seconds, host))
 
     def _leaves(self, trunk_id: str) -> None:
         self._alarms.clear(trunk_id)

@@ -15,6 +15,7 @@ import logging
 import os
 import socket
 import ssl
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -91,7 +92,10 @@ class SipEndpoint:
         on_message: OnMessage = lambda direction, data, peer: None,
         on_closed: Callable[[Peer], None] = lambda peer: None,
         limits: Limits | None = None,
+        nonce_key: bytes = b"",
     ) -> None:
+        """``nonce_key``: see ``Agent``; empty: our own."""
+        self._nonce_key = nonce_key
         self._listening = listening
         self._loop = asyncio.get_running_loop()
         self._gate = gate
@@ -134,7 +138,8 @@ class SipEndpoint:
             transport: Address(own, port) for transport, port in self._sockets.ports.items()
         }
         endpoint = Endpoint(advertised, towards=self.address_towards)
-        self.agent = Agent(endpoint, self._gate, os.urandom, limits=self._limits)
+        nonces = (self._nonce_key, time.time() * 1000 - self._now_ms()) if self._nonce_key else None
+        self.agent = Agent(endpoint, self._gate, os.urandom, limits=self._limits, nonces=nonces)
 
     async def close(self) -> None:
         self._is_closed = True

@@ -74,6 +74,8 @@ class Settings:
     direct_from: tuple[Network, ...]
     proxy_from: tuple[Network, ...]
     max_calls: int
+    nonce_key: bytes = b""
+    """Of all workers alike: behind a proxy any of them may get the answer to another's question for the password."""
 
     @property
     def is_on(self) -> bool:
@@ -182,6 +184,7 @@ class PhoneHouse:
             self._noted,
             self._closed,
             Limits(max_calls=self._settings.max_calls),
+            self._settings.nonce_key,
         )
         await endpoint.start()
         if self._settings.proxy_from:
@@ -427,7 +430,8 @@ class PhoneHouse:
                 self._trace.belongs(made.dialog_id, owner)
                 placed(made.dialog_id)
 
-        line = OutgoingLine(sip_call, self.do, self._media(peer.host, sheet), peer.host, invite, order.ring_seconds)
+        host = upkeep.sound_host(order.trunk)
+        line = OutgoingLine(sip_call, self.do, self._media(host, sheet), host, invite, order.ring_seconds)
         live = self.lives[sip_call] = Live(line, "", owner)
         return line, live
 

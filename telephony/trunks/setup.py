@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from ipaddress import ip_network
 
 from django.conf import settings
@@ -25,4 +27,6 @@ def sip_settings(capacity: int) -> Settings:
     )
     direct_from = tuple(ip_network(text) for text in settings.SIP_DIRECT_FROM)
     proxy_from = tuple(ip_network(text) for text in settings.SIP_PROXY_FROM)
-    return Settings(listening, settings.RTP_PORTS, direct_from, proxy_from, capacity + SPARE_CALLS)
+    # Behind a proxy the answer to one worker's question for a password may come to another.
+    key = hmac.new(settings.SECRET_KEY.encode(), b"parley sip nonces", hashlib.sha256).digest() if proxy_from else b""
+    return Settings(listening, settings.RTP_PORTS, direct_from, proxy_from, capacity + SPARE_CALLS, key)

@@ -72,6 +72,8 @@ class _Held:
     """Of the last registration; -1: it hasn't failed."""
     phone: Peer | None = None
     """Where its telephone has told us that it is."""
+    phone_host: str = ""
+    """And its own address, where that is our proxy."""
 
 
 class Upkeep:
@@ -95,6 +97,11 @@ class Upkeep:
     def peer(self, trunk: uuid.UUID) -> Peer | None:
         held = self._held.get(trunk)
         return held.peers[0] if held and held.peers else None
+
+    def sound_host(self, trunk: uuid.UUID) -> str:
+        """Whom the sound of its calls is exchanged with, as far as is known before they say."""
+        held = self._held.get(trunk)
+        return held.phone_host if held and held.phone_host else held.peers[0].host if held and held.peers else ""
 
     def no_way(self, trunk: uuid.UUID) -> tuple[str, str]:
         """Why nobody can be called over it: a key of ``telephony.end_reasons.REASONS``, and a sentence."""
@@ -273,12 +280,15 @@ class Upkeep:
     def _note(self, held: _Held, event: Event) -> None:
         sheet = held.sheet
         match event:
-            case events.PhoneRegistered(_, peer, _):
-                if held.phone != peer:
+            case events.PhoneRegistered(_, peer, _, host):
+                if held.phone != peer or held.phone_host != host:
+                    held.phone_host = host
                     held.phone, held.peers = peer, [peer]
                     self._endpoint.do(commands.KeepAlive(str(sheet.id), KEEPALIVE_MS))  # the way to it stays open
                 self._state(
-                    held, Trunk.State.REGISTERED, f"The telephone has registered from {peer.host} and can be called."
+                    held,
+                    Trunk.State.REGISTERED,
+                    f"The telephone has registered from {host or peer.host} and can be called.",
                 )
             case events.PhoneLeft():
                 self._phone_left(held)

@@ -160,7 +160,7 @@ def a_desk(agent: Any) -> Any:
     return manage.create(agent.organization, None, fields, password="open sesame")
 
 
-async def registered(trunk: Any, running: Any, folder: Path, *more: str) -> asyncio.Task[dict[str, Any]]:
+async def registered(trunk: Any, host: str, port: int, folder: Path, *more: str) -> asyncio.Task[dict[str, Any]]:
     """The desk's telephone, once it can be called: it hums ``DESK_HZ``."""
     voice = folder / "desk.wav"
     samples = np.sin(2 * np.pi * DESK_HZ * np.arange(8 * 16_000) / 16_000) * 8_000
@@ -168,7 +168,7 @@ async def registered(trunk: Any, running: Any, folder: Path, *more: str) -> asyn
     await state_of(trunk, "waiting")
     phone = asyncio.create_task(
         baresip(
-            *("--register", f"127.0.0.1:{running.house.port}", "--user", "desk", "--password", "open sesame"),
+            *("--register", f"{host}:{port}", "--user", "desk", "--password", "open sesame"),
             *("--say", str(voice), "--stay-s", "2", *more),
         )
     )
@@ -185,7 +185,7 @@ async def test_it_rings_where_a_number_puts_its_callers_through_after_hours(
         trunk = await sync_to_async(a_desk)(agent)
         async with serving(worker) as running:
             await knows(running, office)
-            phone = await registered(trunk, running, tmp_path)
+            phone = await registered(trunk, "127.0.0.1", running.house.port, tmp_path)
             caller.mouth.hz = CALLER_HZ
             caller.call(OURS, running.house.port, at="127.0.0.1")
             await caller.until(lambda: is_tone(caller, DESK_HZ), 40)
@@ -205,7 +205,7 @@ async def test_it_registers_here_and_rings_when_an_agent_puts_a_caller_through(
     )
     trunk = await sync_to_async(a_desk)(agent)
     async with serving(worker) as running, SipPhone("127.0.0.9") as caller:
-        phone = await registered(trunk, running, tmp_path)
+        phone = await registered(trunk, "127.0.0.1", running.house.port, tmp_path)
         caller.mouth.hz = CALLER_HZ
         caller.call("front-desk", running.house.port, at="127.0.0.1")
         await caller.hears(HUM_HZ)
@@ -256,7 +256,7 @@ async def test_a_telephone_that_signs_in_sends_the_agent_on_to_another_one(
     boss = {"host": "", "sources": ("127.0.0.0/8",), "asks_password": True, "username": "boss", "may_transfer": True}
     await sync_to_async(make_trunk)(agent, password="open barley", **boss)
     async with serving(worker) as running:
-        ringing = await registered(desk, running, tmp_path, "--press", "7")
+        ringing = await registered(desk, "127.0.0.1", running.house.port, tmp_path, "--press", "7")
         at = f"127.0.0.1:{running.house.port}"
         found = await baresip(
             *("--call", f"sip:{OURS}@{at}", "--user", "boss", "--password", "open barley"),

@@ -42,7 +42,7 @@ async def test_the_telephone_rings_and_the_two_hear_each_other(
     async with serving(worker) as running, phones(settings, agent, alice, at) as line:
         settings.EGRESS_ALLOW_PRIVATE = True
         listens_at(settings, running)
-        phone = await registered(desk, running, tmp_path)
+        phone = await registered(desk, "127.0.0.1", running.house.port, tmp_path)
         await serves_sip()
         await set_to(line, schedule=closed(), after_hours=FORWARD)
         caller = line.ring()
@@ -66,7 +66,7 @@ async def test_the_agent_fails_at_once_where_twilio_hears_and_speaks_and_the_tel
         settings.EGRESS_ALLOW_PRIVATE = True
         listens_at(settings, running)
         cannot(monkeypatch)
-        phone = await registered(desk, running, tmp_path)
+        phone = await registered(desk, "127.0.0.1", running.house.port, tmp_path)
         await serves_sip()
         await set_to(line, on_failure=FORWARD, speech={"by": "twilio"})
         caller = line.ring()
@@ -117,7 +117,7 @@ async def test_a_stream_that_comes_to_a_worker_without_telephones_is_handed_on(
         async with serving(worker) as running, phones(settings, agent, alice, "telnyx") as line:
             settings.EGRESS_ALLOW_PRIVATE = True
             listens_at(settings, other)
-            phone = await registered(desk, running, tmp_path)
+            phone = await registered(desk, "127.0.0.1", running.house.port, tmp_path)
             await serves_sip()
             await set_to(line, schedule=closed(), after_hours=FORWARD)
             caller = line.ring()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 
+from telephony.models import SipMessage
 from telephony.sip import commands, events
-from telephony.sip.digest import Login
+from telephony.sip.digest import DigestClient, Login
 from telephony.sip.gate import Trunk
 from telephony.sip.message import Response, parse
 from telephony.sip.peer import Peer
@@ -25,12 +28,15 @@ from tests.telephony.edge import (
     write_configuration,
 )
 from tests.telephony.sip_phone import Registrar, SipPhone, peak_hz, recent
-from tests.telephony.test_sip_calls import _sip, has_ended, published, serving, the_call
+from tests.telephony.test_baresip import a_desk, registered
+from tests.telephony.test_sip_calls import _sip, has_ended, knows, published, read, serving, the_call
 from tests.telephony.test_sipp import SCENARIOS, sipp
+from tests.telephony.test_transfers import WORDS, Minds, minds
+from tests.telephony.test_warm_calls import CALLER_HZ, DESK_HZ, draft, is_tone
 
 pytestmark = pytest.mark.paced
 
-__all__ = ["_sip", "published"]
+__all__ = ["_sip", "minds", "published"]
 
 
 async def until(is_so: Any, seconds: float = 20) -> None:
@@ -124,6 +130,10 @@ async def test_nobody_is_there_and_the_caller_is_told_so_soon(tmp_path: Path) ->
         phone.call("agent", port, at=EDGE)
         await phone.until(phone.over.is_set)
     assert phone.ended().status == 503 and not only.received
+
+
+def is_answered(wire: Wire) -> bool:
+    return any(b"SIP/2.0 100" not in each for each in wire.heard)
 
 
 class Wire(asyncio.DatagramProtocol):
@@ -333,3 +343,77 @@ async def test_behind_it_a_full_worker_leaves_a_call_to_others_and_no_trace_of_i
         first.hang_up()
         call = await the_call(published, has_ended)
     assert call.end_reason == "caller_hung_up"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_telephone_registers_by_way_of_it_and_every_worker_can_ring_it(
+    worker: Any, agent: Any, alice: Any, minds: Minds, settings: Any, tmp_path: Path
+) -> None:
+    """Whoever asked for its password, and wherever it was answered: each worker has it, and calls it back through the edge."""
+    await sync_to_async(draft)(
+        agent, alice, {"name": "Desk", "to": "sip", "address": "sip:desk@localhost", "words": WORDS}
+    )
+    desk = await sync_to_async(a_desk)(agent)
+    settings.SIP_PROXY_FROM, settings.SIP_HOST = [f"{EDGE}/32"], ["127.0.0.11"]
+    async with serving(worker) as first:
+        settings.SIP_HOST = ["127.0.0.12"]
+        async with serving(worker) as second, SipPhone("127.0.0.9") as caller:
+            workers = [("127.0.0.11", first.house.port), ("127.0.0.12", second.house.port)]
+            async with kamailio(tmp_path, workers, address="2 127.0.0.1 32 0 phones\n", SILENT_MS="2000") as port:
+                await knows(first, desk)
+                await knows(second, desk)
+                phone = await registered(desk, EDGE, port, tmp_path)
+                await until(lambda: all(each.house._upkeep.peer(desk.pk) is not None for each in (first, second)))
+                assert second.house._upkeep.sound_host(desk.pk) == "127.0.0.1"
+                caller.mouth.hz = CALLER_HZ
+                caller.call("front-desk", second.house.port, at="127.0.0.12")
+                await caller.hears(1_000)
+                await caller.press("1")
+                await caller.until(lambda: is_tone(caller, DESK_HZ), 40)
+                found = await phone
+                call = await the_call(agent, has_ended)
+    assert found["error"] == "" and abs(found["greeting_hz"] - CALLER_HZ) < 30, found
+    assert call.end_reason == "transferred"
+    rows = await read(call.organization_id, lambda: list(SipMessage.objects.filter(call=call, direction="out")))
+    invite = next(row.text for row in rows if row.start_line.startswith("INVITE"))
+    assert f"Route: <sip:{EDGE}" in invite and "received=" in invite
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_path_that_a_telephone_makes_up_leads_nowhere(
+    worker: Any, agent: Any, alice: Any, settings: Any, tmp_path: Path
+) -> None:
+    """It is taken out by the edge; and a worker that is asked without the edge looks at none."""
+    desk = await sync_to_async(a_desk)(agent)
+    settings.SIP_PROXY_FROM, settings.SIP_HOST = [f"{EDGE}/32"], ["127.0.0.11"]
+    loop = asyncio.get_running_loop()
+    async with (
+        serving(worker) as running,
+        kamailio(tmp_path, [("127.0.0.11", running.house.port)], address="2 127.0.0.1 32 0 phones\n") as port,
+    ):
+        await knows(running, desk)
+        for target in ((EDGE, port), ("127.0.0.11", running.house.port)):
+            transport, wire = await loop.create_datagram_endpoint(Wire, local_addr=("127.0.0.1", 0))
+            mine = transport.get_extra_info("sockname")
+            client = DigestClient(Login("desk", "open sesame"), lambda: "nonce")
+            proof: list[str] = []
+            for _ in range(2):
+                wire.heard.clear()
+                data = request(
+                    "REGISTER", port, mine, "Path: <sip:127.0.0.66:5999;lr;received=sip:127.0.0.66:5999>", "Expires: 120", *proof
+                )  # fmt: skip
+                transport.sendto(
+                    data.replace(b"sip:agent@", b"sip:desk@").replace(b"sip:someone@", b"sip:desk@"), target
+                )
+                await until(partial(is_answered, wire))
+                answer = parse(next(each for each in wire.heard if b"SIP/2.0 100" not in each))
+                assert isinstance(answer, Response)
+                if answer.status == 401:
+                    assert client.learn(answer.headers.lines("www-authenticate"), is_proxy=False)
+                    [(name, value)] = client.authorization("REGISTER", f"sip:desk@{EDGE}:{port}")
+                    proof = [f"{name}: {value}"]
+            assert answer.status == 200, answer
+            assert "127.0.0.66" not in " ".join(answer.headers.lines("path"))
+            trunk = running.house._endpoint.agent._trunk(str(desk.pk))
+            assert trunk.peer.host == (EDGE if target[0] == EDGE else "127.0.0.1") and "127.0.0.66" not in trunk.path
+            transport.close()

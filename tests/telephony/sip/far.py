@@ -33,11 +33,13 @@ def raw(start: str, fields: Iterable[str], body: bytes = b"") -> bytes:
 class Far:
     """``says`` hands the agent a packet and gives back what it sent; ``waits`` turns the clock. All is kept in ``log``."""
 
-    def __init__(self, *trunks: Trunk, limits: Limits | None = None, transport: str = "udp", seed: int = 7) -> None:
+    def __init__(
+        self, *trunks: Trunk, limits: Limits | None = None, transport: str = "udp", seed: int = 7, **more: Any
+    ) -> None:
         self.random = random.Random(seed)
         gate = Gate(trunks or (a_trunk(),))
         endpoint = Endpoint({"udp": Address(US, 5060), "tcp": Address(US, 5060)})
-        self.agent = Agent(endpoint, gate, self.random.randbytes, limits=limits)
+        self.agent = Agent(endpoint, gate, self.random.randbytes, limits=limits, **more)
         self.source = Peer(transport, THEM, 5060)  # type: ignore[arg-type]
         self.now_ms = 0.0
         self.log: list[tuple[float, Any]] = []

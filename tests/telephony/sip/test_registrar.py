@@ -66,6 +66,55 @@ def test_a_telephone_registers_with_its_password_and_is_called_where_it_came_fro
     assert far.requests("OPTIONS") and far.targets[-1] == BEHIND_NAT
 
 
+EDGE = Peer("udp", "192.0.2.77", 5060)
+PATH = f"<sip:{EDGE.host};lr;received=sip:{THEM}:41234>"
+
+
+def by_proxy(**headers: str) -> tuple[Far, Response]:
+    """Our answer to a telephone whose registration our own proxy has brought."""
+    proxy = a_trunk(id="proxy", networks=(ip_network(f"{EDGE.host}/32"),), peer=None, is_proxy=True)
+    far = Far(telephone(), proxy)
+    given = {"X-Src-IP": THEM, **headers}
+    [asked] = far.says(register(far, headers=given), EDGE)
+    assert asked.status == 401
+    proof = proof_of(asked, Login("desk", "secret"), "REGISTER", f"sip:{US}")
+    sent = far.says(register(far, 2, headers={**given, "Authorization": proof}), EDGE)
+    return far, next(each for each in sent if isinstance(each, Response))
+
+
+def test_by_our_proxy_it_is_called_through_that_by_its_path() -> None:
+    far, answer = by_proxy(Path=PATH, Require="path")
+    assert (answer.status, answer.headers.first("path"), answer.headers.first("supported")) == (200, PATH, "path")
+    assert far.told(PhoneRegistered) == [PhoneRegistered("desk", EDGE, 300, THEM)]
+    far.do(Dial("ours", "desk", "sip:desk@parley.example", "+14155550177", OFFER))
+    invite = far.requests("INVITE")[-1]
+    assert (invite.uri, invite.headers.lines("route"), far.targets[-1]) == (AT_HOME, [PATH], EDGE)
+    far.do(KeepAlive("desk", 30_000))
+    assert (far.requests("OPTIONS")[-1].headers.lines("route"), far.targets[-1]) == ([PATH], EDGE)
+
+
+def test_by_our_proxy_without_a_path_nobody_could_call_it() -> None:
+    far, answer = by_proxy()
+    assert (answer.status, answer.headers.first("require")) == (421, "path") and far.told(PhoneRegistered) == []
+
+
+def test_a_path_of_a_telephone_itself_is_not_looked_at() -> None:
+    far = Far(telephone())
+    answer = signed(far, headers={"Path": "<sip:evil.example;lr>"})
+    assert answer.status == 200 and answer.headers.lines("path") == []
+    far.do(Dial("ours", "desk", "sip:desk@parley.example", "+14155550177", OFFER))
+    assert far.requests("INVITE")[-1].headers.lines("route") == [] and far.targets[-1] == BEHIND_NAT
+
+
+def test_the_answer_to_one_workers_challenge_is_good_for_another() -> None:
+    """Where they share what signs it, behind one proxy; their clocks begin when they do."""
+    first, second = Far(telephone(), nonces=(b"k" * 32, 5_000.0)), Far(telephone(), seed=8, nonces=(b"k" * 32, 9_000.0))
+    [asked] = first.says(register(first), BEHIND_NAT)
+    proof = proof_of(asked, Login("desk", "secret"), "REGISTER", f"sip:{US}")
+    data = register(second, 2, headers={"Authorization": proof})
+    assert [each.status for each in second.says(data, BEHIND_NAT) if isinstance(each, Response)] == [200]
+
+
 def test_before_it_registers_and_after_its_time_nobody_is_called() -> None:
     far = Far(telephone())
     dial = Dial("ours", "desk", "desk", "100", OFFER)
