@@ -365,6 +365,33 @@ async def test_a_session_that_ends_soon_is_replaced_while_nobody_speaks(monkeypa
         assert shown(server.now.items)[:2] == ["user: When do you open?", "assistant: We open at eight."]
 
 
+async def test_a_question_while_it_is_being_replaced_is_answered_by_the_old_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(model_module, "LOOK_S", 0.02)
+    monkeypatch.setattr(model_module, "RENEW_AFTER_S", 0.1)
+    may_open, opens = asyncio.Event(), 0
+
+    async def slowly(url: str, headers: Mapping[str, str]) -> ClientConnection:
+        nonlocal opens
+        opens += 1
+        if opens > 1:
+            await may_open.wait()
+        return await through_the_door(url, headers)
+
+    async with RealtimeStandIn(lambda items: Talks("We open at eight.", delay_s=0.2)).serving() as server:
+        model = OpenAIRealtime(Endpoint("m", server.url), slowly)
+        model.listen()
+        await until(lambda: opens == 2)
+        Caller(model).says(600)
+        asked = asyncio.create_task(ask(model, "When do you open?"))
+        await until(lambda: bool(server.now.active))
+        may_open.set()
+        assert text_of(await asked) == "We open at eight."
+        assert server.connections[0].items and server.connections[0].faults == []
+        await model.close()
+
+
 @pytest.mark.parametrize(
     ("status", "words", "is_permanent"),
     [

@@ -278,5 +278,17 @@ class Conversation(RuleBasedStateMachine):
         assert self.given
 
 
-Conversation.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+Conversation.TestCase.settings = settings(max_examples=500, stateful_step_count=40, deadline=None)
 TestConversation = Conversation.TestCase
+
+
+def test_what_comes_late_of_an_answer_that_was_withdrawn_is_deleted() -> None:
+    """Found at random."""
+    dialogue = Dialogue()
+    dialogue.ask([], "turn 1", "answer 1")
+    dialogue.stop("answer 1")
+    dialogue.forget()
+    dialogue.take()
+    dialogue.receive(wire.ResponseCreated("resp_1", "answer 1"))
+    dialogue.receive(wire.ItemAdded("resp_1", "item_1", True))
+    assert wire.delete("item_1") in dialogue.take()

@@ -129,6 +129,7 @@ class Dialogue:
             self._out.append(wire.clear())
         if not self._is_settled:
             self._delete([*self._answer.items, *self._own])
+            self._answer = _Answer()  # what still comes of it is another's
         self._close_turn()
 
     # ---- asking

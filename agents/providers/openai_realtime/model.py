@@ -225,7 +225,7 @@ class OpenAIRealtime:
         return await asyncio.shield(self._opening)
 
     async def _open(self) -> Connection:
-        """A new one in place of the old: the server knows nothing any more."""
+        """A new one in place of the old: the server knows nothing any more. One that works is kept where somebody uses it by now."""
         opened = Connection(self._endpoint.where, self._on_event, self._on_lost)
         try:
             await opened.open(
@@ -234,7 +234,11 @@ class OpenAIRealtime:
         except BaseException:
             await opened.close()
             raise
-        old, self._connection = self._connection, opened
+        old = self._connection
+        if old is not None and old.is_open and (self._answers or not self._dialogue.is_idle):
+            await opened.close()
+            return old
+        self._connection = opened
         if old is not None:
             closing = asyncio.create_task(old.close())
             self._closing.add(closing)
