@@ -24,6 +24,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 
 import egress
+import egress.sockets  # now, and not on the loop when the first call wants a WebSocket
 from agents import live
 from agents.providers.breaker import BREAKERS
 from monitoring.loop_lag import COLLECTING, LoopLagMonitor
