@@ -112,7 +112,7 @@ class Alignment:
         if not phrases and self.is_ready and not self._begins:
             phrases = [""]
         for index in range(len(self._begins), len(phrases)):
-            at = self._place(index, phrases, played)
+            at = self._beginning(index, phrases, played)
             if at is None:
                 break
             self._begins.append(at)
@@ -124,7 +124,7 @@ class Alignment:
                 found.append(Grown(index, text))
         return found
 
-    def _place(self, index: int, phrases: Sequence[str], played: int) -> int | None:
+    def _beginning(self, index: int, phrases: Sequence[str], played: int) -> int | None:
         if index == 0:
             return 0 if self.is_ready else None
         last = self._begins[-1]
