@@ -140,7 +140,13 @@ async def test_of_fifty_that_ask_at_once_exactly_five_calls_are_made(
                 body = {"agent_id": str(agent.pk), "trunk_id": str(trunk.pk), "to": f"+1415555{1000 + number}"}
                 await begin.wait()
                 url = f"{addresses[number % len(addresses)]}/api/v1/calls"
-                return await client.post(url, json=body, headers={"Authorization": f"Bearer {secret}"})
+                async with asyncio.timeout(60):
+                    while True:
+                        answer = await client.post(url, json=body, headers={"Authorization": f"Bearer {secret}"})
+                        # On a slow machine: no connection to the database was free in time, or the worker is short of breath.
+                        if answer.status_code != 503 and "has no room" not in answer.text:
+                            return answer
+                        await asyncio.sleep(0.5)
 
             answers = await asyncio.gather(*map(ask, range(ASKED)))
             made = [each.json() for each in answers if each.status_code == 201]
