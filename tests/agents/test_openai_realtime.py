@@ -362,7 +362,9 @@ async def test_a_session_that_ends_soon_is_replaced_while_nobody_speaks(monkeypa
         await until(lambda: len(server.connections) >= 2)
         caller.says(300)
         assert text_of(await ask(model, "When do you open?", "We open at eight.", "Thanks."))
-        assert shown(server.now.items)[:2] == ["user: When do you open?", "assistant: We open at eight."]
+        # One more may have been opened, and given up because the caller spoke.
+        told_all = ["user: When do you open?", "assistant: We open at eight."]
+        assert any(shown(each.items)[:2] == told_all for each in server.connections[1:])
 
 
 async def test_a_question_while_it_is_being_replaced_is_answered_by_the_old_one(
