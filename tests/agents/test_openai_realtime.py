@@ -359,7 +359,7 @@ async def test_a_session_that_ends_soon_is_replaced_while_nobody_speaks(monkeypa
         assert len(server.connections) == 1  # the turn is open
         model.commit()
         model.was_heard(10**9, "We open at eight.")
-        await until(lambda: len(server.connections) >= 2)
+        await until(lambda: server.connections[0].is_over.is_set())  # the new one has taken its place
         caller.says(300)
         assert text_of(await ask(model, "When do you open?", "We open at eight.", "Thanks."))
         # One more may have been opened, and given up because the caller spoke.
