@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import aclosing
-from difflib import SequenceMatcher
 from typing import Protocol
+
+from rapidfuzz import fuzz
 
 from agents.llm import Finished, LLMEvent, Sound, Text
 from agents.providers.openai_realtime import wire
 from agents.speech import ProviderError
 
 MOST_LINES = 200
-LIKE = 0.7
-"""So much of what is said must be what was given: transcripts differ in a hyphen or a numeral."""
+LIKE = 70
+"""So many of a hundred letters that are said must be those that were given: transcripts differ in a hyphen or a numeral."""
 SURE_LETTERS = 12
 PIECE_BYTES = wire.RATE_HZ * 2 // 5
 
@@ -112,7 +113,7 @@ def is_like(said: str, text: str, *, is_whole: bool) -> bool:
         if len(got) < SURE_LETTERS:
             return True
         given = given[: len(got)]
-    return SequenceMatcher(None, given, got, autojunk=False).ratio() >= LIKE
+    return fuzz.ratio(given, got) >= LIKE
 
 
 def _letters(text: str) -> str:
