@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telephony.audio.playout import SILENCE
-from telephony.audio.spectra import blocks, spectra
+from telephony.audio.spectra import Spectra, blocks, spectra
 
 RATE_HZ = 16_000
 FRAME = 320
@@ -287,21 +287,25 @@ def compared(came: list[bytes], played: list[bytes | None]) -> Match:
     agent = np.zeros(wanted, dtype=np.float32)
     sound = _slow_agent(played[len(played) - ticks :])[-wanted:]
     agent[wanted - len(sound) :] = sound
-    one, other = _whitened(caller), _whitened(agent)
-    likeness = np.abs(np.fft.irfft(np.conj(one) * other, _FFT)[: wanted - count + 1])
+    both = np.zeros((3, _FFT // 2 + 1), dtype=np.complex64)
+    one, other = _whitened(caller, both[0]), _whitened(agent, both[1])
+    np.multiply(np.conj(one), other, out=both[2])
+    sounds, delays = blocks(both, np.empty((3, _FFT), dtype=np.float32)), wanted - count + 1
+    heard, spoken, likeness = sounds[0, :count], sounds[1, :wanted], np.abs(sounds[2, :delays])
     energy = np.zeros(wanted + 1)
-    energy[1:] = np.square(np.fft.irfft(other, _FFT)[:wanted]).cumsum()
+    np.square(spoken).cumsum(dtype=np.float64, out=energy[1:])
     of_agent = energy[count:] - energy[:-count]
     spoke = of_agent > 0.05 * float(of_agent.max())
-    if not spoke.any():
+    if not (times := int(np.count_nonzero(spoke))):
         return Match()
-    likeness[spoke] /= np.sqrt(of_agent[spoke])
-    likeness[~spoke] = 0.0
+    of_agent[~spoke] = np.inf
+    likeness /= np.sqrt(of_agent.astype(np.float32))
     at = int(np.argmax(likeness))
     best = float(likeness[at])
-    usual = float(np.sqrt(np.mean(np.square(likeness[spoke]))))
-    of_caller = float(np.sum(np.square(np.fft.irfft(one, _FFT)[:count])))
-    return Match((len(likeness) - 1 - at) / _SLOW_RATE, best / max(of_caller, 1e-12) ** 0.5, best / max(usual, 1e-12))
+    usual = (float(np.dot(likeness, likeness)) / times) ** 0.5
+    return Match(
+        (delays - 1 - at) / _SLOW_RATE, best / max(float(np.dot(heard, heard)), 1e-12) ** 0.5, best / max(usual, 1e-12)
+    )
 
 
 def _slow_caller(frames: list[bytes]) -> Samples:
@@ -314,16 +318,19 @@ def _slow_agent(frames: list[bytes | None]) -> Samples:
     return np.asarray(samples.reshape(-1, 6) @ _SIXTHS)
 
 
-def _whitened(sound: Samples) -> npt.NDArray[np.complex64]:
-    spectrum = spectra(np.diff(sound, prepend=sound[:1]), np.empty(_FFT // 2 + 1, dtype=np.complex64))
-    size = np.abs(spectrum)
+def _whitened(sound: Samples, out: Spectra) -> Spectra:
+    changes = np.empty_like(sound)
+    changes[0] = 0.0
+    np.subtract(sound[1:], sound[:-1], out=changes[1:])
+    size = np.abs(spectra(changes, out))
     sums = np.zeros(len(size) + 1)
-    size.astype(np.float64).cumsum(out=sums[1:])
+    size.cumsum(dtype=np.float64, out=sums[1:])
     around = np.empty_like(size)
-    around[16:-16] = (sums[33:] - sums[:-33]) / 33
+    np.multiply(sums[33:] - sums[:-33], 1 / 33, out=around[16:-16], casting="same_kind")
     around[:16], around[-16:] = around[16], around[-17]
     around += np.float32(1e-3 * float(around.max()) + 1e-9)
-    return np.asarray(spectrum / around**_WHITENED)
+    out.view(np.float32).reshape(-1, 2)[...] *= (around ** np.float32(-_WHITENED))[:, None]
+    return out
 
 
 def _weights(delay_ms: float) -> list[tuple[int, np.float32]]:

@@ -15,22 +15,31 @@ class CallClock:
         self._deadlines: set[_Deadline] = set()
         self._soonest_ms = _NEVER_MS
         """No deadline is sooner. Some tick may look for one that is over: fifty times a second nobody does."""
-        self._ticked: asyncio.Event | None = None
-        """Only while somebody waits: fifty times a second nobody does."""
+        self._waiting: list[asyncio.Future[None]] = []
+        """For the next tick."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The call's, once somebody waited: asking which one runs is a question to the kernel."""
 
     def tick(self, now_ms: int) -> None:
         """A frame is over. Wakes whoever waits for time."""
         self.now_ms = now_ms
         if now_ms >= self._soonest_ms:
             self._expire(now_ms)
-        if self._ticked is not None:
-            self._ticked.set()
-            self._ticked = None
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for each in waiting:
+                if not each.done():  # whoever waited may have been cancelled
+                    each.set_result(None)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
 
     async def next_tick(self) -> None:
-        if self._ticked is None:
-            self._ticked = asyncio.Event()
-        await self._ticked.wait()
+        self._waiting.append(ticked := self.loop.create_future())
+        await ticked
 
     def timeout(self, after_ms: int) -> _Deadline:
         """``async with clock.timeout(5_000): …`` raises ``TimeoutError`` when the call has gone on for so long."""
@@ -75,7 +84,7 @@ class _Deadline:
             self._task.cancel()
 
     async def __aenter__(self) -> None:
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._clock.loop)
         self._cancelling = self._task.cancelling() if self._task is not None else 0
         self._clock.add(self)
 

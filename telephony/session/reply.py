@@ -54,6 +54,8 @@ _PIECE_MS = 200
 """Sound is resampled in pieces of this length, so that a long phrase doesn't stop the loop."""
 _QUIET = 200
 """Samples below this are silence: a voice's breath before the first word."""
+_AT_A_TIME = 2_048
+"""Samples. A voice begins soon as a rule, and a sentence is long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,10 +490,13 @@ class _OwnVoice:
 def without_silence(pcm: bytes, rate_hz: int, *, keep_ms: int = 10) -> bytes:
     """``pcm`` from shortly before its first sound; empty if there is none."""
     samples = np.frombuffer(pcm[: len(pcm) & ~1], dtype="<i2")
-    loud = np.flatnonzero((samples > _QUIET) | (samples < -_QUIET))
-    if not len(loud):
-        return b""
-    return pcm[max(0, int(loud[0]) - rate_hz * keep_ms // 1000) * 2 :]
+    for at in range(0, len(samples), _AT_A_TIME):
+        block = samples[at : at + _AT_A_TIME]
+        loud = (block > _QUIET) | (block < -_QUIET)
+        first = int(loud.argmax())
+        if loud[first]:
+            return pcm[max(0, at + first - rate_hz * keep_ms // 1000) * 2 :]
+    return b""
 
 
 def wasted(reply: Reply, mind: Mind) -> dict[str, Value]:
