@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,7 @@ HOLD_MS = 100
 
 
 async def serve(host: str, port: int) -> None:
-    """Answers every call, until it is killed."""
+    """Answers every call, until it is killed; on SIGUSR1 no more new ones."""
     from telephony.sip import commands, events
     from telephony.sip.events import Event
     from telephony.sip.gate import Gate, Pass, Trunk
@@ -57,6 +58,7 @@ async def serve(host: str, port: int) -> None:
     gate = Gate([Trunk("sipp", (ip_network("127.0.0.0/8"),))], Pass(100_000, 100_000))
     endpoint = SipEndpoint(Listening((host,), port), gate, told)
     await endpoint.start()
+    loop.add_signal_handler(signal.SIGUSR1, endpoint.do, commands.Drain())
     settle_memory()  # as a call worker does
     print("ready", flush=True)
     await asyncio.Event().wait()

@@ -2,6 +2,7 @@
 
     python bench/sip_edge.py                  50 calls/s for ten seconds, then faster
     python bench/sip_edge.py --rates 100
+    python bench/sip_edge.py --rates 100 --drain       # in the middle of it one of the two takes no more calls
 
 A call as in ``bench/sip.py``, whose user agents are the workers here. Needs Debian's ``kamailio`` and ``sip-tester``.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -32,7 +34,9 @@ def cpu_s(process: psutil.Process) -> float:
     return sum(each.user + each.system for each in times)
 
 
-async def run(rate: int, seconds: int, port: int, edge: psutil.Process, workers: list[psutil.Process]) -> bool:
+async def run(
+    rate: int, seconds: int, port: int, edge: psutil.Process, workers: list[psutil.Process], *, drains: bool
+) -> bool:
     from tests.telephony.edge import EDGE
 
     calls = rate * seconds
@@ -44,6 +48,7 @@ async def run(rate: int, seconds: int, port: int, edge: psutil.Process, workers:
         "-default_behaviors", "all,-abortunexp",
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
+    leaving = asyncio.get_running_loop().call_later(seconds / 2, workers[0].send_signal, signal.SIGUSR1) if drains else None
     output, _ = await sipp.communicate()
     took_s = time.monotonic() - began
     failed = next((line.split()[-1] for line in output.decode().splitlines() if "Failed call" in line), "?")
@@ -51,13 +56,14 @@ async def run(rate: int, seconds: int, port: int, edge: psutil.Process, workers:
     print(
         f"{rate:4} calls/s wanted  {calls:5} calls in {took_s:5.1f} s ({calls / took_s:4.0f}/s)  failed {failed}  "
         f"Kamailio {(cpu_s(edge) - before[0]) / calls * 1000:.2f} ms CPU a call, "
-        f"workers {' and '.join(f'{spent:.1f}' for spent in of_workers)} s CPU",
+        f"workers {' and '.join(f'{spent:.1f}' for spent in of_workers)} s CPU"
+        + ("" if leaving is None else ", the first of them leaving from half-way on"),
         flush=True,
     )
     return sipp.returncode == 0
 
 
-async def measure(rates: list[int], seconds: int) -> None:
+async def measure(rates: list[int], seconds: int, *, drains: bool) -> None:
     from tests.telephony.edge import kamailio
 
     serving = [
@@ -78,7 +84,7 @@ async def measure(rates: list[int], seconds: int) -> None:
                 mine = psutil.Process(os.getpid()).children()
                 edge = next(each for each in mine if "kamailio" in each.name())
                 for rate in rates:
-                    if not await run(rate, seconds, port, edge, workers):
+                    if not await run(rate, seconds, port, edge, workers, drains=drains):
                         break
     finally:
         for each in serving:
@@ -90,8 +96,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rates", default="50,100,150", help="calls a second, one after the other")
     parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--drain", action="store_true", help="the first worker takes no more calls from half-way on (one rate)")
     given = parser.parse_args()
-    asyncio.run(measure([int(each) for each in given.rates.split(",")], given.seconds))
+    rates = [int(each) for each in given.rates.split(",")]
+    if given.drain and len(rates) > 1:
+        parser.error("--drain takes one rate: whoever has left does not come back.")
+    asyncio.run(measure(rates, given.seconds, drains=given.drain))
 
 
 if __name__ == "__main__":
