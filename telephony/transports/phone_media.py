@@ -34,7 +34,7 @@ from telephony.wire.sdp import Direction
 
 logger = logging.getLogger(__name__)
 
-MAX_CATCH_UP_MS = 40
+MAX_CATCH_UP_MS = 60
 """Late by so much, the agent's frames are sent after all; later, they are left where they are and the RTP clock has a gap."""
 MAX_BEHIND = 500
 """Frames that may wait to be taken: ten seconds. Nobody listens any more then."""
