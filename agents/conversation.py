@@ -28,6 +28,8 @@ class Conversation:
     """
 
     turns: list[Said] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    """Who took the other side's place in the middle of it, one after the other: a number or a name, as their network tells it."""
 
     def caller_said(self, text: str, digits: str = "") -> None:
         self.turns.append(Said("caller", text, digits=digits))

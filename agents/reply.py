@@ -109,7 +109,10 @@ class LLMMind:
             told = heard.told
             if heard.digits and asking.key:
                 yield self._keep_keys(asking, heard.digits, draft)
-        messages = [Message("system", self._instructions(draft)), *_history(conversation, utterance, told)]
+        messages = [
+            Message("system", self._instructions(draft, conversation.others)),
+            *_history(conversation, utterance, told),
+        ]
         for step in range(MAX_STEPS):
             calls: list[ToolCall] = []
             tools = self._tools() if step < MAX_STEPS - 1 else []
@@ -344,7 +347,7 @@ class LLMMind:
             return found.value, found.spoken
         return (text[:500], text[:500]) if asked.type in (FieldType.TEXT, FieldType.PERSON) else None
 
-    def _instructions(self, draft: _Draft) -> str:
+    def _instructions(self, draft: _Draft, others: Sequence[str]) -> str:
         now = self._now()
         parts = [
             self.rules,
@@ -369,6 +372,13 @@ class LLMMind:
             )  # fmt: skip
         if draft.pressed:
             parts.append(f"Keys you have pressed on the line so far: {' then '.join(draft.pressed)}.")
+        if others:
+            # A name is what its bearer likes it to be: no words of theirs among ours.
+            number = f", {others[-1]}" if re.fullmatch(r"\+?\d{2,15}", others[-1]) else ""
+            parts.append(
+                f"In the middle of this call the line was put through to somebody else{number}: the caller is not who they were. "
+                "They have heard nothing of what was said before. Greet them unless you have, and ask anew what only they can know."
+            )
         endings = ", ".join(f"“{phrase}”" for phrase in self._spec.says.ending_phrases)
         parts.append(
             f"When the caller is done (for example says {endings or '“goodbye”'}), say “{self._spec.says.goodbye}” and call end_call."

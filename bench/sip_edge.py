@@ -48,7 +48,9 @@ async def run(
         "-default_behaviors", "all,-abortunexp",
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    leaving = asyncio.get_running_loop().call_later(seconds / 2, workers[0].send_signal, signal.SIGUSR1) if drains else None
+    leaving = (
+        asyncio.get_running_loop().call_later(seconds / 2, workers[0].send_signal, signal.SIGUSR1) if drains else None
+    )
     output, _ = await sipp.communicate()
     took_s = time.monotonic() - began
     failed = next((line.split()[-1] for line in output.decode().splitlines() if "Failed call" in line), "?")
@@ -96,7 +98,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rates", default="50,100,150", help="calls a second, one after the other")
     parser.add_argument("--seconds", type=int, default=10)
-    parser.add_argument("--drain", action="store_true", help="the first worker takes no more calls from half-way on (one rate)")
+    parser.add_argument(
+        "--drain", action="store_true", help="the first worker takes no more calls from half-way on (one rate)"
+    )
     given = parser.parse_args()
     rates = [int(each) for each in given.rates.split(",")]
     if given.drain and len(rates) > 1:

@@ -100,6 +100,16 @@ class TellsNews(Protocol):
         """Who is told from now on."""
 
 
+def newcomer(kind: str, data: Mapping[str, Any]) -> str:
+    """Of such news: who is on the line now in the place of whoever was there, a number or a name; "": the same as before."""
+    match kind:
+        case "taken_over":
+            return str(data["by"])
+        case "sent_on" if data["step"] == "done":
+            return str(data["to"]).removeprefix("sips:").removeprefix("sip:").partition("@")[0]
+    return ""
+
+
 @runtime_checkable
 class TakesCandidates(Protocol):
     """A transport whose far end tells its addresses bit by bit."""

@@ -325,6 +325,7 @@ class LiveCall(WithoutAgent):
                 session.next_turn,
                 tuple(session.conversation.turns),
                 tuple(self._known.values()),
+                tuple(session.conversation.others),
                 is_handed_over=True,
             )
             collects = {field.key: None for field in successor.successor.spec.does.collect}

@@ -18,6 +18,8 @@ class Resumed:
     next_turn: int
     turns: tuple[Said, ...] = ()
     known: tuple[Collected, ...] = ()
+    others: tuple[str, ...] = ()
+    """``agents.conversation.Conversation.others``."""
     is_handed_over: bool = False
     """To another agent: it speaks as at the beginning of a call."""
     back: str = ""
@@ -25,7 +27,7 @@ class Resumed:
 
     def conversation(self, mind: Mind) -> Conversation:
         """What was said so far. The mind, which knows nothing yet, is told what was found out."""
-        said = Conversation(list(self.turns))
+        said = Conversation(list(self.turns), list(self.others))
         if self is not NOTHING_BEFORE and isinstance(mind, Adopts):
             mind.adopt(self.known, said)
         return said

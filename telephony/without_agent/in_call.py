@@ -17,7 +17,7 @@ from django.utils import timezone
 from agents import live, spec
 from telephony import answer, phone_calls, reception, recordings
 from telephony.answering import Refuse, Say, Talk
-from telephony.call_transport import CallTransport, LedByCarrier, MayComeBack, TellsNews
+from telephony.call_transport import CallTransport, LedByCarrier, MayComeBack, TellsNews, newcomer
 from telephony.journal import Database, Journal
 from telephony.models import Call
 from telephony.session.by_text import TextSession
@@ -65,7 +65,7 @@ class WithoutAgent(ABC):
         self._has_spoken = self._has_another_way = False
         self._stand_in: StandIn | None = None
         if isinstance(transport, TellsNews):
-            transport.tell_news(self._add_event)
+            transport.tell_news(self._take_news)
 
     @property
     @abstractmethod
@@ -123,6 +123,12 @@ class WithoutAgent(ABC):
         finally:
             self._at_ms = max(self._at_ms, line.now_ms)
         return self._unless_ended(reason)
+
+    def _take_news(self, kind: str, data: dict[str, Any]) -> None:
+        """Of the line."""
+        self._add_event(kind, data)
+        if self._session is not None and (other := newcomer(kind, data)):
+            self._session.conversation.others.append(other)
 
     def _unless_ended(self, reason: str) -> str:
         """Whoever hung up first; that they are gone says less than what became of it."""

@@ -61,6 +61,12 @@ async def digits(call: Call) -> str:
     return "".join(data["digits"] for kind, data in await events_of(call) if kind == "digits")
 
 
+def others_in(running: Any) -> list[str]:
+    """Whom the agent of the one call there is takes for being on the line now, after whoever began it."""
+    (live,) = [each.call for each in running._running.values()]
+    return live._session.conversation.others  # type: ignore[no-any-return]
+
+
 async def test_the_agent_goes_on_with_whom_they_name(worker: Any, agent: Any, alice: Any) -> None:
     async with talking(worker, agent, alice, trunk=THEY_MAY) as (caller, desk, running):
         caller.endpoint.do(commands.Transfer(caller.call_id, DESK))
@@ -70,6 +76,7 @@ async def test_the_agent_goes_on_with_whom_they_name(worker: Any, agent: Any, al
         assert (received.called, received.caller.uri.user) == (DESK, OURS)
         assert await reservations(await the_call(agent)) == [(DESK, "refer", False)]
         await asyncio.wait_for(caller.over.wait(), 10)
+        assert others_in(running) == [DESK]
         call = await goes_on_with(desk, agent)
         await desk.until(lambda: running.house.lives == {} and running._running == {})
     assert caller.ended().reason == "remote_hung_up", "who has sent us on and stays is hung up on"
@@ -111,10 +118,10 @@ async def test_who_hangs_up_and_sends_us_to_nobody_has_ended_the_call(worker: An
 
 
 async def test_busy_there_and_the_call_goes_on_as_it_was(worker: Any, agent: Any, alice: Any) -> None:
-    async with talking(worker, agent, alice, trunk=THEY_MAY) as (caller, desk, _):
+    async with talking(worker, agent, alice, trunk=THEY_MAY) as (caller, desk, running):
         desk.answers_with = 486
         caller.endpoint.do(commands.Transfer(caller.call_id, DESK))
-        assert (await outcome(caller)).status == 486
+        assert (await outcome(caller)).status == 486 and others_in(running) == []
         call = await goes_on_with(caller, agent)
     assert await steps(call) == [("asked", ""), ("failed", "SIP 486")] and await digits(call) == "7"
     assert await reservations(call) == [(DESK, "refer", True)]
@@ -196,6 +203,7 @@ async def test_somebody_takes_the_callers_place_and_the_agent_goes_on(worker: An
         boss.call(OURS, running.house.port, as_="boss", replaces=replaces(caller))
         await boss.until(boss.answered.is_set)
         await asyncio.wait_for(caller.over.wait(), 10)
+        assert others_in(running) == ["boss"]
         call = await goes_on_with(boss, agent)
         await boss.until(lambda: running.house.lives == {} and running._running == {})
     assert caller.ended().reason == "remote_hung_up" and await digits(call) == "7"

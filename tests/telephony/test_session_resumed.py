@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from agents.conversation import Said
 from agents.mind import Collected
@@ -49,6 +50,11 @@ async def test_the_agent_says_that_it_is_back_and_asks_again_what_was_not_answer
     assert first.turn == 3 and first.started_ms >= 63_000
     assert session.conversation.turns[:3] == list(BEFORE.turns)
     assert mind.known == BEFORE.known
+
+
+async def test_it_knows_that_the_line_was_put_through_to_somebody_else_meanwhile() -> None:
+    session, _, _ = await resumed(replace(BEFORE, others=("boss",)), 4_000)
+    assert session.conversation.others == ["boss"]
 
 
 async def test_what_the_caller_has_answered_is_not_asked_again() -> None:
