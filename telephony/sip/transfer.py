@@ -49,6 +49,8 @@ def target_of(trunk: Trunk, to: str) -> Uri:
         to = found.user
     if not to or any(char in to for char in '@:;?<>" \t\r\n'):
         raise ValueError("that is neither a number nor an address")
+    if not trunk.host:
+        raise ValueError("this trunk has no host that a number could be called at")
     return Uri("sip", user=to, host=f"[{trunk.host}]" if ":" in trunk.host.strip("[]") else trunk.host)
 
 

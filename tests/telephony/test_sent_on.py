@@ -18,11 +18,22 @@ from telephony.sip import commands, events
 from telephony.trunks import explain, manage
 from telephony.trunks.fields import TrunkFields
 from tests.telephony.sip_phone import SipPhone, peak_hz, recent
+from tests.telephony.test_cold_from_here import CALLS, COLD
 from tests.telephony.test_sip_calls import OURS, _sip, events_of, has_ended, knows, read, serving, the_call, trace_of
-from tests.telephony.test_transfers import DESK, reservations
-from tests.telephony.test_warm_calls import AGENT_HZ, DESK_HZ, PATIENCE_S, draft, is_tone, said, talking
+from tests.telephony.test_transfers import DESK, Minds, minds, reservations
+from tests.telephony.test_warm_calls import (
+    AGENT_HZ,
+    CALLER_HZ,
+    DESK_HZ,
+    PATIENCE_S,
+    draft,
+    hears_only,
+    is_tone,
+    said,
+    talking,
+)
 
-__all__ = ["_sip"]
+__all__ = ["_sip", "minds"]
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 
@@ -115,6 +126,34 @@ async def test_who_hangs_up_and_sends_us_to_nobody_has_ended_the_call(worker: An
         desk.endpoint.do(commands.Reject(desk.call_id, 486))
         call = await the_call(agent, has_ended)
     assert call.end_reason == "caller_hung_up" and await reservations(call) == [(DESK, "refer", True)]
+
+
+BOSS, BOSS_HZ = "+14155550177", 880
+
+
+async def test_whom_a_caller_was_put_through_to_has_parley_call_somebody_else(
+    worker: Any, agent: Any, alice: Any, minds: Minds
+) -> None:
+    """The second of two calls, with Parley in the middle: the caller goes on with whom the desk names."""
+    async with talking(worker, agent, alice, COLD, trunk={**THEY_MAY, **CALLS}) as (caller, desk, running):
+        await caller.press("1")
+        await hears_only(caller, DESK_HZ)
+        first, desk.mouth.hz = desk.call_id, BOSS_HZ  # they sit at the same telephone system
+        await asyncio.sleep(1.1)  # one new call a second, as the limits are at first
+        its = desk.endpoint.agent.calls[first]
+        its.trunk = replace(its.trunk, targets=frozenset({"127.0.0.1"}))
+        desk.endpoint.do(commands.Transfer(first, f"sip:{BOSS}@127.0.0.1"))
+        assert (await outcome(desk)).status == 200 and desk.call_id != first
+        await hears_only(caller, BOSS_HZ)
+        await hears_only(desk, CALLER_HZ)
+        await desk.until(lambda: any(isinstance(each, events.Ended) and each.call == first for each in desk.events))
+        assert await reservations(await the_call(agent)) == [(DESK, "transfer", False), (BOSS, "refer", False)]
+        caller.hang_up()
+        await asyncio.wait_for(desk.over.wait(), PATIENCE_S)
+        call = await the_call(agent, has_ended)
+        await desk.until(lambda: running.house.lives == {} and running._running == {})
+    assert call.end_reason == "transferred"
+    assert await reservations(call) == [(DESK, "transfer", True), (BOSS, "refer", True)]
 
 
 async def test_busy_there_and_the_call_goes_on_as_it_was(worker: Any, agent: Any, alice: Any) -> None:

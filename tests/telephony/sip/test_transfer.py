@@ -9,9 +9,11 @@ import pytest
 from telephony.sip.commands import Answer, Dial, Drain, HangUp, ReportTransfer, Transfer
 from telephony.sip.digest import DigestClient, Login
 from telephony.sip.events import CallReceived, Ended, TransferAsked, TransferDone, TransferProgress
+from telephony.sip.gate import Trunk
 from telephony.sip.message import Request
 from telephony.sip.peer import Peer
 from telephony.sip.stack import Limits
+from telephony.sip.transfer import target_of
 from tests.telephony.sip.far import ANSWER, OFFER, STRANGER, THEM, US, Far, a_trunk
 
 
@@ -285,3 +287,13 @@ def test_a_call_that_has_just_ended_can_not_be_replaced() -> None:
     tag = far.our_tag
     far.do(HangUp(call))
     assert far.says(replacing(far, f"call-of-theirs;to-tag={tag};from-tag=far"))[0].status == 603
+
+
+@pytest.mark.parametrize("to", ["+14155550177", "tel:+14155550177", "desk"])
+def test_a_trunk_without_a_host_has_nowhere_to_send_a_number_to(to: str) -> None:
+    """And not to an address that is none: Parley calls them itself then."""
+    with pytest.raises(ValueError, match="no host"):
+        target_of(Trunk("t", ()), to)
+    assert (
+        str(target_of(Trunk("t", (), domain="pbx.example.com"), to)) == f"sip:{to.removeprefix('tel:')}@pbx.example.com"
+    )
