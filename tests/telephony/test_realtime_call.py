@@ -39,6 +39,8 @@ CLOSING = (
 )
 SAVED = "Thank you, Thomas. Anything else?"
 BYE = "Goodbye, Thomas!"
+TWO_LINES_S = 5.2
+"""Of the caller's three: the first two are 4.3 seconds, all of them 6.1."""
 
 
 def at_its_rate(text: str) -> bytes:
@@ -55,6 +57,9 @@ def answer(items: list[Item]) -> Talks:
             return Talks(CLOSING)
         case 1:
             return Talks(calls=[("save_details", {"key": "name", "value": "Thomas Anderson", "confirmed": True})])
+    heard_s = sum(len(item.pcm) for item in items if item.role == "user") / (RATE_HZ * 2)
+    if heard_s < TWO_LINES_S:  # the pause after "Stop" was taken for the end of a turn: the name comes only now
+        return Talks(SAVED)
     return Talks(BYE, calls=[("end_call", {})])
 
 
