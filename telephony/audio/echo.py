@@ -287,10 +287,10 @@ def compared(came: list[bytes], played: list[bytes | None]) -> Match:
     agent = np.zeros(wanted, dtype=np.float32)
     sound = _slow_agent(played[len(played) - ticks :])[-wanted:]
     agent[wanted - len(sound) :] = sound
-    both = np.zeros((3, _FFT // 2 + 1), dtype=np.complex64)
-    one, other = _whitened(caller, both[0]), _whitened(agent, both[1])
-    np.multiply(np.conj(one), other, out=both[2])
-    sounds, delays = blocks(both, np.empty((3, _FFT), dtype=np.float32)), wanted - count + 1
+    three = np.empty((3, _FFT // 2 + 1), dtype=np.complex64)
+    one, other = _whitened(caller, three[0]), _whitened(agent, three[1])
+    np.multiply(np.conj(one), other, out=three[2])
+    sounds, delays = blocks(three, np.empty((3, _FFT), dtype=np.float32)), wanted - count + 1
     heard, spoken, likeness = sounds[0, :count], sounds[1, :wanted], np.abs(sounds[2, :delays])
     energy = np.zeros(wanted + 1)
     np.square(spoken).cumsum(dtype=np.float64, out=energy[1:])

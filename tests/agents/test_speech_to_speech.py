@@ -88,6 +88,17 @@ async def test_it_answers_in_its_own_voice_and_tells_what_that_cost() -> None:
         assert mind.spent(1) is not None
 
 
+async def test_it_is_told_that_somebody_else_is_on_the_line() -> None:
+    async with a_mind(Talks("Hello."), Talks("Hello again.")) as (mind, server):
+        says(mind)
+        await reply(mind, "Hello?")
+        assert "somebody else" not in server.now.config["instructions"]
+        mind.commit(1)
+        says(mind, 5_000)
+        await reply(mind, "Hello?", 2, Conversation(others=["+49301234567"]))
+        assert "put through to somebody else, +49301234567" in server.now.config["instructions"]
+
+
 async def test_a_tool_is_used_and_the_answer_goes_on() -> None:
     saved = Talks(calls=[("save_details", {"key": "name", "value": "Thomas Anderson"})])
     async with a_mind(saved, Talks("Thank you, Thomas.")) as (mind, server):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -380,6 +381,10 @@ async def test_a_telephone_registers_by_way_of_it_and_every_worker_can_ring_it(
 
 
 @pytest.mark.django_db(transaction=True)
+def is_reached_at(known: Callable[[], Any], host: str) -> bool:
+    return bool(known().peer.host == host)
+
+
 async def test_a_path_that_a_telephone_makes_up_leads_nowhere(
     worker: Any, agent: Any, alice: Any, settings: Any, tmp_path: Path
 ) -> None:
@@ -414,8 +419,7 @@ async def test_a_path_that_a_telephone_makes_up_leads_nowhere(
                     proof = [f"{name}: {value}"]
             assert answer.status == 200, answer
             assert "127.0.0.66" not in " ".join(answer.headers.lines("path"))
-            at = EDGE if target[0] == EDGE else "127.0.0.1"
             known = partial(running.house._endpoint.agent._trunk, str(desk.pk))
-            await until(lambda: known().peer.host == at)  # noqa: B023
+            await until(partial(is_reached_at, known, EDGE if target[0] == EDGE else "127.0.0.1"))
             assert "127.0.0.66" not in known().path
             transport.close()

@@ -48,7 +48,7 @@ def at_its_rate(text: str) -> bytes:
 
 
 def answer(items: list[Item]) -> Talks:
-    """By how many answers of its own the conversation has: it needs no ears for that."""
+    """By how many answers of its own the conversation has, and how long the caller has spoken: it needs no ears for that."""
     done = [item for item in items if item.role == "assistant" and item.pcm]
     if items[-1].kind == "function_call_output":
         return Talks(SAVED)

@@ -75,7 +75,8 @@ async def digits(call: Call) -> str:
 def others_in(running: Any) -> list[str]:
     """Whom the agent of the one call there is takes for being on the line now, after whoever began it."""
     (live,) = [each.call for each in running._running.values()]
-    return live._session.conversation.others  # type: ignore[no-any-return]
+    others: list[str] = live._session.conversation.others
+    return others
 
 
 async def test_the_agent_goes_on_with_whom_they_name(worker: Any, agent: Any, alice: Any) -> None:
