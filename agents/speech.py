@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class AudioFrame:
-    """Mono 16-bit little-endian PCM. Inside a session: 16,000 Hz, 20 ms (640 bytes)."""
+class AudioFrame(NamedTuple):
+    """Mono 16-bit little-endian PCM. Inside a session: 16,000 Hz, 20 ms (640 bytes). A tuple: quicker to make than any other."""
 
     pcm: bytes
     rate_hz: int

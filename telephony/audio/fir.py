@@ -9,7 +9,6 @@ column. That does a few zeros more than needed and is far quicker than a convolu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -19,6 +18,8 @@ Samples = npt.NDArray[np.int16]
 _Floats = npt.NDArray[np.float32]
 
 _TAPS_A_PHASE = 24
+HISTORY = _TAPS_A_PHASE - 1
+"""Samples before those that are doubled: what is between two depends on as many of their neighbours."""
 _BETA = 5.0
 """Kaiser's: what doesn't belong is 50 dB below, and the way there is a kilohertz wide."""
 _EDGE = 0.94
@@ -81,50 +82,38 @@ class Doubler:
 
     def __init__(self) -> None:
         self._taps = _doubling()
-        self._history = _TAPS_A_PHASE - 1
-        self._heard: _Floats = np.zeros(self._history + _LONGEST + BLOCK, np.float32)
+        self._heard: _Floats = np.zeros(HISTORY + _LONGEST + BLOCK, np.float32)
         self._rows = _rows(self._heard, _LONGEST // BLOCK, len(self._taps), BLOCK)
 
     def push(self, samples: Samples) -> Samples:
-        count, heard, history = len(samples), self._heard, self._history
+        count, heard = len(samples), self._heard
         if count > _LONGEST:
             return np.concatenate((self.push(samples[:_LONGEST]), self.push(samples[_LONGEST:])))
-        heard[history : history + count] = samples
+        heard[HISTORY : HISTORY + count] = samples
         between = self._rows[: -(-count // BLOCK)].dot(self._taps).ravel()[:count]
         out = np.empty(count * 2, np.int16)
         middle = _TAPS_A_PHASE // 2 - 1
         out[0::2] = heard[middle : middle + count]
         out[1::2] = _limited(between)
-        heard[:history] = heard[count : count + history]
+        heard[:HISTORY] = heard[count : count + HISTORY]
         return out
 
-    @property
-    def history(self) -> _Floats:
-        """The last samples, which the next are doubled with."""
-        return self._heard[: self._history]
-
-    @history.setter
-    def history(self, samples: _Floats) -> None:
-        self._heard[: self._history] = samples
+    def follow(self, samples: Samples) -> None:
+        """What comes next comes behind these ``HISTORY`` samples, which somebody else has doubled."""
+        self._heard[:HISTORY] = samples
 
 
-def doubled_together(doublers: Sequence[Doubler], samples: _Floats) -> Samples:
-    """``push`` of many streams at once, a row of ``samples`` for each: as many as ``BLOCK``, or a multiple of it. Fifty of them cost as
-    much as fifteen one by one, and less where other work comes between."""
-    streams, count = samples.shape
-    history = _TAPS_A_PHASE - 1
-    heard: _Floats = np.empty((streams, history + count), np.float32)
-    heard[:, :history] = [doubler.history for doubler in doublers]
-    heard[:, history:] = samples
-    size, taps = heard.itemsize, _doubling()
-    shape, strides = (streams, count // BLOCK, len(taps)), (heard.strides[0], BLOCK * size, size)
-    rows = np.lib.stride_tricks.as_strided(heard, shape, strides, writeable=False).reshape(-1, len(taps))
+def doubled_together(samples: _Floats) -> Samples:
+    """``push`` of many streams at once, a row of ``samples`` for each: the last ``HISTORY`` of those before, then as many as ``BLOCK``,
+    or a multiple of it. Fifty of them cost as much as fifteen one by one, and less where other work comes between."""
+    streams, count = samples.shape[0], samples.shape[1] - HISTORY
+    size, taps = samples.itemsize, _doubling()
+    shape, strides = (streams, count // BLOCK, len(taps)), (samples.strides[0], BLOCK * size, size)
+    rows = np.lib.stride_tricks.as_strided(samples, shape, strides, writeable=False).reshape(-1, len(taps))
     out = np.empty((streams, count * 2), np.int16)
     middle = _TAPS_A_PHASE // 2 - 1
-    out[:, 0::2] = heard[:, middle : middle + count]
+    out[:, 0::2] = samples[:, middle : middle + count]
     out[:, 1::2] = _limited(rows.dot(taps)).reshape(streams, count)
-    for doubler, last in zip(doublers, heard[:, count:], strict=True):
-        doubler.history = last
     return out
 
 

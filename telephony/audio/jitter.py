@@ -51,12 +51,6 @@ class Counts:
     """Left out to catch up."""
 
 
-class _Waiting(NamedTuple):
-    packet: Packet
-    at_ticks: int
-    """Its timestamp, unwrapped."""
-
-
 class JitterBuffer:
     """``push`` what arrives; ``pop`` whenever there is room for sound. One stream at a time: another SSRC begins anew."""
 
@@ -68,7 +62,8 @@ class JitterBuffer:
         self._reset()
 
     def _reset(self) -> None:
-        self._waiting: dict[int, _Waiting] = {}
+        self._waiting: dict[int, tuple[Packet, int]] = {}
+        """By their numbers, with their timestamps; both unwrapped."""
         self._last_sequence: int | None = None
         self._last_ticks = 0
         self._next: int | None = None
@@ -97,8 +92,10 @@ class JitterBuffer:
             self._ssrc = ssrc
             self._reset()
         number, ticks = self._unwrapped(sequence, timestamp)
-        if self._last_sequence is not None and abs(number - self._last_sequence) > _STRANGE_JUMP:
+        last = self._last_sequence
+        if last is not None and not -_STRANGE_JUMP <= number - last <= _STRANGE_JUMP:
             self._reset()
+            last = None
             number, ticks = self._unwrapped(sequence, timestamp)
         if self._next is not None and number < self._next:
             self._too_late(number, ticks, arrival_ms)
@@ -107,13 +104,13 @@ class JitterBuffer:
             self.counts.duplicate += 1
             return
         self._late_run = 0
-        if self._last_sequence is not None and number == self._last_sequence + 1:
+        if last is not None and number == last + 1:
             step = ticks - self._last_ticks
-            if 0 < step <= self.rate_hz * 120 // 1000:
+            if step != self._ticks_a_packet and 0 < step <= self.rate_hz * 120 // 1000:
                 self._ticks_a_packet = min(step, self._ticks_a_packet) if self._waiting else step
-        if self._last_sequence is None or number > self._last_sequence:
+        if last is None or number > last:
             self._last_sequence, self._last_ticks = number, ticks
-        self._waiting[number] = _Waiting(Packet(sequence, timestamp, payload), ticks)
+        self._waiting[number] = (Packet(sequence, timestamp, payload), ticks)
         self._learn(ticks, arrival_ms)
         while len(self._waiting) > MAX_PACKETS:
             del self._waiting[min(self._waiting)]
@@ -190,27 +187,27 @@ class JitterBuffer:
         expected = self._next
         first = expected if expected is not None and expected in waiting else min(waiting)
         if self._next is None:
-            self._next, self._next_ticks = first, waiting[first].at_ticks
+            self._next, self._next_ticks = first, waiting[first][1]
         # In the flow the next packet may come up to a frame early: our 20 ms are not the sender's.
         until_ms = now_ms + (_FRAME_MS if self._is_flowing else 0)
         if first > self._next and (lost := self._at_gap(first, until_ms)) is not None:
             return lost
-        due_ms = self._due_ms(waiting[first].at_ticks)
+        due_ms = self._due_ms(waiting[first][1])
         if due_ms > until_ms:
             self._is_flowing = False
             return None
         if now_ms - due_ms >= _FRAME_MS and self._shed(first, now_ms - due_ms):
             first += 1
-        following = waiting.pop(first)
-        self._next, self._next_ticks = first + 1, following.at_ticks + self._ticks_a_packet
+        packet, ticks = waiting.pop(first)
+        self._next, self._next_ticks = first + 1, ticks + self._ticks_a_packet
         self._is_flowing = True
         self.counts.played += 1
-        return following.packet
+        return packet
 
     def is_behind(self, now_ms: float) -> bool:
         """After a ``pop``: the packet behind the one it gave is due already, so leaving that one out would shorten the delay."""
         following = None if self._next is None else self._waiting.get(self._next)
-        return following is not None and self._due_ms(following.at_ticks) <= now_ms
+        return following is not None and self._due_ms(following[1]) <= now_ms
 
     def skipped(self) -> None:
         """The packet that ``pop`` gave was left out."""
@@ -226,12 +223,11 @@ class JitterBuffer:
                 continue
             due_ms = self._due_ms(self._next_ticks)
             is_over = (
-                due_ms + _FRAME_MS * 2 <= until_ms
-                or self._due_ms(self._waiting[first].at_ticks) + _FRAME_MS <= until_ms
+                due_ms + _FRAME_MS * 2 <= until_ms or self._due_ms(self._waiting[first][1]) + _FRAME_MS <= until_ms
             )
             if not is_over and due_ms > until_ms:
                 return None  # it may still come
-            if not is_over and self._next_ticks >= self._waiting[first].at_ticks:
+            if not is_over and self._next_ticks >= self._waiting[first][1]:
                 self._next = first  # the numbers are missing, the time is not
                 return None
             self._next += 1
@@ -240,15 +236,15 @@ class JitterBuffer:
             if not is_over:
                 self._is_flowing = True
                 following = self._waiting.get(self._next)
-                is_next = following is not None and following.at_ticks == self._next_ticks
-                return Lost(following.packet.payload if following is not None and is_next else b"")
+                is_next = following is not None and following[1] == self._next_ticks
+                return Lost(following[0].payload if following is not None and is_next else b"")
         return None
 
     def _shed(self, first: int, behind_ms: float) -> bool:
         """Behind the time (the delay was lowered, or their clock is faster): leave out a silent packet, or any if far behind."""
         if first + 1 not in self._waiting:
             return False
-        if behind_ms < _FRAME_MS * 3 and len(self._waiting[first].packet.payload) > _TINY_BYTES:
+        if behind_ms < _FRAME_MS * 3 and len(self._waiting[first][0].payload) > _TINY_BYTES:
             return False
         del self._waiting[first]
         self.counts.shed += 1

@@ -25,6 +25,10 @@ _SHAPES = {
     "decoder.conv1d.weight": (1, 128, 1), "decoder.conv1d.bias": (1,),
 }  # fmt: skip
 """Of the published weights."""
+_MIDDLE = 128
+"""Of the 256 samples that the frequencies are looked for in; the first counts for nothing."""
+_HALF_THE_MIDDLE = np.where(np.arange(1, _MIDDLE + 1) == _MIDDLE, np.float32(0.5), np.float32(1))[:, None]
+"""It is on both sides."""
 _FLOAT32, _INT64 = 1, 7
 _IR_VERSION, _OPSET = 8, 18
 
@@ -53,8 +57,12 @@ def _written(weights: Mapping[str, npt.NDArray[np.float32]]) -> bytes:
     padded = add("Pad", "input", new(_ints(0, 0, 0, 64)), mode="reflect")
     hops = add("Reshape", padded, new(_ints(-1, 5, 128)))
     pieces = add("Concat", graph.slice(hops, 1, 0, 4), graph.slice(hops, 1, 1, 5), axis=2)
-    basis = new(weights["encoder.feature_extractor.forward_basis_buffer"][:, 0].T)
-    cosines, sines = graph.split(add("MatMul", pieces, basis), 129)
+    # A cosine is the same from its middle to either side and a sine its opposite, so half of each is multiplied.
+    basis = weights["encoder.feature_extractor.forward_basis_buffer"][:, 0, 1 : _MIDDLE + 1].T * _HALF_THE_MIDDLE
+    one_side = graph.slice(pieces, 2, 1, _MIDDLE + 1)
+    other_side = graph.slice(pieces, 2, 2 * _MIDDLE - 1, _MIDDLE - 1, step=-1)
+    cosines = add("MatMul", add("Add", one_side, other_side), new(np.ascontiguousarray(basis[:, :129])))
+    sines = add("MatMul", add("Sub", one_side, other_side), new(np.ascontiguousarray(basis[:, 129:])))
     strength = add("Sqrt", add("Add", add("Mul", cosines, cosines), add("Mul", sines, sines)))
 
     # Four steps, each with its neighbours.
@@ -113,15 +121,8 @@ class _Graph:
         self.node(operation, inputs, (result,), **options)
         return result
 
-    def slice(self, of: str, axis: int, begin: int, end: int) -> str:
-        begin_end_axis = [self.constant(_ints(value)) for value in (begin, end, axis)]
-        return self.add("Slice", of, *begin_end_axis)
-
-    def split(self, of: str, size: int) -> tuple[str, str]:
-        """Two of that size, along the last axis."""
-        halves = f"{of}, begin", f"{of}, end"
-        self.node("Split", (of, self.constant(_ints(size, size))), halves, axis=-1)
-        return halves
+    def slice(self, of: str, axis: int, begin: int, end: int, step: int = 1) -> str:
+        return self.add("Slice", of, *[self.constant(_ints(value)) for value in (begin, end, axis, step)])
 
     def node(self, operation: str, inputs: tuple[str, ...], results: tuple[str, ...], **options: int | str) -> None:
         named = b"".join(_field(1, name) for name in inputs) + b"".join(_field(2, name) for name in results)

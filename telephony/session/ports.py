@@ -31,6 +31,15 @@ class Transport(Protocol):
 
 
 @runtime_checkable
+class Feeds(Protocol):
+    """A transport that hands its frames over itself: no task is woken for each, which costs more than many a frame."""
+
+    async def feed(self, take: Callable[[AudioFrame], bool]) -> None:
+        """``take`` is called with each of ``Transport.frames``, on the loop and in the context of who asked, and must return at once:
+        whether it takes another. Returns when it doesn't, or the caller is gone. What ``take`` raises is raised here."""
+
+
+@runtime_checkable
 class HasKeypad(Protocol):
     """A transport whose caller can press digits."""
 

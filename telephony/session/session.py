@@ -47,7 +47,7 @@ from telephony.session.ports import VAD, HasKeypad, HearsLater, Listener, Tap, T
 from telephony.session.reply import Deadlines, Parts, Reply, Speaker, wasted
 from telephony.session.resumed import NOTHING_BEFORE, Resumed
 from telephony.session.signals import Action, Line, Signal
-from telephony.session.streams import close_all, closing
+from telephony.session.streams import close_all, closing, feed
 from telephony.session.transferring import Nobody, PutsThrough, Transferring
 from telephony.session.turns import TurnTaker
 from telephony.session.words import AskedFor, cleaned
@@ -194,20 +194,17 @@ class Session(Life):
 
     async def _listen(self) -> None:
         self._transport.attach(self.playout)
-        async with closing(self._transport.frames()) as frames:
-            async for frame in frames:
-                self._on_frame(frame)
-                if self._end_reason:
-                    return
+        await feed(self._transport, self._on_frame)
         self._end("caller_hung_up")
 
-    def _on_frame(self, frame: AudioFrame) -> None:
+    def _on_frame(self, frame: AudioFrame) -> bool:
+        """Whether the call goes on."""
         begin_ms = self.clock.now_ms
         now_ms = begin_ms + FRAME_MS
         self.clock.tick(now_ms)
         if self._transfer.leaves_for:
             self._end(self._transfer.leaves_for)
-            return
+            return False
         if self._tap is not None:
             self._tap.caller(frame, begin_ms)
         heard, clean, late_edges = self._inlet.hear(frame)
@@ -231,6 +228,7 @@ class Session(Life):
         if begin_ms % 1000 == 0:
             self.playout.delay_ms = self._transport.outbound_delay_ms
             self._check_pulls()
+        return not self._end_reason
 
     def _on_edge(self, edge: VADEdge) -> None:
         """Also between two frames, from a VAD that takes its time."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
+
+from agents.speech import AudioFrame
+from telephony.session.ports import Feeds, Transport
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +26,17 @@ async def closing(items: AsyncIterator[Item]) -> AsyncIterator[AsyncIterator[Ite
         close = getattr(items, "aclose", None)
         if close is not None:
             await close()
+
+
+async def feed(transport: Transport, take: Callable[[AudioFrame], bool]) -> None:
+    """Each frame of a transport until ``take`` says that it was the last, or the caller is gone; see ``ports.Feeds``."""
+    if isinstance(transport, Feeds):
+        await transport.feed(take)
+        return
+    async with closing(transport.frames()) as frames:
+        async for frame in frames:
+            if not take(frame):
+                return
 
 
 async def close_all(**closings: Awaitable[None]) -> None:

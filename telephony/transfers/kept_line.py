@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from agents.speech import AudioFrame
 from telephony.audio.playout import Playout
 from telephony.call_transport import CallTransport
-from telephony.session.ports import HasKeypad
+from telephony.session.ports import Feeds, HasKeypad
 from telephony.wire.dtmf import DigitEvent
 
 
@@ -57,6 +57,21 @@ class KeptLine:
         except asyncio.CancelledError:  # broken off in the middle of a frame: whoever comes next begins anew
             self._frames = None
             raise
+
+    async def feed(self, take: Callable[[AudioFrame], bool]) -> None:
+        """``telephony.session.ports.Feeds``, as far as the line is one."""
+        if isinstance(self._line, Feeds):
+
+            def heard(frame: AudioFrame) -> bool:
+                if self.hears is not None:
+                    self.hears(frame)
+                return take(frame)
+
+            await self._line.feed(heard)
+            return
+        async for frame in self.frames():
+            if not take(frame):
+                return
 
     async def close(self) -> None: ...
 

@@ -96,7 +96,7 @@ class Inbound:
             self.on_digit(event)
 
     def pull(self, now_ms: float) -> bytes:
-        if told := self._digits.tick(now_ms):
+        if self._digits.is_down and (told := self._digits.tick(now_ms)):
             self._tell(told)
         if not self._pcm:
             pcm = self._next(now_ms)

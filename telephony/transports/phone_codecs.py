@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from functools import cache
 from typing import Protocol
@@ -11,10 +12,10 @@ import numpy.typing as npt
 
 from telephony.audio import g711, g722
 from telephony.audio.conceal import HISTORY_MS, Concealer
-from telephony.audio.fir import BLOCK, Divider, Doubler, doubled_together
+from telephony.audio.fir import BLOCK, HISTORY, Divider, Doubler, doubled_together
 from telephony.audio.playout import FRAME_SAMPLES, PLAYOUT_RATE_HZ, SILENCE
 from telephony.transports import opus
-from telephony.transports.inbound import FRAME_MS, RATE_HZ, SoundDecoder
+from telephony.transports.inbound import FRAME_BYTES, FRAME_MS, RATE_HZ, SoundDecoder
 from telephony.wire.codings import Coding
 
 Samples = npt.NDArray[np.int16]
@@ -23,6 +24,8 @@ _LONGEST_BYTES = 8_000 * 120 // 1000
 """Of a packet that is a byte a sample; what is longer isn't sound for a telephone."""
 _USUAL_BYTES = g711.RATE_HZ * FRAME_MS // 1000
 _LATELY_BYTES = g711.RATE_HZ * HISTORY_MS // 1000
+_LATELY_PACKETS = 16
+"""Of 10 ms and more they are enough; of shorter ones what is made up is a little rougher."""
 _FEW = 3
 """Fewer are quicker one by one."""
 assert _USUAL_BYTES % BLOCK == 0
@@ -63,55 +66,61 @@ def encoder(coding: Coding) -> SoundEncoder:
 class G711Decoder:
     def __init__(self, decode: Callable[[bytes], Samples], table: Floats) -> None:
         self.table = table
-        self.doubler = Doubler()
         self.ready = b""
         """What the next packet comes to, where it was decoded together with those of other calls."""
+        self.tail = b""
+        """The last ``HISTORY`` bytes of the packet before, where the next one follows it; else empty."""
+        self._doubler = Doubler()
+        self._is_ahead = False
+        """Of the doubler, which doesn't know of the last packet."""
         self._decode = decode
         self._concealer = Concealer(g711.RATE_HZ)
-        self._lately = b""
+        self._lately: deque[bytes] = deque(maxlen=_LATELY_PACKETS)
         """What the concealer needs to know, once it is needed."""
         self._packet_ms = FRAME_MS
 
-    @property
-    def is_joining(self) -> bool:
-        """What comes next is joined to what was made up before it."""
-        return self._concealer.concealed_ms > 0
-
     def decode(self, payload: bytes) -> bytes:
-        if not payload or len(payload) > _LONGEST_BYTES:
+        size = len(payload)
+        if not payload or size > _LONGEST_BYTES:
             return b""
-        self._packet_ms = max(1, len(payload) * 1000 // g711.RATE_HZ)
-        if self._concealer.concealed_ms:
-            return self._doubled(self._concealer.push(self._decode(payload).tobytes()))
-        self._lately = (self._lately + payload)[-_LATELY_BYTES:]
-        if self.ready:
-            ready, self.ready = self.ready, b""
-            return ready
-        return self.doubler.push(self._decode(payload)).tobytes()
+        self._packet_ms = FRAME_MS if size == _USUAL_BYTES else max(1, size * 1000 // g711.RATE_HZ)
+        if self._concealer.concealed_ms:  # joined to what was made up before it
+            return self._doubled(np.frombuffer(self._concealer.push(self._decode(payload).tobytes()), "<i2"))
+        self._lately.append(payload)
+        ready = self.ready
+        if ready:
+            self.ready, self._is_ahead = b"", True
+        else:
+            ready = self._doubled(self._decode(payload))
+        self.tail = payload[-HISTORY:] if size >= HISTORY else b""
+        return ready
 
     def conceal(self) -> bytes:
         if self._lately:
-            self._concealer.push(self._decode(self._lately).tobytes())
-            self._lately = b""
-        return self._doubled(self._concealer.conceal(self._packet_ms))
+            self._concealer.push(self._decode(b"".join(self._lately)[-_LATELY_BYTES:]).tobytes())
+            self._lately.clear()
+        return self._doubled(np.frombuffer(self._concealer.conceal(self._packet_ms), "<i2"))
 
     def recover(self, following: bytes) -> bytes:
         return b""
 
-    def _doubled(self, pcm: bytes) -> bytes:
-        return self.doubler.push(np.frombuffer(pcm, "<i2")).tobytes()
+    def _doubled(self, samples: Samples) -> bytes:
+        if self._is_ahead:
+            self._doubler.follow(self._decode(self.tail))
+        self.tail, self._is_ahead = b"", False
+        return self._doubler.push(samples).tobytes()
 
 
 class Together:
-    """The next packets of several calls, decoded in one go: 3 µs for each, in place of 14 (and 35 where a call's decoder was last
-    used 20 ms ago). Only what is usual, 20 ms of G.711 without a gap before; the rest the decoders do by themselves."""
+    """The next packets of several calls, decoded in one go: 2 µs for each, in place of 14 (and 35 where a call's decoder was last
+    used 20 ms ago). Only what is usual, 20 ms of G.711 right behind others; the rest the decoders do by themselves."""
 
     def __init__(self) -> None:
         self._added: list[tuple[G711Decoder, bytes]] = []
 
     def add(self, decoder: SoundDecoder, payload: bytes) -> None:
         """It is the next that ``decoder`` is given."""
-        if isinstance(decoder, G711Decoder) and len(payload) == _USUAL_BYTES and not decoder.is_joining:
+        if isinstance(decoder, G711Decoder) and decoder.tail and len(payload) == _USUAL_BYTES:
             self._added.append((decoder, payload))
 
     def decode(self) -> None:
@@ -121,11 +130,11 @@ class Together:
             some = [each for each in added if each[0].table is table]
             if len(some) < _FEW:
                 continue
-            codes = np.frombuffer(b"".join([payload for _, payload in some]), np.uint8)
-            samples = table.take(codes).reshape(len(some), _USUAL_BYTES)
-            doubled = doubled_together([decoder.doubler for decoder, _ in some], samples)
-            for (decoder, _), pcm in zip(some, doubled, strict=True):
-                decoder.ready = pcm.tobytes()
+            codes = b"".join([decoder.tail + payload for decoder, payload in some])
+            samples = table.take(np.frombuffer(codes, np.uint8)).reshape(len(some), HISTORY + _USUAL_BYTES)
+            pcm = doubled_together(samples).tobytes()
+            for at, (decoder, _) in enumerate(some):
+                decoder.ready = pcm[at * FRAME_BYTES : (at + 1) * FRAME_BYTES]
 
 
 class G722Decoder:

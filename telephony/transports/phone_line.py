@@ -109,6 +109,14 @@ class Line:
             if media is self._media:
                 return
 
+    async def feed(self, take: Callable[[AudioFrame], bool]) -> None:
+        """``telephony.session.ports.Feeds``, as ``frames``."""
+        while True:
+            media = self._media
+            await media.feed(take)
+            if media is self._media:
+                return
+
     async def answer(self, offer: str) -> str:
         return ""
 

@@ -4,7 +4,7 @@ Whoever does the signalling (SIP) makes one for each call, carries its descripti
 
     media = PhoneMedia(ports, ticker, policy)
     answer = media.answer(offer, signalling="198.51.100.7")      or  offer = media.offer() … media.accept(answer)
-    session = Session(media, …)                                  frames() is the call's clock from then on
+    session = Session(media, …)                                  feed() is the call's clock from then on
     media.hang_up()                                              they said BYE: the frames end
     await media.close()                                          in any case, once
 """
@@ -14,18 +14,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import struct
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 from random import SystemRandom
 
 from agents.speech import AudioFrame
+from telephony.audio.digits import DigitTones
 from telephony.audio.playout import SILENCE, Playout
 from telephony.transports.inbound import FRAME_MS, RATE_HZ
 from telephony.transports.rtp_sending import Origin
-from telephony.transports.rtp_session import Counts, Datagram, RtpSession
+from telephony.transports.rtp_session import Counts, Report, RtpSession
 from telephony.transports.rtp_socket import Ports, Sockets, Ticker
 from telephony.wire import dtmf
 from telephony.wire.codings import Coding
@@ -40,6 +43,8 @@ MAX_BEHIND = 500
 """Frames that may wait to be taken: ten seconds. Nobody listens any more then."""
 TELEPHONE_DELAY_MS = 60
 """What a telephone's own jitter buffer and the networks behind a gateway add, as a guess."""
+DOUBT_MS = 200.0
+"""Between two looks whether anything comes at all."""
 COUNTS_EVERY = 250
 """Frames: five seconds."""
 _NUMBERS = struct.Struct("!IIHQ")
@@ -90,10 +95,17 @@ class PhoneMedia:
         self._rtp = RtpSession(_fresh_origin(ticker.now_ms))
         self._signalling = ""
         self._pull: Callable[[], bytes] = lambda: SILENCE
-        self._digit: Callable[[], str] = lambda: ""
+        self._digits = DigitTones()
         self._due: deque[float] = deque(maxlen=MAX_BEHIND)
         """Ticks whose frame wasn't taken yet."""
         self._waiter: asyncio.Future[None] | None = None
+        self._take: Callable[[AudioFrame], bool] | None = None
+        """Whoever is fed."""
+        self._context = copy_context()
+        """Theirs."""
+        self._taken = 0
+        self._doubted_ms = 0.0
+        """When to look again whether the line is dead."""
         self._taken_from_ms: float | None = None
         """Since when someone takes the frames."""
         ticker.listen(self, self._sockets)
@@ -149,14 +161,13 @@ class PhoneMedia:
 
     def attach(self, playout: Playout) -> None:
         """What is sent from now on, as long as ``frames`` are taken and nobody holds the call: ``playout.pull()``, every 20 ms."""
-        self._pull, self._digit = playout.pull, lambda: playout.digit
+        self._pull, self._digits = playout.pull, playout.digits
 
     async def frames(self) -> AsyncIterator[AudioFrame]:
         """The caller's sound: one frame per 20 ms of time, concealed or silent where nothing came. The agent's goes out at the
         same tick, after what the session made of the frame."""
         self._due.clear()
         self._taken_from_ms = self._ticker.now_ms
-        taken = 0
         while self.end_reason is None:
             if not self._due:
                 self._waiter = asyncio.get_running_loop().create_future()
@@ -165,27 +176,52 @@ class PhoneMedia:
             due_ms = self._due.popleft()
             yield AudioFrame(self._rtp.pull(due_ms), RATE_HZ)
             self._speak(due_ms)
-            taken += 1
-            if taken % COUNTS_EVERY == 0 and self._on_counts is not None:
-                self._on_counts(self._rtp.counts)
+
+    async def feed(self, take: Callable[[AudioFrame], bool]) -> None:
+        """``telephony.session.ports.Feeds``: the same by the ticker itself. What was due since somebody took frames comes first."""
+        if self._taken_from_ms is None:
+            self._taken_from_ms = self._ticker.now_ms
+        self._context, self._waiter = copy_context(), asyncio.get_running_loop().create_future()
+        try:
+            while self._due and self.end_reason is None:
+                due_ms = self._due.popleft()
+                takes_more = take(AudioFrame(self._rtp.pull(due_ms), RATE_HZ))
+                self._speak(due_ms)
+                if not takes_more:
+                    return
+            if self.end_reason is None:
+                self._take = take
+                await self._waiter
+        finally:
+            self._take = None
 
     def _speak(self, due_ms: float) -> None:
         rtp, now_ms = self._rtp, self._ticker.now_ms
-        if not rtp.is_speaking_allowed or now_ms - due_ms > MAX_CATCH_UP_MS:
+        to = rtp.listener
+        if to is None or now_ms - due_ms > MAX_CATCH_UP_MS:
             rtp.pass_by()
-        else:
-            self._send(rtp.speak(self._pull(), self._digit()))
-        self._send(rtp.reports(now_ms))
+        elif (sockets := self._sockets) is not None:
+            pcm = self._pull()
+            for packet in rtp.speak(pcm, self._digits.sounding):
+                self._send(sockets.rtp, packet, to)
+        if now_ms >= rtp.report_due_ms:
+            self._send_reports(rtp.reports(now_ms))
+        self._taken += 1
+        if self._taken % COUNTS_EVERY == 0 and self._on_counts is not None:
+            self._on_counts(rtp.counts)
 
-    def _send(self, datagrams: list[Datagram]) -> None:
-        if self._sockets is None:
+    def _send(self, way: socket.socket, data: bytes, to: Address) -> None:
+        try:
+            way.sendto(data, to)
+        except OSError as error:  # the network is away, or its queue full: lost like any other packet
+            logger.debug("A packet could not be sent: %s", error)
+
+    def _send_reports(self, reports: list[Report]) -> None:
+        sockets, agreed = self._sockets, self.agreed
+        if sockets is None or agreed is None:
             return
-        for each in datagrams:
-            is_apart = each.is_report and self.agreed is not None and not self.agreed.has_rtcp_mux
-            try:
-                (self._sockets.rtcp if is_apart else self._sockets.rtp).sendto(each.data, each.to)
-            except OSError as error:  # the network is away, or its queue full: lost like any other packet
-                logger.debug("A packet could not be sent: %s", error)
+        for each in reports:
+            self._send(sockets.rtp if agreed.has_rtcp_mux else sockets.rtcp, each.data, each.to)
 
     # ---- the ticker's side
 
@@ -195,18 +231,38 @@ class PhoneMedia:
         else:
             self._rtp.receive(data, source, now_ms)
 
-    def tick(self, due_ms: float) -> None:
-        if self._taken_from_ms is None or due_ms < self._taken_from_ms:
-            return
+    def prepare(self, due_ms: float) -> bool:
+        if self._taken_from_ms is None or due_ms < self._taken_from_ms or self.end_reason is not None:
+            return False
         if self.is_ringing:
             self._rtp.is_alive(due_ms)
-        elif self._rtp.is_dead(due_ms):
+        elif due_ms >= self._doubted_ms and self._is_dead(due_ms):
             self._end("connection_lost" if self._rtp.has_heard else "never_connected")
-            return
+            return False
         if not self._due:  # as it nearly always is; behind others it is decoded when it is taken
             self._rtp.look_ahead(due_ms, self._ticker.together)
-        self._due.append(due_ms)
-        self._wake()
+        return True
+
+    def _is_dead(self, now_ms: float) -> bool:
+        self._doubted_ms = now_ms + DOUBT_MS
+        return self._rtp.is_dead(now_ms)
+
+    def tick(self, due_ms: float) -> None:
+        take = self._take
+        if take is None:
+            self._due.append(due_ms)
+            self._wake()
+            return
+        try:
+            takes_more = self._context.run(take, AudioFrame(self._rtp.pull(due_ms), RATE_HZ))
+            self._speak(due_ms)
+            if takes_more:
+                return
+            self._wake()
+        except Exception as error:  # for whoever is fed
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_exception(error)
+        self._take = None
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -223,7 +279,7 @@ class PhoneMedia:
         sockets = self._sockets
         if sockets is None:
             return
-        self._send(self._rtp.goodbye(self._ticker.now_ms))
+        self._send_reports(self._rtp.goodbye(self._ticker.now_ms))
         self._sockets = None
         self._ticker.forget(self, sockets)
         self._ports.give_back(sockets)

@@ -36,6 +36,7 @@ class Sending:
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
+        self._ssrc = origin.ssrc
         self.packets = 0
         self.octets = 0
         self.timestamp = origin.timestamp
@@ -45,6 +46,7 @@ class Sending:
         """Of RTP's clock in 20 ms."""
         self._payload_type = 0
         self._events: int | None = None
+        self._digits: dtmf.Sender | None = None
         self._takes_fec = False
         self._was_quiet = True
         """Nothing was sent just before: the next packet is marked (RFC 3551, 4.1)."""
@@ -78,16 +80,20 @@ class Sending:
     def speak(self, pcm: bytes, digit: str = "") -> list[bytes]:
         """The packets of 20 ms at ``PLAYOUT_RATE_HZ``. ``digit``: what sounds in them ("" for none), which goes out beside the
         sound where they take it, and instead of it."""
-        events = self._events
+        events, digits, timestamp = self._events, self._digits, self.timestamp
+        self.timestamp = timestamp + self._step
         sent: list[bytes] = []
-        if events is not None and self._digits is not None:
-            packets = self._digits.tick(digit, self.timestamp)
-            sent += [self._packed(events, each.payload, each.ticks, each.is_first) for each in packets]
-        if digit and events is not None:
-            self._waiting, self._was_quiet = b"", True
-        else:
-            sent += self._sound(self._encoder.encode(pcm))
-        self.timestamp += self._step
+        if events is not None and digits is not None and (digit or digits.is_busy):
+            packets = digits.tick(digit, timestamp)
+            sent = [self._packed(events, each.payload, each.ticks, each.is_first) for each in packets]
+            if digit:
+                self._waiting, self._was_quiet = b"", True
+                return sent
+        payload = self._encoder.encode(pcm)
+        if self._packet_bytes:
+            return sent + self._pieces(payload, timestamp)
+        sent.append(self._packed(self._payload_type, payload, timestamp, self._was_quiet))
+        self._was_quiet = False
         return sent
 
     def pass_by(self) -> None:
@@ -95,12 +101,11 @@ class Sending:
         self.timestamp += self._step
         self._waiting, self._was_quiet = b"", True
 
-    def _sound(self, payload: bytes) -> list[bytes]:
+    def _pieces(self, payload: bytes, timestamp: int) -> list[bytes]:
+        """Packets of their length, as far as there is sound for them."""
         size = self._packet_bytes
-        if not size:
-            return [self._marked(payload, self.timestamp)]
         if not self._waiting:
-            self._waiting_since = self.timestamp
+            self._waiting_since = timestamp
         self._waiting += payload
         sent: list[bytes] = []
         while len(self._waiting) >= size:
@@ -117,4 +122,4 @@ class Sending:
         sequence, self._sequence = self._sequence, (self._sequence + 1) & 0xFFFF
         self.packets += 1
         self.octets += len(payload)
-        return rtp.packed(payload_type, sequence, timestamp & 0xFFFF_FFFF, self.origin.ssrc, payload, is_marked)
+        return rtp.packed(payload_type, sequence, timestamp & 0xFFFF_FFFF, self._ssrc, payload, is_marked)

@@ -32,11 +32,11 @@ COMFORT_NOISE = 13
 SILENCE = bytes(FRAME_BYTES)
 
 
-class Datagram(NamedTuple):
+class Report(NamedTuple):
+    """A datagram of RTCP: from the port of reports, unless both share one."""
+
     data: bytes
     to: Address
-    is_report: bool
-    """RTCP: from the port of reports, unless both share one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,8 @@ class RtpSession:
         """Of streams that are over."""
         self._alive_ms: float | None = None
         self._has_heard = False
-        self._report_due_ms: float | None = None
+        self.report_due_ms = 0.0
+        """When ``reports`` has one; before the first question nobody knows."""
         self._reports_from: Address | None = None
         self._packets_reported = 0
         self._has_reported = False
@@ -125,6 +126,10 @@ class RtpSession:
             return
         number = packet.payload_type
         if number not in agreed.receive and number not in agreed.receive_events and number != COMFORT_NOISE:
+            return
+        if latch.knows(source, packet.ssrc, now_ms):
+            self._take(agreed, packet, now_ms)
+            self._alive_ms = now_ms
             return
         for arrived, at_ms in latch.admit(source, packet, now_ms, is_authentic=self._srtp_in is not None):
             self._take(agreed, arrived, at_ms)
@@ -185,7 +190,7 @@ class RtpSession:
 
     def pull(self, now_ms: float) -> bytes:
         """The caller's next 20 ms at 16 kHz, concealed or silent where nothing came."""
-        if told := self._digits.tick(now_ms):
+        if self._digits.is_down and (told := self._digits.tick(now_ms)):
             self._tell(told)
         inbound, agreed = self._inbound, self.agreed
         if inbound is None or agreed is None or not agreed.receives:
@@ -205,24 +210,19 @@ class RtpSession:
     # ---- out
 
     @property
-    def is_speaking_allowed(self) -> bool:
-        """There is somebody to send to, and they want to hear us."""
+    def listener(self) -> Address | None:
+        """Where the agent's sound goes. ``None``: there is nobody to send to, or they don't want to hear us."""
         agreed, latch = self.agreed, self._latch
-        return agreed is not None and agreed.sends and latch is not None and latch.destination is not None
+        return None if agreed is None or not agreed.sends or latch is None else latch.destination
 
     @property
     def _destination(self) -> Address | None:
         return None if self._latch is None else self._latch.destination
 
-    def speak(self, pcm: bytes, digit: str = "") -> list[Datagram]:
-        """The agent's next 20 ms at ``PLAYOUT_RATE_HZ``; see ``Sending.speak``. Call it only while ``is_speaking_allowed``."""
-        to = self._destination
-        if to is None:
-            self._sending.pass_by()
-            return []
-        protect = self._srtp_out
-        packets = self._sending.speak(pcm, digit)
-        return [Datagram(each if protect is None else protect.rtp(each), to, False) for each in packets]
+    def speak(self, pcm: bytes, digit: str = "") -> list[bytes]:
+        """The agent's next 20 ms at ``PLAYOUT_RATE_HZ``, for the ``listener``; see ``Sending.speak``. Call it only while there is one."""
+        packets, protect = self._sending.speak(pcm, digit), self._srtp_out
+        return packets if protect is None else [protect.rtp(each) for each in packets]
 
     def pass_by(self) -> None:
         """20 ms in which nothing is sent."""
@@ -268,22 +268,22 @@ class RtpSession:
                 rtt_ms = rtcp.round_trip_ms(reception, self._ntp(now_ms))
                 self._rtt_ms = self._rtt_ms if rtt_ms is None else rtt_ms
 
-    def reports(self, now_ms: float) -> list[Datagram]:
+    def reports(self, now_ms: float) -> list[Report]:
         """What is to be told to their end now: nothing, or one report every five seconds or so."""
-        if self._report_due_ms is None:
-            self._report_due_ms = now_ms + self._interval_ms() / 2
-        if now_ms < self._report_due_ms:
+        if not self.report_due_ms:
+            self.report_due_ms = now_ms + self._interval_ms() / 2
+        if now_ms < self.report_due_ms:
             return []
-        self._report_due_ms = now_ms + self._interval_ms()
+        self.report_due_ms = now_ms + self._interval_ms()
         return self._reported([], now_ms)
 
-    def goodbye(self, now_ms: float) -> list[Datagram]:
+    def goodbye(self, now_ms: float) -> list[Report]:
         """The last report. Who has sent neither sound nor report says none (RFC 3550, 6.3.7): a call that nobody answered."""
         if not self._sending.packets and not self._has_reported:
             return []
         return self._reported([rtcp.Goodbye((self._sending.origin.ssrc,))], now_ms)
 
-    def _reported(self, last: list[rtcp.Part], now_ms: float) -> list[Datagram]:
+    def _reported(self, last: list[rtcp.Part], now_ms: float) -> list[Report]:
         to = self._report_destination
         if to is None:
             return []
@@ -298,7 +298,7 @@ class RtpSession:
         else:
             report = rtcp.ReceiverReport(origin.ssrc, receptions)
         data = rtcp.pack([report, rtcp.SourceDescription(origin.ssrc, origin.cname), *last])
-        return [Datagram(data if self._srtp_out is None else self._srtp_out.rtcp(data), to, True)]
+        return [Report(data if self._srtp_out is None else self._srtp_out.rtcp(data), to)]
 
     @property
     def _report_destination(self) -> Address | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import selectors
+import select
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -125,8 +125,11 @@ class Ticks(Protocol):
     """A call, as the ticker sees it."""
 
     def received(self, data: bytes, source: Address, now_ms: float, *, is_report: bool) -> None: ...
+    def prepare(self, due_ms: float) -> bool:
+        """20 ms are over: whether a ``tick`` is wanted. What it is going to decode may be decoded together with others' before it."""
+
     def tick(self, due_ms: float) -> None:
-        """20 ms are over. Late ticks come one after another, each with the moment it was due."""
+        """Late ones come one after another, each with the moment it was due."""
 
 
 class Ticker:
@@ -134,7 +137,9 @@ class Ticker:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._selector = selectors.DefaultSelector()
+        self._news = select.epoll() if hasattr(select, "epoll") else select.poll()
+        self._sockets: dict[int, tuple[socket.socket, Ticks, bool]] = {}
+        """By their numbers: whose they are, and whether reports come there."""
         self.together = Together()
         """Decodes what the calls of a tick are going to take, before they do."""
         self._slots: list[list[Ticks]] = [[] for _ in range(SLOTS)]
@@ -160,20 +165,24 @@ class Ticker:
 
     def listen(self, call: Ticks, sockets: Sockets) -> None:
         """What comes is told from now on: at once a call's ticker runs, and every 5 ms."""
-        self._selector.register(sockets.rtp, selectors.EVENT_READ, (call, False))
-        self._selector.register(sockets.rtcp, selectors.EVENT_READ, (call, True))
+        for each in (sockets.rtp, sockets.rtcp):
+            self._sockets[each.fileno()] = (each, call, each is sockets.rtcp)
+            self._news.register(each.fileno(), select.POLLIN)
         self.add(call)
 
     def forget(self, call: Ticks, sockets: Sockets) -> None:
-        self._selector.unregister(sockets.rtp)
-        self._selector.unregister(sockets.rtcp)
+        for each in (sockets.rtp, sockets.rtcp):
+            del self._sockets[each.fileno()]
+            self._news.unregister(each.fileno())
         self.remove(call)
 
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._selector.close()
+        close = getattr(self._news, "close", None)
+        if close is not None:
+            close()
 
     def _arm(self) -> None:
         self._timer = self._loop.call_at(self._next * _SLOT_S, self._run)
@@ -183,28 +192,39 @@ class Ticker:
             self._timer = None
             return
         self._read()
-        while self._next * _SLOT_S <= self._loop.time():
-            due_ms = self._next * _SLOT_S * 1000
-            for call in tuple(self._slots[self._next % SLOTS]):
-                try:
-                    call.tick(due_ms)
-                except Exception:  # one call's fault is no other's
-                    logger.exception("A call could not tick")
-            self.together.decode()
+        for _ in range(SLOTS):  # where it is later than that, others have their turn between
+            if self._next * _SLOT_S > self._loop.time():
+                break
+            self._tick(self._slots[self._next % SLOTS], self._next * _SLOT_S * 1000)
             self._next += 1
         self._arm()
+
+    def _tick(self, calls: list[Ticks], due_ms: float) -> None:
+        ready: list[Ticks] = []
+        for call in calls:
+            try:
+                if call.prepare(due_ms):
+                    ready.append(call)
+            except Exception:  # one call's fault is no other's
+                logger.exception("A call could not get ready")
+        self.together.decode()
+        for call in ready:
+            try:
+                call.tick(due_ms)
+            except Exception:
+                logger.exception("A call could not tick")
 
     def _read(self) -> None:
         """One datagram of each socket that has any, and again: most have one, and to ask all at once is cheaper than each."""
         now_ms = self.now_ms
         for _ in range(_MOST_AT_ONCE):
-            ready = self._selector.select(0)
+            ready = self._news.poll(0)
             if not ready:
                 return
-            for key, _ in ready:
-                call, is_report = key.data
+            for number, _ in ready:
+                line, call, is_report = self._sockets[number]
                 try:
-                    data, source = key.fileobj.recvfrom(_DATAGRAM_BYTES)  # type: ignore[union-attr]
+                    data, source = line.recvfrom(_DATAGRAM_BYTES)
                 except BlockingIOError:
                     continue
                 except OSError as error:  # what a datagram of ours came to: nobody listens there

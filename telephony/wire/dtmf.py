@@ -143,6 +143,11 @@ class Receiver:
             ticks += report.duration * stream_hz // rate_hz
         return told
 
+    @property
+    def is_down(self) -> bool:
+        """A digit: it is to be let go some time, see ``tick``."""
+        return self._down is not None
+
     def tick(self, at_ms: float) -> list[DigitEvent]:
         """Lets go of a digit of which nothing more was heard."""
         if self._down is None or at_ms - self._down.seen_ms < LET_GO_MS:
@@ -214,6 +219,11 @@ class Sender:
         self._ticks = 0
         self._duration = 0
         self._ends_owed = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """A digit sounds, or its end is not all told."""
+        return bool(self._digit)
 
     def tick(self, digit: str, ticks: int) -> list[Packet]:
         sent: list[Packet] = []

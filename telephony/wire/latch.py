@@ -79,6 +79,8 @@ class Latch:
         self.expected = expected
         self.source: Address | None = None
         """Locked; ``None``: nobody yet."""
+        self.destination: Address | None = expected.remote if expected.remote[1] else None
+        """Where our packets go; ``None``: nowhere yet."""
         self.strangers = 0
         """Packets that weren't the caller's."""
         self._ssrc: int | None = None
@@ -89,13 +91,6 @@ class Latch:
         self._candidates: dict[Address, _Candidate] = {}
         self._next_stream: _Candidate | None = None
 
-    @property
-    def destination(self) -> Address | None:
-        """Where our packets go; ``None``: nowhere yet."""
-        if self.source is not None and not self._is_moving:
-            return self.source
-        return self.expected.remote if self.expected.remote[1] else self.source
-
     def expect(self, expected: Expected) -> None:
         """A new description. Where it names the same address, the lock stays."""
         if expected.remote != self.expected.remote and expected.remote[1]:
@@ -104,10 +99,21 @@ class Latch:
         elif not expected.remote[1]:  # on hold in the old way: no address is none to go to
             expected = Expected(self.expected.remote, expected.signalling, expected.any_source)
         self.expected = expected
+        if self.source is None or self._is_moving:
+            self.destination = expected.remote if expected.remote[1] else self.source
+        else:
+            self.destination = self.source
 
     def admits_report(self, source: Address) -> bool:
         """RTCP may have a port of its own, but no host of its own."""
         return source[0] == (self.expected.remote[0] if self.source is None else self.source[0])
+
+    def knows(self, source: Address, ssrc: int, at_ms: float) -> bool:
+        """A packet of the stream that we have, from where it comes: to be taken as it is, fifty times a second."""
+        if ssrc != self._ssrc or source != self.source:
+            return False
+        self._heard_ms, self._next_stream = at_ms, None
+        return True
 
     def admit(self, source: Address, packet: Packet, at_ms: float, *, is_authentic: bool = False) -> list[Arrival]:
         """The packets to take now: this one, those held before it, or none."""
@@ -117,14 +123,13 @@ class Latch:
             self._heard_ms = at_ms
             return [(packet, at_ms)]
         if source == self.source:
-            return self._same_source(packet, at_ms)
+            return self._same_source(source, packet, at_ms)
         return self._other_source(source, packet, at_ms)
 
     # ---- the telephone we know
 
-    def _same_source(self, packet: Packet, at_ms: float) -> list[Arrival]:
-        if packet.ssrc == self._ssrc:
-            self._heard_ms, self._next_stream = at_ms, None
+    def _same_source(self, source: Address, packet: Packet, at_ms: float) -> list[Arrival]:
+        if self.knows(source, packet.ssrc, at_ms):
             return [(packet, at_ms)]
         following = self._next_stream
         if following is None:
@@ -195,7 +200,8 @@ class Latch:
     def _lock(self, source: Address, ssrc: int, claim: int, at_ms: float) -> None:
         if source != self.source:
             self._locked_ms = at_ms
-        self.source, self._ssrc, self._claim, self._heard_ms = source, ssrc, claim, at_ms
+        self.source = self.destination = source
+        self._ssrc, self._claim, self._heard_ms = ssrc, claim, at_ms
         self._is_moving = False
         self._candidates.clear()
         self._next_stream = None

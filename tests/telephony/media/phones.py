@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import os
 import random
+from typing import NamedTuple
 
 import numpy as np
 
 from telephony.audio.playout import PLAYOUT_RATE_HZ, SILENCE
 from telephony.transports.rtp_sending import Origin
-from telephony.transports.rtp_session import Datagram, RtpSession
+from telephony.transports.rtp_session import RtpSession
 from telephony.wire import rtp
 from telephony.wire.codings import Coding
 from telephony.wire.offer_answer import Address, Encryption, Negotiation, Terms
@@ -66,6 +67,12 @@ def packet(
     return rtp.pack(rtp.Packet(payload_type, sequence & 0xFFFF, sequence * step & 0xFFFF_FFFF, ssrc, payload))
 
 
+class Datagram(NamedTuple):
+    data: bytes
+    to: Address
+    is_report: bool
+
+
 class Line:
     """Two ends and the network between them, in virtual time: ``run`` it, and read what ours has heard."""
 
@@ -83,9 +90,9 @@ class Line:
     def run(self, ms: int, say: Hum | None = None, digit: str = "", *, reply: bool = True) -> None:
         for _ in range(ms // 20):
             pcm = SILENCE if say is None else say.next()
-            self._send(self.theirs.speak(pcm, digit) + self.theirs.reports(self.now_ms), is_ours=False)
+            self._send(self._spoken(self.theirs, pcm, digit), is_ours=False)
             if reply:
-                spoken = self.ours.speak(SILENCE) + self.ours.reports(self.now_ms)
+                spoken = self._spoken(self.ours, SILENCE)
                 self.sent += spoken
                 self._send(spoken, is_ours=True)
             self.now_ms += 20
@@ -93,6 +100,13 @@ class Line:
             self.heard += self.ours.pull(self.now_ms)
             self.theirs.pull(self.now_ms)
             self.delays_ms.append(self.ours.counts.delay_ms)
+
+    def _spoken(self, end: RtpSession, pcm: bytes, digit: str = "") -> list[Datagram]:
+        to = end.listener
+        if to is None:
+            end.pass_by()
+        sound = [] if to is None else [Datagram(each, to, False) for each in end.speak(pcm, digit)]
+        return sound + [Datagram(each.data, each.to, True) for each in end.reports(self.now_ms)]
 
     def _send(self, datagrams: list[Datagram], *, is_ours: bool) -> None:
         network = self.back if is_ours else self.there

@@ -13,9 +13,11 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 
 import pytest
 
+from agents.speech import AudioFrame
 from telephony.audio.playout import Playout
 from telephony.transports.phone_media import PhoneMedia, Policy
 from telephony.transports.rtp_socket import NoPortLeft, Ports, Ticker
@@ -129,15 +131,99 @@ async def test_after_a_stall_each_frame_comes_late_rather_than_never() -> None:
         assert sum(after - before < 0.005 for before, after in itertools.pairwise(seen)) >= 10
 
 
+async def fed(media: PhoneMedia, frames: int, told: list[bytes]) -> None:
+    def take(frame: AudioFrame) -> bool:
+        told.append(frame.pcm)
+        return len(told) < frames
+
+    await media.feed(take)
+
+
+async def test_whoever_is_fed_hears_what_whoever_asks_for_frames_does() -> None:
+    async with lines(2, codings=("pcmu",)) as (caller, callee):
+        connect(caller, callee)
+        caller.attach(Humming(440))
+        heard: list[bytes] = []
+        feeding = asyncio.create_task(fed(callee, 100, heard))
+        await hear(caller, 110)
+        await feeding
+        assert len(heard) == 100 and callee.end_reason is None
+        assert abs(pitch_hz(b"".join(heard[20:])) - 440) < 2
+
+
+async def test_who_is_fed_next_misses_nothing_of_the_time_between() -> None:
+    async with lines(2, codings=("pcmu",)) as (caller, callee):
+        connect(caller, callee)
+        hearing = asyncio.create_task(hear(caller, 100))
+        first: list[bytes] = []
+        began = asyncio.get_running_loop().time()
+        await fed(callee, 10, first)
+        await asyncio.sleep(0.3)
+        after: list[bytes] = []
+        await fed(callee, 40, after)
+        took = asyncio.get_running_loop().time() - began
+        await hearing
+        assert len(first) == 10 and len(after) == 40
+        assert 0.9 < took < 1.2  # fifty frames of time, though nobody took any for fifteen of them
+
+
+async def test_who_is_fed_and_left_by_the_caller_is_let_go() -> None:
+    async with lines(2, codings=("pcmu",)) as (caller, callee):
+        connect(caller, callee)
+        heard: list[bytes] = []
+        feeding = asyncio.create_task(fed(callee, 1_000, heard))
+        await asyncio.sleep(0.2)
+        callee.hang_up()
+        await asyncio.wait_for(feeding, 1)
+        count = len(heard)
+        await asyncio.sleep(0.1)
+        assert 5 <= count == len(heard)
+        await asyncio.wait_for(fed(callee, 10, heard), 1)  # it is over already
+        assert count == len(heard)
+
+
+async def test_what_goes_wrong_with_a_frame_is_told_whoever_is_fed_and_stops_no_other() -> None:
+    async with lines(3, codings=("pcmu",)) as (caller, callee, broken):
+        connect(caller, callee)
+
+        def take(frame: AudioFrame) -> bool:
+            raise ValueError("a fault")
+
+        with pytest.raises(ValueError, match="a fault"):
+            await asyncio.wait_for(broken.feed(take), 1)
+        at_caller, _ = await talk(caller, callee, 40)
+        assert len(at_caller) == 40 * 640
+
+
+async def test_who_is_fed_is_called_in_their_own_context() -> None:
+    async with lines(2, codings=("pcmu",)) as (caller, callee):
+        connect(caller, callee)
+        organization: ContextVar[str] = ContextVar("organization", default="")
+        seen: dict[str, set[str]] = {"one": set(), "other": set()}
+
+        async def listen(media: PhoneMedia, name: str) -> None:
+            organization.set(name)
+
+            def take(frame: AudioFrame) -> bool:
+                seen[name].add(organization.get())
+                return len(seen[name]) < 2 and asyncio.get_running_loop().time() < until
+
+            await media.feed(take)
+
+        until = asyncio.get_running_loop().time() + 0.3
+        await asyncio.gather(listen(caller, "one"), listen(callee, "other"))
+        assert seen == {"one": {"one"}, "other": {"other"}}
+
+
 async def test_digits_are_told() -> None:
     async with lines(2, codings=("pcmu",)) as (caller, callee):
         connect(caller, callee)
         told: list[dtmf.DigitEvent] = []
         callee.listen_for_digits(told.append)
-        caller._digit = lambda: "7"
+        caller._digits.sounding = "7"
         hearing = asyncio.create_task(hear(callee, 60))
         await hear(caller, 8)
-        caller._digit = lambda: ""
+        caller._digits.sounding = ""
         await hear(caller, 20)
         await hearing
         assert told == [dtmf.Pressed("7"), dtmf.Released("7")]
