@@ -111,6 +111,8 @@ async def hold_a_session(media: PhoneMedia) -> None:
 
 async def serve(options: argparse.Namespace) -> None:
     """Offers come by lines of JSON, answers go back; then CPU time whenever it is asked for."""
+    from telephony.warmup import GC_THRESHOLDS
+
     loop = asyncio.get_running_loop()
     ticker, ports = Ticker(loop), Ports("127.0.0.1", clock=loop.time)
     policy = Policy(codings=(options.coding,), encryption="required" if options.encrypted else "off")
@@ -128,6 +130,7 @@ async def serve(options: argparse.Namespace) -> None:
             call.add_done_callback(_must_be_well)
             calls.add(call)
             gc.freeze()
+            gc.set_threshold(*GC_THRESHOLDS)  # as a call worker does
         else:
             told = time.process_time()
         print(json.dumps(told), flush=True)

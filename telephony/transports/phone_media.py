@@ -19,12 +19,11 @@ import struct
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from random import SystemRandom
 
 from agents.speech import AudioFrame
-from telephony.audio.digits import DigitTones
 from telephony.audio.playout import SILENCE, Playout
 from telephony.transports.inbound import FRAME_MS, RATE_HZ
 from telephony.transports.rtp_sending import Origin
@@ -94,14 +93,13 @@ class PhoneMedia:
         self._negotiation = Negotiation(terms, os.urandom)
         self._rtp = RtpSession(_fresh_origin(ticker.now_ms))
         self._signalling = ""
-        self._pull: Callable[[], bytes] = lambda: SILENCE
-        self._digits = DigitTones()
+        self._playout: Playout | None = None
         self._due: deque[float] = deque(maxlen=MAX_BEHIND)
         """Ticks whose frame wasn't taken yet."""
         self._waiter: asyncio.Future[None] | None = None
         self._take: Callable[[AudioFrame], bool] | None = None
         """Whoever is fed."""
-        self._context = copy_context()
+        self._context: Context | None = None
         """Theirs."""
         self._taken = 0
         self._doubted_ms = 0.0
@@ -161,7 +159,7 @@ class PhoneMedia:
 
     def attach(self, playout: Playout) -> None:
         """What is sent from now on, as long as ``frames`` are taken and nobody holds the call: ``playout.pull()``, every 20 ms."""
-        self._pull, self._digits = playout.pull, playout.digits
+        self._playout = playout
 
     async def frames(self) -> AsyncIterator[AudioFrame]:
         """The caller's sound: one frame per 20 ms of time, concealed or silent where nothing came. The agent's goes out at the
@@ -201,8 +199,9 @@ class PhoneMedia:
         if to is None or now_ms - due_ms > MAX_CATCH_UP_MS:
             rtp.pass_by()
         elif (sockets := self._sockets) is not None:
-            pcm = self._pull()
-            for packet in rtp.speak(pcm, self._digits.sounding):
+            playout = self._playout
+            packets = rtp.speak(SILENCE) if playout is None else rtp.speak(playout.pull(), playout.digit)
+            for packet in packets:
                 self._send(sockets.rtp, packet, to)
         if now_ms >= rtp.report_due_ms:
             self._send_reports(rtp.reports(now_ms))
@@ -248,13 +247,13 @@ class PhoneMedia:
         return self._rtp.is_dead(now_ms)
 
     def tick(self, due_ms: float) -> None:
-        take = self._take
-        if take is None:
+        take, context = self._take, self._context
+        if take is None or context is None:
             self._due.append(due_ms)
             self._wake()
             return
         try:
-            takes_more = self._context.run(take, AudioFrame(self._rtp.pull(due_ms), RATE_HZ))
+            takes_more = context.run(take, AudioFrame(self._rtp.pull(due_ms), RATE_HZ))
             self._speak(due_ms)
             if takes_more:
                 return

@@ -62,6 +62,8 @@ class RtpSession:
         self.on_digit: Callable[[dtmf.DigitEvent], None] = lambda event: None
         """Told each digit of the caller when it goes down and when it is let go."""
         self.agreed: Agreed | None = None
+        self._sends = self._receives = False
+        """As it says."""
         self.said_goodbye = False
         """Their last report closed the stream. Some do so and begin another: it ends nothing by itself."""
         self._sending = Sending(origin)
@@ -93,7 +95,7 @@ class RtpSession:
             self._latch = Latch(expected)
         else:
             self._latch.expect(expected)
-        self.agreed = agreed
+        self.agreed, self._sends, self._receives = agreed, agreed.sends, agreed.receives
         self._sending.agree(agreed)
         keys = agreed.keys
         if keys is None:
@@ -137,7 +139,7 @@ class RtpSession:
 
     def _take(self, agreed: Agreed, packet: rtp.Packet, at_ms: float) -> None:
         """A packet of the caller's."""
-        if not agreed.receives:
+        if not self._receives:
             return
         coding = agreed.receive.get(packet.payload_type)
         receiving = self._receiving
@@ -185,21 +187,19 @@ class RtpSession:
 
     def look_ahead(self, now_ms: float, together: phone_codecs.Together) -> None:
         """A ``pull`` of that moment follows: its packet may be decoded together with those of other calls."""
-        if self._inbound is not None and self.agreed is not None and self.agreed.receives:
+        if self._inbound is not None and self._receives:
             self._inbound.look_ahead(now_ms, together.add)
 
     def pull(self, now_ms: float) -> bytes:
         """The caller's next 20 ms at 16 kHz, concealed or silent where nothing came."""
         if self._digits.is_down and (told := self._digits.tick(now_ms)):
             self._tell(told)
-        inbound, agreed = self._inbound, self.agreed
-        if inbound is None or agreed is None or not agreed.receives:
-            return SILENCE
-        return inbound.pull(now_ms)
+        inbound = self._inbound
+        return SILENCE if inbound is None or not self._receives else inbound.pull(now_ms)
 
     def is_dead(self, now_ms: float) -> bool:
         """Nothing came for too long. Asked often, from the moment on that sound should come; a hold is no death."""
-        if self._alive_ms is None or (self.agreed is not None and not self.agreed.receives):
+        if self._alive_ms is None or (self.agreed is not None and not self._receives):
             self._alive_ms = now_ms
         return now_ms - self._alive_ms >= (SILENT_MS if self._has_heard else FIRST_PACKET_MS)
 
@@ -212,8 +212,8 @@ class RtpSession:
     @property
     def listener(self) -> Address | None:
         """Where the agent's sound goes. ``None``: there is nobody to send to, or they don't want to hear us."""
-        agreed, latch = self.agreed, self._latch
-        return None if agreed is None or not agreed.sends or latch is None else latch.destination
+        latch = self._latch
+        return None if latch is None or not self._sends else latch.destination
 
     @property
     def _destination(self) -> Address | None:

@@ -220,11 +220,11 @@ async def test_digits_are_told() -> None:
         connect(caller, callee)
         told: list[dtmf.DigitEvent] = []
         callee.listen_for_digits(told.append)
-        caller._digits.sounding = "7"
+        playout = Playout()
+        caller.attach(playout)
+        playout.digits.press("7")
         hearing = asyncio.create_task(hear(callee, 60))
-        await hear(caller, 8)
-        caller._digits.sounding = ""
-        await hear(caller, 20)
+        await hear(caller, 28)
         await hearing
         assert told == [dtmf.Pressed("7"), dtmf.Released("7")]
 
