@@ -109,7 +109,7 @@ class LiveCall(WithoutAgent):
         """The same with how it was understood, for another agent that goes on."""
         self._pulled_before_ms = 0
         """By the sessions before this one."""
-        self._waits_for_consent = False
+        self._waits_for_consent = self._needs_consent = False
         self._is_leaving = False
         self._is_answered = False
         self._held_until: float | None = 0.0
@@ -419,6 +419,7 @@ class LiveCall(WithoutAgent):
 
     async def _record(self, call: Call, agent_spec: spec.AgentSpec) -> None:
         recorder = await self._tape(call)
+        self._needs_consent = bool(agent_spec.privacy.consent_line.strip())
         self._waits_for_consent = bool(disclosure.opening(agent_spec))
         if not self._waits_for_consent:
             recorder.start(0)

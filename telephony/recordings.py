@@ -80,7 +80,7 @@ class Recorder:
         self._agent_raw = bytearray()
         self._position_ms = 0.0
         """Call time at the end of the caller's sound that was handed over or waits in ``_caller``."""
-        self._is_on = False
+        self._is_on = self._has_begun = False
         self._is_over = False
         self._has_failed = False
         self._pending = 0
@@ -88,28 +88,34 @@ class Recorder:
         self._written = 0
 
     def start(self, at_ms: int) -> None:
-        """Keep what is said from this moment of the call on."""
+        """Keep what is said from this moment of the call on. What was before, or since ``pause``, is silence."""
         if not self._is_on and not self._is_over and not self._has_failed:
             self._is_on = True
             self._caller.clear()
             self._agent_raw.clear()
             missing = max(0, int(at_ms) - int(self._position_ms))
             self._position_ms += missing
-            self._submit(self._open, missing)
+            self._submit(self._be_silent if self._has_begun else self._open, missing)
+            self._has_begun = True
+
+    def pause(self) -> None:
+        """Keep nothing of what is said from now on, until ``start``."""
+        if self.is_on:
+            self._hand_over()
+        self._is_on = False
 
     def go_on(self, so_far: Written, at_ms: int) -> None:
         """Keep what is said from this moment of the call on, in a file that another recorder began and could not end."""
         if not self._is_on and not self._is_over and not self._has_failed:
-            self._is_on = True
+            self._is_on = self._has_begun = True
             self._position_ms = at_ms
             self._written = so_far.size_bytes - HEADER_BYTES
             self._submit(self._reopen, max(0, at_ms - so_far.duration_ms))
 
     def leave_off(self) -> None:
-        """Keep nothing of what is said from now on."""
-        if self.is_on:
-            self._hand_over()
-        self._is_on, self._is_over = False, True
+        """Keep nothing of what is said from now on, for good."""
+        self.pause()
+        self._is_over = True
 
     @property
     def is_on(self) -> bool:

@@ -134,21 +134,18 @@ def _times(events: Sequence[CallEvent]) -> int:
 def sound(call: Call, recording: Recording | None, events: Sequence[CallEvent]) -> Sound:
     if call.status != Call.Status.ENDED:
         return Sound(None, "The recording can be played when the call has ended.")
+    stopped = next((event for event in events if event.kind == "recording_stopped"), None)
+    why = "" if stopped is None else str(stopped.data.get("why", ""))
     if recording is not None and recording.size_bytes > 0:
         cut = "" if recording.is_complete else "The recording stops early, because the call worker did."
-        return Sound(recording, note=cut)
+        return Sound(recording, note=f"The recording stops early. {why}" if why else cut)
     if call.recording_at_carrier:
         return Sound(None, "The caller's message is being fetched from the telephone company.")
     if call.instead.get("how") == "voicemail" and not call.instead.get("recording_s"):
         return Sound(None, "There is nothing to hear: the caller left no message.")
     if call.instead.get("how") in ("forward", "message"):
         return Sound(None, "Such calls are not recorded: the agent had no part in it.")
-    if any(event.kind == "recording_failed" for event in events):
-        why = next(
-            str(event.data.get("why") or event.data.get("words") or "")
-            for event in events
-            if event.kind == "recording_failed"
-        )
+    if stopped is not None:
         return Sound(None, f"This call could not be recorded. {why}".strip())
     if not (call.spec.get("privacy") or {}).get("record", True):
         return Sound(None, "Recording was switched off for this agent (Privacy → Record calls).")

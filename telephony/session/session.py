@@ -27,14 +27,7 @@ from telephony.session import readiness, signals
 from telephony.session.clock import CallClock
 from telephony.session.ear import Ear, EarBroken
 from telephony.session.echo_words import SpokenWords
-from telephony.session.events import (
-    BargedIn,
-    Ended,
-    FieldCollected,
-    Levels,
-    State,
-    StateChanged,
-)
+from telephony.session.events import BargedIn, Ended, FieldCollected, Levels, State, StateChanged
 from telephony.session.floor import Agent, Caller
 from telephony.session.guesses import Guesser
 from telephony.session.inlet import Inlet
@@ -184,6 +177,12 @@ class Session(Life):
         """Somebody outside asks for it: the agent says its words for the one of this name, and puts the caller through."""
         if self._tasks is not None and not self._end_reason:
             self._tell(signals.TransferAsked(target))
+
+    def meet(self, other: str) -> None:
+        """Somebody else is on the line, in the place of whoever was: they hear what is said at the beginning of a call."""
+        self.conversation.others.append(other)
+        if self._tasks is not None and not self._end_reason:
+            self._tell(signals.SomebodyElse())
 
     @property
     def sent_ms(self) -> int | None:

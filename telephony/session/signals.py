@@ -55,6 +55,11 @@ class TookOver:
 
 
 @dataclass(frozen=True, slots=True)
+class SomebodyElse:
+    """On the line, in the place of whoever was: they have heard nothing so far, not even the consent line."""
+
+
+@dataclass(frozen=True, slots=True)
 class TransferAsked:
     """Somebody outside asks to put the caller through to the one of this name: say its words now."""
 
@@ -153,6 +158,7 @@ Signal = (
     Answered
     | CameBack
     | TookOver
+    | SomebodyElse
     | TransferAsked
     | BeingPutThrough
     | NotPutThrough

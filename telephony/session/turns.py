@@ -81,6 +81,8 @@ class TurnTaker:
         self._failures = 0
         self._is_away = False
         """The caller is being put through to somebody else."""
+        self._owes_opening = False
+        """Meanwhile somebody else has come on the line."""
         self._is_deaf = False
         """The transcriber is gone for good: what may not be cut is said to the end, then goodbye."""
         self._actions: list[Action] = []
@@ -89,7 +91,10 @@ class TurnTaker:
         """What to do now. After ``HangUp`` nothing any more."""
         if isinstance(signal, Ticked):
             return self.pass_time(signal.at_ms)
-        if self.has_ended or (self._is_away and not isinstance(signal, signals.NotPutThrough | signals.Dismissed)):
+        if self.has_ended:
+            return []
+        if self._is_away and not isinstance(signal, signals.NotPutThrough | signals.Dismissed):
+            self._owes_opening = self._owes_opening or isinstance(signal, signals.SomebodyElse)
             return []
         self._is_away = False
         match signal:
@@ -98,6 +103,8 @@ class TurnTaker:
             case signals.CameBack(at_ms) | signals.TookOver(at_ms):
                 self.now_ms = self._quiet_since_ms = self._alone_since_ms = at_ms
                 self._say(Line.BACK) if isinstance(signal, signals.CameBack) else self._open_call()
+            case signals.SomebodyElse():
+                self._meet()
             case signals.TransferAsked(target):
                 if not self._hang_up:
                     self._interject(Line.TRANSFER, target)
@@ -105,7 +112,7 @@ class TurnTaker:
                 self._go_away()
             case signals.NotPutThrough(text):
                 self._quiet_since_ms = self._alone_since_ms = self.now_ms
-                self._say(Line.NOT_THROUGH, text)
+                self._meet() if self._owes_opening else self._say(Line.NOT_THROUGH, text)
             case SpeechStarted(at_ms):
                 self._on_speech(at_ms)
             case SpeechStopped(at_ms):
@@ -174,11 +181,22 @@ class TurnTaker:
 
     # ---- what is told
 
-    def _open_call(self) -> None:
+    @property
+    def _first_line(self) -> Line | None:
         if self.settings.has_consent_line:
-            self._say(Line.CONSENT)
-        elif self.settings.agent_speaks_first:
-            self._say(Line.GREETING)
+            return Line.CONSENT
+        return Line.GREETING if self.settings.agent_speaks_first else None
+
+    def _open_call(self) -> None:
+        if self._first_line is not None:
+            self._say(self._first_line)
+
+    def _meet(self) -> None:
+        """A goodbye is said to its end, whoever hears it."""
+        self._owes_opening = False
+        if self._first_line is not None and not self._hang_up:
+            self._reminded = 0
+            self._interject(self._first_line)
 
     def _go_away(self) -> None:
         if self.caller is not Caller.QUIET:

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from agents import live, spec
+from agents import disclosure, live, spec
 from telephony import answer, phone_calls, reception, recordings
 from telephony.answering import Refuse, Say, Talk
 from telephony.call_transport import CallTransport, LedByCarrier, MayComeBack, TellsNews, newcomer
@@ -58,6 +58,10 @@ class WithoutAgent(ABC):
     _held_until: float | None
     _failures: dict[str, str]
     _second: CallsSecond | None
+    _waits_for_consent: bool
+    """Nothing is recorded until it was heard."""
+    _needs_consent: bool
+    """Whoever is recorded has to hear it first."""
 
     def __init__(self, transport: CallTransport, on_machine: str, stream: int) -> None:
         self._kept = KeptLine(transport)
@@ -127,8 +131,21 @@ class WithoutAgent(ABC):
     def _take_news(self, kind: str, data: dict[str, Any]) -> None:
         """Of the line."""
         self._add_event(kind, data)
-        if self._session is not None and (other := newcomer(kind, data)):
-            self._session.conversation.others.append(other)
+        if isinstance(self._session, Session) and (other := newcomer(kind, data)):
+            self._session.meet(other)
+            self._record_only_who_knows(self._session.agent.spec)
+
+    def _record_only_who_knows(self, agent_spec: spec.AgentSpec) -> None:
+        """Somebody else is on the line: where the caller had to be told before the recording began, they have to be, too."""
+        if self._recorder is None or not self._recorder.is_on:
+            return
+        if self._needs_consent and not agent_spec.privacy.consent_line.strip():  # the agent that said it is gone
+            self._recorder.leave_off()
+            self._add_event("recording_stopped", {"why": "Somebody else is on the line, who hasn't been told of it."})
+        elif disclosure.opening(agent_spec):
+            self._recorder.pause()
+            self._waits_for_consent = True
+            self._add_event("recording_paused", {})
 
     def _unless_ended(self, reason: str) -> str:
         """Whoever hung up first; that they are gone says less than what became of it."""

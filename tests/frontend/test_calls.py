@@ -299,7 +299,7 @@ def test_a_call_nobody_spoke_in_has_a_page(agent: Any, alice: Any, client_of: An
     [
         ({"privacy": {"record": False}}, "", "Recording was switched off"),
         ({"privacy": {"record": True}}, "", "This call has no recording"),
-        ({}, "recording_failed", "could not be recorded. The disk is full."),
+        ({}, "recording_stopped", "could not be recorded. The disk is full."),
     ],
 )
 def test_a_missing_recording_has_a_reason(
@@ -309,6 +309,14 @@ def test_a_missing_recording_has_a_reason(
     if kind:
         event(call, kind, why="The disk is full.")
     assert words in client_of(alice).get(f"/calls/{call.pk}/").content.decode()
+
+
+def test_a_recording_that_stopped_early_says_why(agent: Any, alice: Any, client_of: Any) -> None:
+    call = call_of(agent, said=SAID)
+    record(call, seconds=2.0)
+    event(call, "recording_stopped", why="The disk is too slow for the recording.")
+    page = client_of(alice).get(f"/calls/{call.pk}/").content.decode()
+    assert "The recording stops early. The disk is too slow for the recording." in page
 
 
 def test_the_outline_shows_who_spoke_when(agent: Any, alice: Any, client_of: Any) -> None:

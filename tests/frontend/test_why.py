@@ -76,6 +76,8 @@ def test_a_pause_in_words(pause: Pause, words: str) -> None:
         ),
         ("transfer_step", {"to": "Desk", "step": "from a later release"}, "from a later release"),
         ("not_put_through", {"to": "Desk", "why": "Nobody picked up."}, "Not put through to Desk: Nobody picked up."),
+        ("recording_paused", {}, "Not recorded until whoever is on the line now has heard the consent line"),
+        ("recording_stopped", {"why": "The disk is full."}, "The recording stopped. The disk is full."),
     ],
 )  # fmt: skip
 def test_where_a_caller_was_put_through_in_words(kind: str, data: dict[str, object], words: str) -> None:

@@ -14,7 +14,7 @@ from django.test import Client
 from accounts import tenancy
 from agents.speech import AudioFrame
 from telephony import listen, recordings
-from telephony.recordings import Recorder, repair
+from telephony.recordings import PRIMED_MS, Recorder, repair
 
 LOUD = AudioFrame(np.full(320, 5_000, "<i2").tobytes(), 16_000)
 AGENT = np.full(960, -5_000, "<i2").tobytes()
@@ -53,6 +53,32 @@ async def test_what_was_before_the_start_is_silence_of_the_same_length(tmp_path:
     sound = read(recorder.path)
     assert len(sound) == 32_000
     assert not sound[:16_000].any() and (sound[16_000:, 0] == 5_000).all()
+
+
+async def test_what_is_said_in_a_pause_is_silence_and_both_sides_go_on_where_they_are(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "call.wav", 48_000)
+    recorder.start(0)
+    talk(recorder, 0, 1_000)
+    recorder.pause()
+    talk(recorder, 1_000, 3_000)
+    recorder.start(3_000)
+    talk(recorder, 3_000, 4_000)
+    written = await recorder.close()
+    sound = read(recorder.path)
+    assert written is not None and len(sound) == 64_000
+    assert (sound[:16_000, 0] == 5_000).all() and (sound[48_000:, 0] == 5_000).all()
+    assert not sound[16_000:48_000].any()
+    primed = PRIMED_MS * 16  # the agent's sound is so much behind
+    assert abs(float(sound[48_000 + 2 * primed : 63_000, 1].mean()) + 5_000) < 20
+
+
+async def test_a_pause_before_anything_was_kept_changes_nothing(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "call.wav", 48_000)
+    recorder.pause()
+    recorder.start(1_000)
+    talk(recorder, 1_000, 2_000)
+    await recorder.close()
+    assert len(read(recorder.path)) == 32_000
 
 
 async def test_a_gap_in_the_callers_frames_stays_a_gap(tmp_path: Path) -> None:

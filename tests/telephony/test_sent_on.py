@@ -7,13 +7,16 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from asgiref.sync import sync_to_async
 
 from accounts import tenancy
+from agents.publish import save_draft
 from telephony import finish
 from telephony.dialing import policies
 from telephony.models import Call, SipMessage
+from telephony.recordings import absolute
 from telephony.sip import commands, events
 from telephony.trunks import explain, manage
 from telephony.trunks.fields import TrunkFields
@@ -250,9 +253,48 @@ async def test_somebody_takes_the_callers_place_and_the_agent_goes_on(worker: An
     told = [data for kind, data in await events_of(call) if kind == "taken_over"]
     assert told == [{"by": "boss"}] and call.end_reason == "caller_hung_up"
     turns = await read(agent.organization_id, lambda: [turn.text for turn in call.turns.all() if turn.role == "agent"])
-    assert sum(text.startswith("Hello") for text in turns) == 1, "it doesn't begin anew"
+    assert sum(text.startswith("Hello") for text in turns) == 2, "whoever takes their place has heard nothing"
     rows = await read(call.organization_id, lambda: list(SipMessage.objects.filter(call=call)))
     assert len({row.dialog for row in rows}) == 2
+
+
+async def test_whoever_takes_their_place_is_not_recorded_before_they_have_heard_the_consent_line(
+    worker: Any, agent: Any, alice: Any
+) -> None:
+    def private() -> None:
+        with tenancy.use(agent.organization_id):
+            save_draft(agent, {"privacy": {"record": True, "consent_line": "This call is recorded."}})
+
+    await sync_to_async(private)()
+    async with talking(worker, agent, alice) as (caller, _, running), SipPhone() as boss:
+        caller.mouth.is_quiet = boss.mouth.is_quiet = True
+        await said(agent, 2)
+        boss.call(OURS, running.house.port, as_="boss", replaces=replaces(caller))
+        await said(agent, 4)
+        boss.hang_up()
+        call = await the_call(agent, has_ended)
+        await boss.until(lambda: running._running == {})
+    kinds = [kind for kind, _ in await events_of(call) if kind.startswith("recording_")]
+    assert kinds == ["recording_started", "recording_paused", "recording_started"]
+    turns, recording = await read(call.organization_id, lambda: (list(call.turns.order_by("index")), call.recording))
+    assert [turn.text for turn in turns[::2]] == ["This call is recorded."] * 2
+    assert turns[1].text == turns[3].text
+    sound = np.frombuffer(absolute(recording.path).read_bytes()[44:], "<i2").reshape(-1, 2)
+    heard = [bool(sound[(each.started_ms + 100) * 16 : (each.ended_ms - 100) * 16].any()) for each in turns[:4]]
+    assert heard == [False, True, False, True]
+    assert abs(len(sound) / 16 - call.duration_ms) < 200
+
+
+async def test_whom_parley_was_told_to_call_is_greeted_though_they_say_nothing(
+    worker: Any, agent: Any, alice: Any
+) -> None:
+    async with talking(worker, agent, alice, trunk=THEY_MAY) as (caller, desk, _):
+        desk.mouth.is_quiet = True
+        caller.endpoint.do(commands.Transfer(caller.call_id, DESK))
+        assert (await outcome(caller)).status == 200
+        await desk.until(lambda: is_tone(desk, AGENT_HZ), PATIENCE_S)
+        desk.hang_up()
+        await the_call(agent, has_ended)
 
 
 @pytest.mark.parametrize(

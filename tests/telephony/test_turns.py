@@ -18,6 +18,8 @@ from telephony.session.signals import (
     AgentStarted,
     Answered,
     BargeIn,
+    BeingPutThrough,
+    Dismissed,
     DropUtterance,
     EarLost,
     EndTurn,
@@ -25,12 +27,14 @@ from telephony.session.signals import (
     FlushTranscript,
     HangUp,
     Line,
+    NotPutThrough,
     PausePlayout,
     Reopen,
     ReplyFailed,
     ResumePlayout,
     SayLine,
     Signal,
+    SomebodyElse,
     Speculate,
     StartUtterance,
     Ticked,
@@ -459,6 +463,53 @@ def test_whatever_happens_the_promises_hold(
         assert pauses <= 1_300, "the agent was left paused"
         assert world.now <= 30_000 + 15_020 + 200_000
     assert world.over
+
+
+GOES_ON: list[Timed] = [(0, Answered()), (100, AgentStarted()), (1_000, AgentFinished())]
+
+
+def test_somebody_else_on_the_line_hears_what_is_said_at_the_beginning() -> None:
+    met = [*GOES_ON, (5_000, SomebodyElse()), (5_100, AgentStarted()), (6_000, AgentFinished())]
+    both = run(met, until_ms=7_000, agent_speaks_first=True, has_consent_line=True)
+    assert [each for each in both if each[0] >= 5_000 and each[1].startswith("Say")] == [
+        (5_000, "Say consent"), (6_000, "Say greeting"),
+    ]  # fmt: skip
+    asked = run(met, until_ms=7_000, agent_speaks_first=True)
+    assert [each for each in asked if each[1].startswith("Say")] == [(0, "Say greeting"), (5_000, "Say greeting")]
+    assert not [what for _, what in run(met, until_ms=7_000) if what.startswith("Say")]
+
+
+def test_what_was_being_said_to_whoever_was_there_is_broken_off() -> None:
+    told: list[Timed] = [
+        *GOES_ON,
+        (1_200, SpeechStarted(1_160)), (2_000, SpeechStopped(1_900)), (2_100, heard("When are you open?", 1_900)),
+        (2_900, AgentStarted()), (3_200, SomebodyElse()),
+    ]  # fmt: skip
+    asked = run(told, until_ms=4_000, agent_speaks_first=True)
+    assert (3_200, "Say greeting") in asked
+
+
+def test_what_they_were_saying_stays_said() -> None:
+    told: list[Timed] = [*GOES_ON, (1_200, SpeechStarted(1_160)), (2_000, SomebodyElse())]
+    asked = [each for each in run(told, until_ms=2_200, agent_speaks_first=True) if each[0] >= 2_000]
+    assert asked == [(2_000, "Drop()"), (2_000, "Say greeting")]
+
+
+def test_a_goodbye_is_a_goodbye_for_whoever_is_there() -> None:
+    told: list[Timed] = [*GOES_ON, (2_000, Dismissed("worker_stopped")), (2_100, SomebodyElse())]
+    asked = [each for each in run(told, until_ms=4_000, agent_speaks_first=True) if each[0] >= 2_000]
+    assert asked == [(2_000, "Say goodbye")]
+
+
+def test_who_comes_while_the_caller_is_being_put_through_hears_it_when_that_has_failed() -> None:
+    told: list[Timed] = [
+        *GOES_ON,
+        (2_000, BeingPutThrough()), (3_000, SomebodyElse()), (5_000, NotPutThrough("Nobody picked up.")),
+        (5_100, AgentStarted()), (6_000, AgentFinished()),
+    ]  # fmt: skip
+    asked = run(told, until_ms=7_000, agent_speaks_first=True, has_consent_line=True)
+    said = [each for each in asked if each[0] >= 2_000 and each[1].startswith("Say")]
+    assert said == [(5_000, "Say consent"), (6_000, "Say greeting")]
 
 
 CONSENT: list[Timed] = [(0, Answered()), (100, AgentStarted()), (400, SpeechStarted(360)), (1_000, AgentFinished())]
