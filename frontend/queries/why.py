@@ -340,6 +340,8 @@ EVENTS: dict[str, Callable[[Facts], str]] = {
     "said_again": _text("The caller spoke into the last words: they were said again"),
     "line_complained": lambda data: f"Twilio could not use something that it was sent: {data.get('words', '')}",
     "filler": _text("Filled the pause while thinking"),
+    "resumed": _text("The call went on at another call worker: the one before was lost"),
+    "session_stuck": _text("A part of the call did not let go in time, and was left behind"),
     "recording_started": _text("The recording began, after the consent line"),
     "recording_paused": _text("Not recorded until whoever is on the line now has heard the consent line"),
     "recording_stopped": lambda data: f"The recording stopped. {data.get('why', '')}".strip(),

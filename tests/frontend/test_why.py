@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
-from frontend.queries.why import event_words, explain
+from frontend.queries.why import EVENTS, event_words, explain
 from telephony.session.pause import Pause
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -99,3 +104,15 @@ def test_a_lost_model_is_told_as_it_was_said() -> None:
 )
 def test_a_menu_in_words(kind: str, data: dict[str, object], words: str) -> None:
     assert explain({"kind": kind, "data": data}).words == words
+
+
+def test_every_event_that_a_call_writes_down_has_words() -> None:
+    told = re.compile(r'(?:_add_event|_happened|_tell|news|tell|tell_news)\(\s*"([a-z_]+)",\s*(?:\{|\w+=|self\.)')
+    kinds = {
+        kind
+        for folder in ("telephony", "agents")
+        for path in (ROOT / folder).rglob("*.py")
+        for kind in told.findall(path.read_text())
+    }
+    assert {"resumed", "sent_on", "recording_stopped"} <= kinds
+    assert kinds - set(EVENTS) <= {"never_connected"}, "its page has sentences of its own"
