@@ -11,6 +11,7 @@ from agents.speech import AudioFrame
 from telephony.audio.playout import Playout
 from telephony.call_transport import CallTransport
 from telephony.session.ports import Feeds, HasKeypad
+from telephony.session.streams import closing
 from telephony.wire.dtmf import DigitEvent
 
 
@@ -69,9 +70,10 @@ class KeptLine:
 
             await self._line.feed(heard)
             return
-        async for frame in self.frames():
-            if not take(frame):
-                return
+        async with closing(self.frames()) as frames:
+            async for frame in frames:
+                if not take(frame):
+                    return
 
     async def close(self) -> None: ...
 
