@@ -438,12 +438,14 @@ class CallWorker:
     async def _leases(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            calls = self._held
-            if not calls:
+            asked = {call_id: self._running[call_id].call for call_id in self._held}
+            if not asked:
                 continue
             try:
-                for call_id in await self._database.run(answer.renew, calls, self.id):
-                    if (running := self._running.get(call_id)) is not None:
+                for call_id in await self._database.run(answer.renew, list(asked), self.id):
+                    running = self._running.get(call_id)
+                    # Not where it came back meanwhile, after a transfer: another has the call now.
+                    if running is not None and running.call is asked[call_id] and running.call.is_held:
                         logger.warning("Call %s was ended by somebody else", call_id)
                         running.call.hang_up("worker_lost")
             except Exception as error:

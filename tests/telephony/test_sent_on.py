@@ -242,11 +242,12 @@ def replaces(phone: SipPhone) -> str:
 
 async def test_somebody_takes_the_callers_place_and_the_agent_goes_on(worker: Any, agent: Any, alice: Any) -> None:
     async with talking(worker, agent, alice) as (caller, _, running), SipPhone() as boss:
-        boss.mouth.hz = DESK_HZ
+        caller.mouth.is_quiet = boss.mouth.is_quiet = True
         boss.call(OURS, running.house.port, as_="boss", replaces=replaces(caller))
         await boss.until(boss.answered.is_set)
         await asyncio.wait_for(caller.over.wait(), 10)
         assert others_in(running) == ["boss"]
+        await said(agent, 2)
         call = await goes_on_with(boss, agent)
         await boss.until(lambda: running.house.lives == {} and running._running == {})
     assert caller.ended().reason == "remote_hung_up" and await digits(call) == "7"

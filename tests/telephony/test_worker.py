@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -202,6 +205,41 @@ async def test_a_call_that_is_being_claimed_while_leases_are_renewed_is_nobody_e
         await caller.close()
         call = await until(agent, answered["call_id"], "ended")
     assert call.end_reason in ("caller_hung_up", "connection_lost")
+
+
+@pytest.mark.parametrize("has_come_back", [False, True])
+async def test_what_is_known_of_a_call_ends_no_other_that_has_its_place_by_then(
+    agent: Any, worker: Any, monkeypatch: pytest.MonkeyPatch, has_come_back: bool
+) -> None:
+    """A call that came back from a transfer while the leases were renewed: the row was nobody's in between."""
+    ended: list[str] = []
+    caller, asked = Caller(), asyncio.Event()
+    async with worker() as running:
+        answered = await placed(agent, caller)
+        await caller.hears_on()
+        number = uuid.UUID(answered["call_id"])
+        theirs = running._running[number]
+        again = replace(theirs, call=copy(theirs.call))
+        loop = asyncio.get_running_loop()
+
+        def renew(*_: Any) -> list[uuid.UUID]:
+            if asked.is_set():
+                return []
+            if has_come_back:
+                running._running[number] = again
+            loop.call_soon_threadsafe(asked.set)
+            return [number]
+
+        for each in (theirs, again):
+            monkeypatch.setattr(each.call, "hang_up", ended.append)
+        monkeypatch.setattr(answering, "renew", renew)
+        monkeypatch.setattr(worker_module, "HEARTBEAT_SECONDS", 0.05)
+        await asyncio.wait_for(asked.wait(), 10)
+        await asyncio.sleep(0.1)
+        running._running[number] = theirs
+        await caller.close()
+        await until(agent, answered["call_id"], "ended")
+    assert bool(ended) is not has_come_back
 
 
 async def test_without_a_worker_the_caller_is_told(agent: Any, layer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
