@@ -32,8 +32,13 @@ async def feed(transport: Transport, take: Callable[[AudioFrame], bool]) -> None
     """Each frame of a transport until ``take`` says that it was the last, or the caller is gone; see ``ports.Feeds``."""
     if isinstance(transport, Feeds):
         await transport.feed(take)
-        return
-    async with closing(transport.frames()) as frames:
+    else:
+        await take_each(transport.frames(), take)
+
+
+async def take_each(frames: AsyncIterator[AudioFrame], take: Callable[[AudioFrame], bool]) -> None:
+    """Until it was enough."""
+    async with closing(frames):
         async for frame in frames:
             if not take(frame):
                 return

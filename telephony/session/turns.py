@@ -112,7 +112,7 @@ class TurnTaker:
                 self._go_away()
             case signals.NotPutThrough(text):
                 self._quiet_since_ms = self._alone_since_ms = self.now_ms
-                self._meet() if self._owes_opening else self._say(Line.NOT_THROUGH, text)
+                self._meet() if self._owes_opening and self._first_line else self._say(Line.NOT_THROUGH, text)
             case SpeechStarted(at_ms):
                 self._on_speech(at_ms)
             case SpeechStopped(at_ms):

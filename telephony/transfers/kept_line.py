@@ -11,7 +11,7 @@ from agents.speech import AudioFrame
 from telephony.audio.playout import Playout
 from telephony.call_transport import CallTransport
 from telephony.session.ports import Feeds, HasKeypad
-from telephony.session.streams import closing
+from telephony.session.streams import take_each
 from telephony.wire.dtmf import DigitEvent
 
 
@@ -61,19 +61,16 @@ class KeptLine:
 
     async def feed(self, take: Callable[[AudioFrame], bool]) -> None:
         """``telephony.session.ports.Feeds``, as far as the line is one."""
+
+        def heard(frame: AudioFrame) -> bool:
+            if self.hears is not None:
+                self.hears(frame)
+            return take(frame)
+
         if isinstance(self._line, Feeds):
-
-            def heard(frame: AudioFrame) -> bool:
-                if self.hears is not None:
-                    self.hears(frame)
-                return take(frame)
-
             await self._line.feed(heard)
-            return
-        async with closing(self.frames()) as frames:
-            async for frame in frames:
-                if not take(frame):
-                    return
+        else:
+            await take_each(self.frames(), take)
 
     async def close(self) -> None: ...
 

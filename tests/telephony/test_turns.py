@@ -510,6 +510,8 @@ def test_who_comes_while_the_caller_is_being_put_through_hears_it_when_that_has_
     asked = run(told, until_ms=7_000, agent_speaks_first=True, has_consent_line=True)
     said = [each for each in asked if each[0] >= 2_000 and each[1].startswith("Say")]
     assert said == [(5_000, "Say consent"), (6_000, "Say greeting")]
+    waits_for_them = [each for each in run(told, until_ms=7_000) if each[1].startswith("Say")]
+    assert waits_for_them == [(5_000, "Say not_through")]
 
 
 CONSENT: list[Timed] = [(0, Answered()), (100, AgentStarted()), (400, SpeechStarted(360)), (1_000, AgentFinished())]
