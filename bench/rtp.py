@@ -230,10 +230,10 @@ async def _talk(
     warm = begun + WARM_S
 
     def read() -> None:
-        now = time.perf_counter()
         try:
             while True:
                 data, source = line.recvfrom(2_048)
+                now = time.perf_counter()  # of each: whoever is kept waiting between would take what came meanwhile for early
                 if not rtp.is_rtcp(data) and now >= warm:
                     by_port[source[1]].heard(data, now)
         except BlockingIOError:
