@@ -226,7 +226,7 @@ class Agent:
         self._stack.send(Replies(request, line).encode(status, words, tag, extra or ()), to)
 
     def _on_request(self, request: Request, key: tuple[str, ...], source: Peer, now_ms: float) -> None:
-        known = self._stack.find_asked(key)
+        known = self._stack.find(key)
         if known is not None:
             known.receive(request, now_ms)
             if request.method != "ACK":
@@ -267,15 +267,16 @@ class Agent:
         return self._is_proven(request, Origin(owner.trunk, source.host, ""), source, now_ms)
 
     def _on_cancel(self, request: Request, key: tuple[str, ...], source: Peer, now_ms: float) -> None:
-        meant = self._stack.find_asked(invite_key(request))
-        if meant is None or meant.source.host != source.host:
+        meant = self._stack.find(invite_key(request))
+        if meant is None or meant.host != source.host:
             self._refuse(request, source, 481)
             return
-        call = meant.owner
-        tag = call.dialog.local_tag if isinstance(call, Call) and call.dialog is not None else ""
+        asked = meant.asked  # None: it is too late
+        call = asked.owner if asked is not None else None
+        tag = call.dialog.local_tag if isinstance(call, Call) and call.dialog is not None else meant.tag
         self._stack.accept(request, key, source).respond(200, now_ms, tag=tag)
-        if isinstance(call, Call):
-            call.cancel(meant, now_ms)
+        if asked is not None and isinstance(call, Call):
+            call.cancel(asked, now_ms)
 
     # ---- requests outside of any dialog
 

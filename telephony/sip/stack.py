@@ -66,33 +66,22 @@ class InDialog(Protocol):
     def acknowledge(self, ack: Request, now_ms: float) -> None: ...
 
 
-class Asked:
-    """A request of theirs, and where its answer goes. Answered at most once for good. ``key``: see ``server_key``."""
+class Answering:
+    """The server transaction of a request of theirs, which copies may ask for half a minute after its answer. Little is kept that
+    long: ``asked`` is let go with the final answer. ``tag``: ours, in the last response that had one."""
 
-    __slots__ = (
-        "_replies",
-        "_stack",
-        "_to",
-        "_transaction",
-        "key",
-        "merge_key",
-        "owner",
-        "request",
-        "source",
-        "watched_ms",
-    )
+    __slots__ = ("_stack", "_to", "_transaction", "asked", "host", "key", "merge_key", "tag", "watched_ms")
 
-    def __init__(self, stack: Stack, request: Request, key: tuple[str, ...], source: Peer) -> None:
-        self.request = request
-        self.source = source
+    def __init__(self, stack: Stack, asked: Asked, key: tuple[str, ...], to: Peer) -> None:
+        request, source = asked.request, asked.source
+        self.asked: Asked | None = asked
+        self.host = source.host
         self.key = key
         self.merge_key = _same_by_any_path(request) if request.method == "INVITE" else None
-        self.owner: InDialog | None = None
+        self.tag = ""
         self.watched_ms: float | None = None
-        via = request.headers.via
         self._stack = stack
-        self._to = reply_to(source, sent_by_port=via.port, wants_port="rport" in via.params)
-        self._replies = Replies(request, stamped_line(request.headers, source))
+        self._to = to
         self._transaction = ServerTransaction(request, stack.timing, is_reliable=source.is_reliable)
 
     @property
@@ -102,6 +91,50 @@ class Asked:
     @property
     def is_answered(self) -> bool:
         return self._transaction.is_answered
+
+    def respond(self, status: int, data: bytes, now_ms: float) -> None:
+        effects = self._transaction.respond(status, data, now_ms)
+        if self._transaction.is_answered:
+            self.asked = None
+        self._do(effects)
+
+    def repeat(self, data: bytes) -> None:
+        self._stack.send(data, self._to)
+
+    def receive(self, request: Request, now_ms: float) -> None:
+        self._do(self._transaction.receive(request, now_ms))
+
+    def fire(self, now_ms: float) -> None:
+        self._do(self._transaction.fire(now_ms))
+
+    def _do(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, SendBytes):  # a refusal that nobody acknowledges has still ended the call
+                self._stack.send(effect.data, self._to)
+        if self._transaction.is_over:
+            self._stack.forget(self)
+        else:
+            self._stack.schedule.watch(self)
+
+
+class Asked:
+    """A request of theirs, for whoever answers it: at most once for good. ``key``: see ``server_key``."""
+
+    __slots__ = ("_replies", "_stack", "answering", "owner", "request", "source")
+
+    def __init__(self, stack: Stack, request: Request, key: tuple[str, ...], source: Peer) -> None:
+        self.request = request
+        self.source = source
+        self.owner: InDialog | None = None
+        via = request.headers.via
+        to = reply_to(source, sent_by_port=via.port, wants_port="rport" in via.params)
+        self._stack = stack
+        self._replies = Replies(request, stamped_line(request.headers, source))
+        self.answering = Answering(stack, self, key, to)
+
+    @property
+    def is_answered(self) -> bool:
+        return self.answering.is_answered
 
     def respond(
         self,
@@ -118,27 +151,13 @@ class Asked:
         if not tag and status != 100 and not self._replies.has_tag:
             tag = self._stack.ids.stateless_tag(self.request.headers)
         data = self._replies.encode(status, reason, tag, extra, body)
-        self._do(self._transaction.respond(status, data, now_ms))
+        self.answering.tag = tag or self.answering.tag
+        self.answering.respond(status, data, now_ms)
         return data
 
     def repeat(self, data: bytes) -> None:
         """A 2xx to an INVITE again, or a reliable 1xx: outside the transaction's own repeating."""
-        self._stack.send(data, self._to)
-
-    def receive(self, request: Request, now_ms: float) -> None:
-        self._do(self._transaction.receive(request, now_ms))
-
-    def fire(self, now_ms: float) -> None:
-        self._do(self._transaction.fire(now_ms))
-
-    def _do(self, effects: list[Effect]) -> None:
-        for effect in effects:
-            if isinstance(effect, SendBytes):  # a refusal that nobody acknowledges has still ended the call
-                self._stack.send(effect.data, self._to)
-        if self._transaction.is_over:
-            self._stack.forget_asked(self)
-        else:
-            self._stack.schedule.watch(self)
+        self.answering.repeat(data)
 
 
 class Exchange:
@@ -255,8 +274,8 @@ class Stack:
         self.calls: dict[str, Call] = {}
         self.dialogs: dict[Key, InDialog] = {}
         self._pinned: dict[Key, str] = {}
-        self._asked: dict[tuple[str, ...], Asked] = {}
-        self._initial: dict[tuple[str, str, str], Asked] = {}
+        self._answering: dict[tuple[str, ...], Answering] = {}
+        self._initial: set[tuple[str, str, str]] = set()
         self._exchanges: dict[tuple[str, str], Exchange] = {}
         self.registering = 0
         self._out: list[Output] = []
@@ -273,7 +292,7 @@ class Stack:
 
     @property
     def transactions(self) -> int:
-        return len(self._asked) + len(self._exchanges)
+        return len(self._answering) + len(self._exchanges)
 
     # ---- ours
 
@@ -313,27 +332,28 @@ class Stack:
 
     # ---- theirs
 
-    def find_asked(self, key: tuple[str, ...]) -> Asked | None:
-        return self._asked.get(key)
+    def find(self, key: tuple[str, ...]) -> Answering | None:
+        """Of what they asked, under way or answered a moment ago."""
+        return self._answering.get(key)
 
     def accept(self, request: Request, key: tuple[str, ...], source: Peer) -> Asked:
         asked = Asked(self, request, key, source)
-        self._asked[asked.key] = asked
+        self._answering[key] = asked.answering
         return asked
 
-    def forget_asked(self, asked: Asked) -> None:
-        if self._asked.get(asked.key) is asked:
-            del self._asked[asked.key]
-        if asked.merge_key is not None:
-            self._initial.pop(asked.merge_key, None)
+    def forget(self, answering: Answering) -> None:
+        if self._answering.get(answering.key) is answering:
+            del self._answering[answering.key]
+        if answering.merge_key is not None:
+            self._initial.discard(answering.merge_key)
 
     def is_merged(self, request: Request) -> bool:
         """Whether an INVITE under way has come again by another path (RFC 3261, 8.2.2.2): there was a fork, and it ends here."""
         return _same_by_any_path(request) in self._initial
 
     def remember_initial(self, asked: Asked) -> None:
-        assert asked.merge_key is not None
-        self._initial[asked.merge_key] = asked
+        assert asked.answering.merge_key is not None
+        self._initial.add(asked.answering.merge_key)
 
     # ---- dialogs
 

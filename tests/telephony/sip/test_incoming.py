@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from telephony.sip.commands import Answer, HangUp, Reject, Ring
@@ -94,7 +97,7 @@ def test_a_cancel_after_the_200_changes_nothing() -> None:
     far = Far()
     far.is_answered()
     [ok] = far.says(far.request("CANCEL", branch="z9hG4bKINVITE1"))
-    assert ok.status == 200
+    assert (ok.status, ok.headers.to.tag) == (200, far.our_tag)
     assert far.ended == []
     assert far.says(far.request("BYE", tag=far.our_tag, cseq=2))[0].status == 200
 
@@ -102,6 +105,18 @@ def test_a_cancel_after_the_200_changes_nothing() -> None:
 def test_a_cancel_of_nothing_gets_481() -> None:
     [refused] = (far := Far()).says(far.request("CANCEL", branch="z9hG4bKnothing"))
     assert refused.status == 481
+
+
+def test_of_a_call_that_is_over_only_its_answers_are_kept_for_copies() -> None:
+    far = Far()
+    call = weakref.ref(far.agent.calls[far.is_answered()])
+    bye = far.request("BYE", tag=far.our_tag, cseq=2)
+    far.says(bye)
+    gc.collect()
+    assert call() is None
+    assert [each.status for each in far.says(bye)] == [200]
+    assert far.says(far.invite()) == []
+    assert (far.agent.transactions, len(far.told(CallReceived))) == (2, 1)
 
 
 def test_a_bye_that_is_repeated_gets_200_again() -> None:
