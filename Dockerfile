@@ -1,5 +1,7 @@
 # One image for every process: web, callworker, worker, beat, migrate. compose.yaml says who runs what.
 
+ARG TELEPHONY=plain
+
 FROM node:24.18.0-bookworm-slim AS frontend
 WORKDIR /src/frontend
 COPY frontend/package.json frontend/package-lock.json frontend/.npmrc ./
@@ -15,6 +17,21 @@ COPY requirements/ /requirements/
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps \
         --requirement "/requirements/${REQUIREMENTS}.txt"
+
+# TELEPHONY=compiled: with a C compiler, for many calls at once (docs/operating.md); plain: as it is written.
+FROM packages AS telephony-plain
+COPY telephony/ /src/telephony/
+
+FROM telephony-plain AS telephony-compiled
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/* \
+    && /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps \
+        --requirement /requirements/compile.txt
+COPY platform/embedded/compiled.py /build/
+RUN /venv/bin/python /build/compiled.py /src
+
+FROM telephony-${TELEPHONY} AS telephony
 
 FROM packages AS weights
 COPY agents/__init__.py /src/agents/
@@ -41,7 +58,7 @@ COPY --from=weights /weights /weights
 COPY manage.py ./
 COPY platform/ platform/
 COPY agents/ agents/
-COPY telephony/ telephony/
+COPY --from=telephony /src/ ./
 COPY knowledge/ knowledge/
 COPY frontend/ frontend/
 COPY --from=frontend /src/frontend/static/dist frontend/static/dist

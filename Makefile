@@ -2,7 +2,7 @@
 # The work is done by platform/embedded/bootstrap.py.
 
 .DEFAULT_GOAL := help
-.PHONY: up test dev lint format lock weights bench clean help
+.PHONY: up test dev lint format lock weights bench compile clean help
 
 # The first Python that really runs and is new enough; PYTHON=… names another.
 BOOTSTRAP = @for python in $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3 python; do \
@@ -35,6 +35,9 @@ weights:  ## fetch the models' weights
 	$(BOOTSTRAP)
 
 bench:    ## measure the engine and, while make up runs, what callers wait for
+	$(BOOTSTRAP)
+
+compile:  ## make telephone calls cheaper with a C compiler, where many are held at once
 	$(BOOTSTRAP)
 
 clean:    ## remove what was installed and built; your data stay in .local

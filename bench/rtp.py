@@ -10,7 +10,8 @@ The answering process is pinned to one core and runs uvloop, as a call worker do
 process on another core. Printed: the answerer's CPU time per call's 20 ms (both directions), the share of the packets that
 were answered, and how late they came: against the time of their own sound, so that two cores that others use too show in it. What is late by
 more than ``phone_media.MAX_CATCH_UP_MS`` is never sent, and not among the answered. The callers look once a millisecond. Echoed calls
-also tell the time there and back, the buffer against jitter (40 ms at least) among it. The load of the machine is printed beside.
+also tell the time there and back, the buffer against jitter (40 ms at least) among it. The load of the machine is printed beside, and
+what other machines on the same hardware took of the core: nobody had that, so it makes frames late like calls do.
 """
 
 from __future__ import annotations
@@ -55,6 +56,15 @@ FRAME_S = 0.02
 def percentile(values: list[float], share: float) -> float:
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
+
+
+def stolen_s(core: int) -> float:
+    """What other machines on the same hardware have taken of a core of this virtual one, since it was started (Linux)."""
+    try:
+        line = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith(f"cpu{core} "))
+    except (OSError, StopIteration):
+        return 0.0
+    return int(line.split()[8]) / os.sysconf("SC_CLK_TCK")
 
 
 # ---- the answerer
@@ -233,19 +243,19 @@ async def _talk(
         try:
             while True:
                 data, source = line.recvfrom(2_048)
-                now = time.perf_counter()  # of each: whoever is kept waiting between would take what came meanwhile for early
+                now = time.perf_counter()  # of each: what comes while we are kept waiting isn't early
                 if not rtp.is_rtcp(data) and now >= warm:
                     by_port[source[1]].heard(data, now)
         except BlockingIOError:
             pass
 
     # Looked at each millisecond: to wake the callers with every packet would be the answerer's work, and no network asks for it.
-    cpu = 0.0
+    cpu = stolen = 0.0
     sliced = max(1, len(callers) // 20)
     late: list[float] = []
     for frame in range(frames):
         if frame == int(WARM_S / FRAME_S):
-            cpu, started = await ask(do="cpu"), time.perf_counter()
+            cpu, started, stolen = await ask(do="cpu"), time.perf_counter(), stolen_s(CORES[0])
         for slot in range(20):  # a twentieth of the calls each millisecond
             due = begun + frame * FRAME_S + slot * FRAME_S / 20
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
@@ -256,6 +266,7 @@ async def _talk(
                 if frame % LOUD_EVERY == LOUD_EVERY - 1 and time.perf_counter() > warm:
                     caller.sent_loud[:] = [time.perf_counter()]
     spent, lasted = await ask(do="cpu") - cpu, time.perf_counter() - started
+    stolen = stolen_s(CORES[0]) - stolen
     while time.perf_counter() < started + lasted + 0.2:  # the last ones
         await asyncio.sleep(0.001)
         read()
@@ -268,6 +279,7 @@ async def _talk(
         "coding": options.coding + (" encrypted" if options.encrypted else ""),
         "with": "session and VAD" if options.session else "bare echo" if options.bare else "echo",
         "core_percent": round(spent / lasted * 100, 1),
+        "stolen_percent": round(stolen / lasted * 100, 1),
         "cpu_us_per_frame": round(spent / lasted * FRAME_S / len(callers) * 1e6, 1),
         "answered_percent": round(in_time / expected * 100, 2),
         "late_ms": {"p50": round(percentile(lateness, 0.5), 1), "p99": round(percentile(lateness, 0.99), 1)},

@@ -32,8 +32,11 @@ LOCKS = {
     "piper": ["pyproject.toml", "--extra", "piper"],
     "base": ["pyproject.toml"],
     "node": ["--group", "node"],
+    "compile": ["--group", "compile"],
 }
 OLDEST_NODE = (20, 19)
+COMPILED = ROOT / ".compiled"
+"""What `make compile` made its libraries from."""
 
 
 class Failed(Exception):
@@ -48,7 +51,7 @@ def main(task: str) -> int:
     os.chdir(ROOT)
     tasks: dict[str, Callable[[], int | Command | Callable[[], int]]] = {
         "up": up, "dev": dev, "test": test, "lint": lint, "format": format_, "lock": lock, "weights": weights,
-        "bench": bench, "clean": clean,
+        "bench": bench, "compile": compile_, "clean": clean,
     }  # fmt: skip
     if task not in tasks:
         say(f"bootstrap.py knows {', '.join(tasks)}; not {task!r}.")
@@ -72,12 +75,14 @@ Command = tuple[list[str], dict[str, str]]
 
 def up() -> Command:
     ensure_environment("run")
+    drop_compiled(where=is_compiled_stale)
     build_frontend()
     return [str(PYTHON), str(ROOT / "manage.py"), "up"], environment()
 
 
 def dev() -> Command:
     ensure_environment("test")
+    drop_compiled()
     node = build_frontend()
     watching = {"PARLEY_WATCH_FRONTEND": str(node)} if node else {}
     return [str(PYTHON), str(ROOT / "manage.py"), "up"], {**environment(), "DEBUG": "true", **watching}
@@ -85,6 +90,7 @@ def dev() -> Command:
 
 def test() -> Callable[[], int]:
     ensure_environment("test")
+    drop_compiled()
     env = {**environment(), "CHROMIUM": find_chromium(), "SIPP": find_sipp(), **find_kamailio()}
     build_frontend()
     weights()
@@ -210,7 +216,37 @@ def is_up(url: str) -> bool:
         return False
 
 
+def compile_() -> int:
+    """docs/operating.md says what it is good for."""
+    ensure_environment("run")
+    ensure_environment("compile")
+    drop_compiled()
+    code = run([str(PYTHON), str(Path(__file__).with_name("compiled.py"))], environment())
+    if code == 0:
+        COMPILED.write_text(compiled_from() + "\n")
+    return code
+
+
+def compiled_from() -> str:
+    return digest(list((ROOT / "telephony").rglob("*.py")))
+
+
+def is_compiled_stale() -> bool:
+    return (read(COMPILED) or "").strip() != compiled_from()
+
+
+def drop_compiled(*, where: Callable[[], bool] = lambda: True) -> None:
+    """Python takes a compiled module before its source, however old it is."""
+    found = [*(ROOT / "telephony").rglob("*.so"), *ROOT.glob("parley__mypyc.*.so")]
+    if found and where():
+        for path in found:
+            path.unlink()
+        COMPILED.unlink(missing_ok=True)
+        say("What was compiled is removed, as its sources change; `make compile` makes it again.")
+
+
 def clean() -> int:
+    drop_compiled()
     for path in (VENV, FRONTEND / "node_modules", FRONTEND / "static" / "dist", ROOT / "staticfiles"):
         shutil.rmtree(path, ignore_errors=True)
     for cache in (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".import_linter_cache"):

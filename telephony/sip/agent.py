@@ -182,8 +182,8 @@ class Agent:
                 check_response(message)
                 self._stack.response_arrived(message, now_ms)
                 return
-        except BadRequest as error:
-            self._refuse(error.request, source, error.status, reason=error.reason)
+        except BadRequest as unfit:
+            self._refuse(unfit.request, source, unfit.status, reason=unfit.reason)
             return
         except BadMessage:
             self.counts.unreadable += 1

@@ -24,7 +24,6 @@ from telephony.sip.transaction import (
     ClientTransaction,
     Effect,
     NotAcknowledged,
-    SendBytes,
     ServerTransaction,
     Tell,
     client_key,
@@ -109,8 +108,8 @@ class Answering:
 
     def _do(self, effects: list[Effect]) -> None:
         for effect in effects:
-            if isinstance(effect, SendBytes):  # a refusal that nobody acknowledges has still ended the call
-                self._stack.send(effect.data, self._to)
+            if isinstance(effect, bytes):  # a refusal that nobody acknowledges has still ended the call
+                self._stack.send(effect, self._to)
         if self._transaction.is_over:
             self._stack.forget(self)
         else:
@@ -196,8 +195,8 @@ class Exchange:
             self._stack.schedule.watch(self)
         for effect in effects:
             match effect:
-                case SendBytes(data):
-                    self._stack.send(data, self.to)
+                case bytes():
+                    self._stack.send(effect, self.to)
                 case Tell(response):
                     self._tell(response, now_ms)
                 case NotAcknowledged():

@@ -31,10 +31,6 @@ class State(Enum):
     OVER = auto()
 
 
-class SendBytes(NamedTuple):
-    data: bytes
-
-
 class Tell(NamedTuple):
     """A response for whoever asked; None: nobody answered in time."""
 
@@ -46,7 +42,8 @@ class NotAcknowledged:
     """Our refusal of an INVITE was never acknowledged."""
 
 
-Effect = SendBytes | Tell | NotAcknowledged
+Effect = bytes | Tell | NotAcknowledged
+"""Bytes are to be sent."""
 
 
 def ack_for(request: Request, response: Response) -> Request:
@@ -88,7 +85,7 @@ class ClientTransaction:
         if not self._is_reliable:
             self._repeat_ms = now_ms + self._interval_ms  # timers A and E
         self._plan()
-        return [SendBytes(self._data)]
+        return [self._data]
 
     def receive(self, response: Response, now_ms: float) -> list[Effect]:
         if self.state in (State.CALLING, State.PROCEEDING):
@@ -98,7 +95,7 @@ class ClientTransaction:
         if self.state is State.ACCEPTED and response.is_success:
             return [Tell(response)]
         if self.state is State.COMPLETED and self._ack and not response.is_provisional and not response.is_success:
-            return [SendBytes(self._ack)]
+            return [self._ack]
         return []
 
     def _on_provisional(self, response: Response) -> list[Effect]:
@@ -123,7 +120,7 @@ class ClientTransaction:
             self.state = State.COMPLETED
             self._ack = ack_for(self.request, response).encode()
             self._end_ms = now_ms + (0 if self._is_reliable else self._timing.patience_ms)  # timer D
-            effects.insert(0, SendBytes(self._ack))
+            effects.insert(0, self._ack)
         self._plan()
         return effects
 
@@ -141,7 +138,7 @@ class ClientTransaction:
             self.state = State.OVER
             self._end_ms = self._repeat_ms = None
         elif self._repeat_ms is not None and now_ms >= self._repeat_ms:
-            effects.append(SendBytes(self._data))
+            effects.append(self._data)
             self._interval_ms *= 2
             if not self._is_invite:
                 self._interval_ms = min(self._interval_ms, self._timing.t2_ms)
@@ -191,7 +188,7 @@ class ServerTransaction:
                 self._plan()
             return []
         if self._data and self.state in (State.PROCEEDING, State.COMPLETED):
-            return [SendBytes(self._data)]
+            return [self._data]
         return []
 
     def respond(self, status: int, data: bytes, now_ms: float) -> list[Effect]:
@@ -200,7 +197,7 @@ class ServerTransaction:
             return []
         if status < 200:
             self._data = data
-            return [SendBytes(data)]
+            return [data]
         patience_ms = self._timing.patience_ms
         if self.is_invite and status < 300:
             self.state = State.ACCEPTED
@@ -217,7 +214,7 @@ class ServerTransaction:
             self._data = data
             self._end_ms = now_ms + (0 if self._is_reliable else patience_ms)  # timer J
         self._plan()
-        return [SendBytes(data)]
+        return [data]
 
     def fire(self, now_ms: float) -> list[Effect]:
         effects: list[Effect] = []
@@ -227,7 +224,7 @@ class ServerTransaction:
             self.state = State.OVER
             self._end_ms = self._repeat_ms = None
         elif self._repeat_ms is not None and now_ms >= self._repeat_ms:
-            effects.append(SendBytes(self._data))
+            effects.append(self._data)
             self._interval_ms = min(2 * self._interval_ms, self._timing.t2_ms)
             self._repeat_ms = now_ms + self._interval_ms
         self._plan()

@@ -33,6 +33,8 @@ _MOST_AT_ONCE = 64
 _DATAGRAM_BYTES = 2_048
 _EXPEDITED = 0xB8
 """Routers that care let voice go first (DSCP "EF", RFC 4594)."""
+_NEVER_WAITS: int = getattr(socket, "SOCK_NONBLOCK", 0)
+"""From the start on, where the system knows that."""
 _dice = SystemRandom()
 
 
@@ -104,9 +106,10 @@ class Ports:
 
     def _socket(self, port: int) -> socket.socket:
         is_v6 = ":" in self.host
-        made = socket.socket(socket.AF_INET6 if is_v6 else socket.AF_INET, socket.SOCK_DGRAM)
+        made = socket.socket(socket.AF_INET6 if is_v6 else socket.AF_INET, socket.SOCK_DGRAM | _NEVER_WAITS)
         try:
-            made.setblocking(False)
+            if not _NEVER_WAITS:
+                made.setblocking(False)
             if is_v6:
                 made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             with contextlib.suppress(OSError, AttributeError):

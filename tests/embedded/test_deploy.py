@@ -82,9 +82,11 @@ def test_the_call_worker_gets_longer_than_its_drain_takes(compose: dict[str, Any
 
 def test_the_image_holds_what_it_copies_and_pins_what_it_builds_on() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
-    stages = {match[1] for line in lines if (match := re.match(r"FROM \S+ AS (\w+)", line))}
+    stages = {match[1] for line in lines if (match := re.match(r"FROM \S+ AS ([\w-]+)", line))}
+    assert {"telephony-plain", "telephony-compiled"} <= stages
+    assert "ARG TELEPHONY=plain" in lines[: lines.index("FROM telephony-${TELEPHONY} AS telephony")]
     for line in lines:
-        if match := re.match(r"FROM (\S+)", line):
+        if match := re.match(r"FROM (\S+)", line.replace("${TELEPHONY}", "plain")):
             assert match[1] in stages or re.fullmatch(r"\w+:\d+\.\d+\.\d+[\w-]*", match[1]), line
         if (match := re.match(r"COPY (?!--from)(.+?) \S+$", line)) and "\\" not in line:
             for source in match[1].split():
