@@ -380,11 +380,11 @@ async def test_a_telephone_registers_by_way_of_it_and_every_worker_can_ring_it(
     assert f"Route: <sip:{EDGE}" in invite and "received=" in invite
 
 
-@pytest.mark.django_db(transaction=True)
 def is_reached_at(known: Callable[[], Any], host: str) -> bool:
     return bool(known().peer.host == host)
 
 
+@pytest.mark.django_db(transaction=True)
 async def test_a_path_that_a_telephone_makes_up_leads_nowhere(
     worker: Any, agent: Any, alice: Any, settings: Any, tmp_path: Path
 ) -> None:
