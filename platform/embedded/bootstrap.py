@@ -327,8 +327,9 @@ def make_venv() -> None:
 
 
 def is_optimized(configured: str | None) -> bool:
-    """Whether a Python was built as distributions build it; the quick builds of pyenv aren't. Where nothing is known (Windows), yes."""
-    return configured is None or "--enable-optimizations" in configured
+    """Whether a Python was built as distributions build it; the quick builds of pyenv aren't. Where nothing is known (Windows), yes. The
+    system's own, too: what Debian's says is of its shared library, while the interpreter itself is built with all that helps."""
+    return configured is None or "--enable-optimizations" in configured or "'--prefix=/usr'" in configured
 
 
 def runs(python: Path, code: str = "import sys; sys.exit(sys.version_info < (3, 11))") -> bool:
