@@ -75,7 +75,8 @@ Command = tuple[list[str], dict[str, str]]
 
 def up() -> Command:
     ensure_environment("run")
-    drop_compiled(where=is_compiled_stale)
+    if is_compiled_stale():
+        drop_compiled()
     build_frontend()
     return [str(PYTHON), str(ROOT / "manage.py"), "up"], environment()
 
@@ -235,13 +236,13 @@ def is_compiled_stale() -> bool:
     return (read(COMPILED) or "").strip() != compiled_from()
 
 
-def drop_compiled(*, where: Callable[[], bool] = lambda: True) -> None:
+def drop_compiled() -> None:
     """Python takes a compiled module before its source, however old it is."""
     found = [*(ROOT / "telephony").rglob("*.so"), *ROOT.glob("parley__mypyc.*.so")]
-    if found and where():
-        for path in found:
-            path.unlink()
-        COMPILED.unlink(missing_ok=True)
+    for path in found:
+        path.unlink()
+    COMPILED.unlink(missing_ok=True)
+    if found:
         say("What was compiled is removed, as its sources change; `make compile` makes it again.")
 
 

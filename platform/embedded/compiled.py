@@ -72,13 +72,15 @@ def build(root: Path, *, level: str = "3") -> list[Path]:
 
 
 def is_missing_compiler() -> bool:
-    return shutil.which((sysconfig.get_config_var("CC") or "cc").split()[0]) is None
+    """Or Python's headers."""
+    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+    return shutil.which(compiler) is None or not Path(sysconfig.get_path("include"), "Python.h").exists()
 
 
 def main(root: Path) -> int:
     if is_missing_compiler():
         sys.stderr.write(
-            "There is no C compiler. Install one and Python's headers (Debian and Ubuntu: apt-get install gcc python3-dev; "
+            "There is no C compiler, or Python's headers are missing. Install both (Debian and Ubuntu: apt-get install gcc python3-dev; "
             "macOS: xcode-select --install), then try again. Parley runs without.\n"
         )
         return 1

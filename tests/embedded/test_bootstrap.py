@@ -95,10 +95,7 @@ def test_nothing_that_does_not_answer_is_up() -> None:
     ("configured", "is_optimized"),
     [
         ("'--enable-shared' '--prefix=/usr' '--enable-optimizations' '--with-lto'", True),  # Debian's
-        (
-            "'--enable-shared' '--prefix=/usr' '--with-computed-gotos'",
-            True,
-        ),  # and since an update of its, which says less
+        ("'--enable-shared' '--prefix=/usr' '--with-computed-gotos'", True),  # and since an update, which says less
         ("'--prefix=/home/me/.pyenv/versions/3.11.7' '--enable-shared'", False),
         (None, True),
     ],
