@@ -34,8 +34,9 @@ COMES_BACK_SECONDS = 6.0
 MOST_BAD_MESSAGES = 20
 MOST_UNSENT_BYTES = 16_384
 """About a second of sound that the network doesn't take: what comes on top is dropped, not kept for later."""
-TICK_GRID_S = 0.005
-"""Calls tick at common moments, so that the loop wakes up once for several of them."""
+TICK_GRID_S = FRAME_MS / 1000
+"""All calls tick at the same moments: a processor that wakes up for one call has at hand what it needs for the next, and the voice
+activity model hears their windows together. Each call's first tick comes at once, so nobody waits for the moment."""
 
 
 class NoStart(Exception):
@@ -57,6 +58,11 @@ async def start_of(connection: ServerConnection, speaks: Wire = TWILIO) -> wire.
                 pass
             case _:
                 raise NoStart("it began in the middle")
+
+
+def _second_tick(first_s: float) -> float:
+    """On the grid, at least a grid's half after the first."""
+    return math.ceil(first_s / TICK_GRID_S + 0.5) * TICK_GRID_S
 
 
 class CarrierTransport:
@@ -90,6 +96,7 @@ class CarrierTransport:
         self._is_ours = False
         self._bad = 0
         self._dropped = 0
+        self._ticks = 0
         self._heard_s = asyncio.get_running_loop().time()
         socket.listen(self._take)
         self._reading = asyncio.create_task(self._read(), name="a telephone's socket")
@@ -124,20 +131,48 @@ class CarrierTransport:
     async def frames(self) -> AsyncIterator[AudioFrame]:
         """The agent's sound goes out at the same tick, after what the session made of the frame."""
         loop = asyncio.get_running_loop()
-        due = math.ceil(loop.time() / TICK_GRID_S) * TICK_GRID_S
-        ticks = 0
+        due = 0.0
         while not self._over.is_set():
             yield AudioFrame(self._caller.pull(), RATE_HZ)
-            now = loop.time()
-            self._send(now * 1000)
-            ticks += 1
-            if ticks % 50 == 0:
-                self._look_after(now)
-            if ticks % (50 * REPORT_SECONDS) == 0:
-                self._report()
-            due += FRAME_MS / 1000
+            self._was_taken(loop.time())
+            due = due + FRAME_MS / 1000 if due else _second_tick(loop.time())
             # After a stall: 0 lets the sockets be read first, and each frame is pulled as if in time.
             await asyncio.sleep(max(0.0, due - loop.time()))
+
+    async def feed(self, take: Callable[[AudioFrame], bool]) -> None:
+        """``telephony.session.ports.Feeds``: the same by a timer alone, which costs a tenth less than a task that sleeps."""
+        loop = asyncio.get_running_loop()
+        is_over = loop.create_future()
+        due = 0.0
+        timer: asyncio.Handle
+
+        def tick() -> None:
+            nonlocal due, timer
+            try:
+                if self._over.is_set() or not take(AudioFrame(self._caller.pull(), RATE_HZ)):
+                    is_over.set_result(None)
+                    return
+                self._was_taken(loop.time())
+            except Exception as error:
+                is_over.set_exception(error)
+                return
+            due = due + FRAME_MS / 1000 if due else _second_tick(loop.time())
+            timer = loop.call_at(due, tick)  # one that is past: as soon as the sockets were read
+
+        timer = loop.call_soon(tick)
+        try:
+            await is_over
+        finally:
+            timer.cancel()
+
+    def _was_taken(self, now: float) -> None:
+        """A frame of the caller's: now it is the agent's turn."""
+        self._send(now * 1000)
+        self._ticks += 1
+        if self._ticks % 50 == 0:
+            self._look_after(now)
+        if self._ticks % (50 * REPORT_SECONDS) == 0:
+            self._report()
 
     # -- ending
 
