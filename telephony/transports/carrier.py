@@ -148,13 +148,20 @@ class CarrierTransport:
 
         def tick() -> None:
             nonlocal due, timer
+            if is_over.done():
+                return
             try:
-                if self._over.is_set() or not take(AudioFrame(self._caller.pull(), RATE_HZ)):
-                    is_over.set_result(None)
-                    return
-                self._was_taken(loop.time())
+                goes_on = not self._over.is_set() and take(AudioFrame(self._caller.pull(), RATE_HZ))
+                if goes_on:
+                    self._was_taken(loop.time())
             except Exception as error:
-                is_over.set_exception(error)
+                if not is_over.done():
+                    is_over.set_exception(error)
+                return
+            if is_over.done():  # cancelled by what became of the frame
+                return
+            if not goes_on:
+                is_over.set_result(None)
                 return
             due = due + FRAME_MS / 1000 if due else _second_tick(loop.time())
             timer = loop.call_at(due, tick)  # one that is past: as soon as the sockets were read

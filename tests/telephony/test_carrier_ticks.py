@@ -88,6 +88,27 @@ async def test_who_feeds_is_told_in_their_own_context_and_what_they_raise_is_the
         assert len(heard) == 3
 
 
+@pytest.mark.parametrize("and_then", ["on", "over", "broken"])
+async def test_who_is_cancelled_by_a_frame_of_theirs_is_told_nothing_else(and_then: str) -> None:
+    wrong: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: wrong.append(context))
+    count = 0
+    async with calls(1) as (line,):
+
+        def take(frame: AudioFrame) -> bool:
+            nonlocal count
+            count += 1
+            feeding.cancel()
+            if and_then == "broken":
+                raise ValueError("a fault")
+            return and_then == "on"
+
+        feeding = asyncio.create_task(line.feed(take))
+        await asyncio.wait({feeding}, timeout=1)
+        await asyncio.sleep(0.06)
+    assert feeding.cancelled() and count == 1 and not wrong
+
+
 @pytest.mark.parametrize("end", ["hung up", "cancelled", "enough"])
 async def test_it_ends_and_leaves_no_timer(end: str) -> None:
     heard: list[AudioFrame] = []
