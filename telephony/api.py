@@ -147,7 +147,9 @@ class TurnOut(Schema):
         description="The caller's words; of the agent's words what was heard.", examples=["Tuesday at three is free."]
     )
     intended: str = Field(description="All the agent set out to say.", examples=["Tuesday at three is free."])
-    was_cut: bool = Field(description="True: the caller barged in.", examples=[False])
+    was_cut: bool = Field(
+        description="True: not heard to its end. The caller barged in, or the call ended.", examples=[False]
+    )
     started_ms: int = Field(description="When it began, in milliseconds since the answer.", examples=[6_200])
     ended_ms: int | None = Field(description="When it was over; null: it is not.", examples=[8_050])
     confidence: float | None = Field(

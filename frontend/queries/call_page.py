@@ -14,6 +14,8 @@ from telephony.models import Call, CallEvent, Recording, Turn
 
 FEW = 4
 """Waits of a call of which the longest says all."""
+WITH_THE_CALL_MS = 1_500
+"""What was cut off so shortly before a call's end was cut off by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class TurnView:
     unheard: str
     """What the agent set out to say and nobody heard."""
     was_cut: bool
+    was_last: bool
+    """It was cut by the call's end, and by nobody's words."""
     started_ms: int
     ended_ms: int
     at: str
@@ -72,20 +76,33 @@ class Sound:
     note: str = ""
 
 
-def turn_views(turns: Sequence[Turn]) -> list[TurnView]:
+def turn_views(turns: Sequence[Turn], ended_ms: int | None = None) -> list[TurnView]:
+    """In their order. ``ended_ms``: how long the call was, if it is over."""
     longest = max(totals(turn.latency for turn in turns), default=0)
-    return [_turn(turn, longest) for turn in turns]
+    return [_turn(turn, longest, was_last=_was_last(turn, turns, ended_ms)) for turn in turns]
 
 
-def _turn(turn: Turn, longest_wait_ms: int) -> TurnView:
+def _was_last(turn: Turn, turns: Sequence[Turn], ended_ms: int | None) -> bool:
+    if not turn.was_cut or ended_ms is None or turn is not turns[-1]:
+        return False
+    is_talked_over = any(each.role == "caller" and _end_of(each) > turn.started_ms for each in turns)
+    return not is_talked_over and _end_of(turn) >= ended_ms - WITH_THE_CALL_MS
+
+
+def _end_of(turn: Turn) -> int:
+    return turn.ended_ms if turn.ended_ms is not None else turn.started_ms
+
+
+def _turn(turn: Turn, longest_wait_ms: int, *, was_last: bool) -> TurnView:
     return TurnView(
         index=turn.index,
         role=turn.role,
         text=turn.text,
         unheard=unheard(turn.text, turn.intended) if turn.was_cut else "",
         was_cut=turn.was_cut,
+        was_last=was_last,
         started_ms=turn.started_ms,
-        ended_ms=turn.ended_ms if turn.ended_ms is not None else turn.started_ms,
+        ended_ms=_end_of(turn),
         at=clock(turn.started_ms),
         heard_as="" if turn.confidence is None or turn.role != "caller" else f"{turn.confidence:.0%}",
         wait=waterfall(turn.latency, longest_wait_ms) if turn.role == "agent" else None,

@@ -98,7 +98,7 @@ def call_detail(request: Any, call_id: uuid.UUID) -> HttpResponse:
         "handled_why": WHY_WORDS.get(str(call.instead.get("why", "")), ""),
         "campaign": _campaign_of(request, call),
         "length_ms": pages.running_for_ms(call),
-        "turns": pages.turn_views(turns),
+        "turns": pages.turn_views(turns, call.duration_ms if call.status == Call.Status.ENDED else None),
         "parts": PARTS,
         "waits": pages.waits(turns),
         "collected": collected_fields(call, events),

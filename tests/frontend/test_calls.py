@@ -225,6 +225,26 @@ def test_a_call_tells_its_story(agent: Any, alice: Any, client_of: Any) -> None:
         assert words in page, words
 
 
+@pytest.mark.parametrize(
+    ("facts", "said", "was_interrupted"),
+    [
+        ({"duration_ms": 21_400}, (), False),
+        ({"duration_ms": 21_400}, (("caller", "And?"),), False),
+        ({"duration_ms": 21_400}, (("caller", "Hm."),) * 11, True),  # the last of them into the agent's words
+        ({"duration_ms": 24_000}, (), True),
+        ({"duration_ms": 0, "status": "in_progress", "ended_at": None, "end_reason": ""}, (), True),
+    ],
+)
+def test_what_the_calls_end_cut_off_nobody_interrupted(
+    agent: Any, alice: Any, client_of: Any, facts: dict[str, Any], said: Any, was_interrupted: bool
+) -> None:
+    call = call_of(agent, said=said, **facts)
+    cut_turn(call, "We are open", "We are open Monday to Friday.")
+    page = client_of(alice).get(f"/calls/{call.pk}/").content.decode()
+    assert ("The caller interrupted here; the struck words were not heard." in page) is was_interrupted
+    assert ("The call ended here; the struck words were not heard." in page) is not was_interrupted
+
+
 def test_many_waits_are_told_by_their_middle_and_their_slow_end(agent: Any, alice: Any, client_of: Any) -> None:
     call = call_of(agent, said=(("caller", "And?"), ("agent", "Well.")) * 4)
     page = client_of(alice).get(f"/calls/{call.pk}/").content.decode()
