@@ -1,8 +1,8 @@
 """A pytest plugin (``-p tests.at_once``): which tests run beside which, where several processes run them (``-n 2 --dist loadfile``).
 
 Calls keep the pace of their sound, and want a processor when they want it: files with ``paced`` tests, or with the platform that such
-tests share, are run one after the other, all in one process, from the beginning. The other processes run everything else meanwhile,
-file by file, and step back where both want the same processor.
+tests share, come last, one after the other, in one process, with the machine to themselves. What comes before runs file by file in all
+processes.
 """
 
 from __future__ import annotations
@@ -18,11 +18,8 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
-STEP_BACK = 10
-"""Added to the niceness of a process once it has no paced tests."""
 PACED = "paced"
 _SAYS_SO = re.compile(r"\bmark\.paced\b|\bparley: Platform\b")
-_has_stepped_back = False
 
 
 @functools.cache
@@ -37,18 +34,42 @@ def _file_of(nodeid: str) -> str:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """After the others' orders: what takes longest is begun first."""
+    """After the others' orders: what takes longest is begun first, so that all processes are done at about the same time."""
     yield
     if os.environ.get("PYTEST_XDIST_WORKER"):
-        items.sort(key=lambda item: 0 if is_paced(_file_of(item.nodeid)) else 1 if "browser" in item.path.parts else 2)
+        items.sort(key=lambda item: 2 if is_paced(_file_of(item.nodeid)) else 0 if _takes_long(item.path) else 1)
 
 
-class PacedFirst(LoadScopeScheduling):  # type: ignore[misc,unused-ignore]
-    """One heap for all paced files, which comes first, and one for each of the others."""
+def _takes_long(path: Path) -> bool:
+    return not {"browser", "embedded"}.isdisjoint(path.parts)
+
+
+class PacedAlone(LoadScopeScheduling):  # type: ignore[misc,unused-ignore]
+    """One heap for each file, and one for all paced files, which is the last. Nobody takes it until all others have gone home."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = _file_of(nodeid)
         return PACED if is_paced(file) else file
+
+    def _must_wait(self) -> bool:
+        """Only the paced files are left, and several processes are here."""
+        return [*self.workqueue] == [PACED] and len(self.nodes) > 1
+
+    def _assign_work_unit(self, node: Any) -> None:
+        if not self._must_wait():
+            super()._assign_work_unit(node)
+
+    def _reschedule(self, node: Any) -> None:
+        if not self._must_wait():
+            super()._reschedule(node)
+        elif not all(each.shutting_down for each in self.nodes if each is not node):
+            node.shutdown()  # once it has done what it was given
+
+    def remove_node(self, node: Any) -> str | None:
+        crashed: str | None = super().remove_node(node)
+        for each in self.nodes:
+            self._reschedule(each)
+        return crashed
 
 
 @pytest.hookimpl
@@ -56,11 +77,4 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     if config.getvalue("dist") != "loadfile":
         return None
     config.option.loadscopereorder = False
-    return PacedFirst(config, log)
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    global _has_stepped_back
-    if os.environ.get("PYTEST_XDIST_WORKER") and not _has_stepped_back and not is_paced(_file_of(item.nodeid)):
-        _has_stepped_back = True
-        os.nice(STEP_BACK)
+    return PacedAlone(config, log)

@@ -99,8 +99,8 @@ def test() -> Callable[[], int]:
     def check() -> int:
         failed = check_code()
         # The tests start databases of their own; pytest's closing line is the last of the output.
-        # Calls keep the pace of their sound, one after the other; beside them may run what doesn't (tests/at_once.py). Unasked it doesn't:
-        # on two processors a browser beside a call makes both late.
+        # Calls keep the pace of their sound, one after the other and alone. What doesn't may run in several processes before them, where
+        # somebody asks for it (tests/at_once.py).
         at_once = os.environ.get("TESTS_AT_ONCE") or "1"
         beside = [] if at_once == "1" else ["-n", at_once, "--dist", "loadfile"]
         tested = run(
