@@ -51,9 +51,11 @@ class PacedAlone(LoadScopeScheduling):  # type: ignore[misc,unused-ignore]
         file = _file_of(nodeid)
         return PACED if is_paced(file) else file
 
+    def _only_paced_are_left(self) -> bool:
+        return [*self.workqueue] == [PACED]
+
     def _must_wait(self) -> bool:
-        """Only the paced files are left, and several processes are here."""
-        return [*self.workqueue] == [PACED] and len(self.nodes) > 1
+        return self._only_paced_are_left() and len(self.nodes) > 1
 
     def _assign_work_unit(self, node: Any) -> None:
         if not self._must_wait():
@@ -67,8 +69,9 @@ class PacedAlone(LoadScopeScheduling):  # type: ignore[misc,unused-ignore]
 
     def remove_node(self, node: Any) -> str | None:
         crashed: str | None = super().remove_node(node)
-        for each in self.nodes:
-            self._reschedule(each)
+        if self._only_paced_are_left():
+            for each in self.nodes:
+                self._reschedule(each)
         return crashed
 
 

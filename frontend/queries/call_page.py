@@ -26,7 +26,7 @@ class TurnView:
     unheard: str
     """What the agent set out to say and nobody heard."""
     was_cut: bool
-    was_last: bool
+    was_cut_by_end: bool
     """It was cut by the call's end, and by nobody's words."""
     started_ms: int
     ended_ms: int
@@ -79,10 +79,10 @@ class Sound:
 def turn_views(turns: Sequence[Turn], ended_ms: int | None = None) -> list[TurnView]:
     """In their order. ``ended_ms``: how long the call was, if it is over."""
     longest = max(totals(turn.latency for turn in turns), default=0)
-    return [_turn(turn, longest, was_last=_was_last(turn, turns, ended_ms)) for turn in turns]
+    return [_turn(turn, longest, was_cut_by_end=_was_cut_by_end(turn, turns, ended_ms)) for turn in turns]
 
 
-def _was_last(turn: Turn, turns: Sequence[Turn], ended_ms: int | None) -> bool:
+def _was_cut_by_end(turn: Turn, turns: Sequence[Turn], ended_ms: int | None) -> bool:
     if not turn.was_cut or ended_ms is None or turn is not turns[-1]:
         return False
     is_talked_over = any(each.role == "caller" and _end_of(each) > turn.started_ms for each in turns)
@@ -93,14 +93,14 @@ def _end_of(turn: Turn) -> int:
     return turn.ended_ms if turn.ended_ms is not None else turn.started_ms
 
 
-def _turn(turn: Turn, longest_wait_ms: int, *, was_last: bool) -> TurnView:
+def _turn(turn: Turn, longest_wait_ms: int, *, was_cut_by_end: bool) -> TurnView:
     return TurnView(
         index=turn.index,
         role=turn.role,
         text=turn.text,
         unheard=unheard(turn.text, turn.intended) if turn.was_cut else "",
         was_cut=turn.was_cut,
-        was_last=was_last,
+        was_cut_by_end=was_cut_by_end,
         started_ms=turn.started_ms,
         ended_ms=_end_of(turn),
         at=clock(turn.started_ms),

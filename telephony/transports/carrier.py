@@ -60,9 +60,9 @@ async def start_of(connection: ServerConnection, speaks: Wire = TWILIO) -> wire.
                 raise NoStart("it began in the middle")
 
 
-def _second_tick(first_s: float) -> float:
-    """On the grid, at least a grid's half after the first."""
-    return math.ceil(first_s / TICK_GRID_S + 0.5) * TICK_GRID_S
+def _next_tick(due_s: float | None, now_s: float) -> float:
+    """Behind the one that was due then; behind the first, which is due at no certain moment, on the grid and at least half a frame later."""
+    return math.ceil(now_s / TICK_GRID_S + 0.5) * TICK_GRID_S if due_s is None else due_s + FRAME_MS / 1000
 
 
 class CarrierTransport:
@@ -131,11 +131,11 @@ class CarrierTransport:
     async def frames(self) -> AsyncIterator[AudioFrame]:
         """The agent's sound goes out at the same tick, after what the session made of the frame."""
         loop = asyncio.get_running_loop()
-        due = 0.0
+        due: float | None = None
         while not self._over.is_set():
             yield AudioFrame(self._caller.pull(), RATE_HZ)
             self._was_taken(loop.time())
-            due = due + FRAME_MS / 1000 if due else _second_tick(loop.time())
+            due = _next_tick(due, loop.time())
             # After a stall: 0 lets the sockets be read first, and each frame is pulled as if in time.
             await asyncio.sleep(max(0.0, due - loop.time()))
 
@@ -143,7 +143,7 @@ class CarrierTransport:
         """``telephony.session.ports.Feeds``: the same by a timer alone, which costs a tenth less than a task that sleeps."""
         loop = asyncio.get_running_loop()
         is_over = loop.create_future()
-        due = 0.0
+        due: float | None = None
         timer: asyncio.Handle
 
         def tick() -> None:
@@ -163,7 +163,7 @@ class CarrierTransport:
             if not goes_on:
                 is_over.set_result(None)
                 return
-            due = due + FRAME_MS / 1000 if due else _second_tick(loop.time())
+            due = _next_tick(due, loop.time())
             timer = loop.call_at(due, tick)  # one that is past: as soon as the sockets were read
 
         timer = loop.call_soon(tick)
