@@ -7,6 +7,7 @@ sample. ``cut`` ends it and tells what of its words was heard; from then on what
     begin(3) → phrase(3, "Hello.") → push(3, pcm)… → finish(3)
                                 release(3) ──▶ pull() pull() … PhraseStarted, Finished
                                                pause() … resume()   or   cut(3) → Heard("Hello.")
+                                               hold(3): it had hardly begun, and will begin again
 
 Only samples count here: nothing in this file knows what time it is. A sample is *heard* ``delay_ms`` after it was pulled.
 """
@@ -230,10 +231,13 @@ class Playout:
         return True
 
     def hold(self, generation: int) -> bool:
-        """Take a release back. False: too late, some of it was pulled."""
+        """Take a release back: what was pulled of it fades out, and comes again after the next. False: too late, a second of it was."""
         reply = self._playing
-        if reply is None or reply.generation != generation or reply.played or self._held is not None:
+        if reply is None or reply.generation != generation or reply.dropped or self._held is not None:
             return False
+        if reply.played:
+            self.cut(generation)
+            reply.read = reply.announced = reply.waits = 0
         self._held, self._playing = reply, None
         return True
 

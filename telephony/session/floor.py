@@ -13,7 +13,8 @@ QUIET ──speech──▶ SPEAKING ◀──speech── PAUSED          SILEN
 | pauses 160 ms                       | silent               | flush the transcript; speculate on its text; ask how it   |
 |                                     |                      | sounded                                                   |
 | pauses long enough for the text     | silent               | ``EndTurn``: let the answer out                           |
-| goes on before the answer begins    | preparing the answer | ``Reopen``: hold it back; same utterance, next revision   |
+| goes on before the answer begins,   | preparing the answer | ``Reopen``: hold it back; same utterance, next revision   |
+| or within ``open_start_ms`` of that |                      |                                                           |
 | makes a sound                       | speaking             | pause at once (hushed), then decide:                      |
 |   "stop", "wait", "no"              | hushed               | yield                                                     |
 |   words, for ``yield_ms``           | hushed               | yield                                                     |
@@ -38,7 +39,7 @@ class Caller(Enum):
     SPEAKING = auto()
     PAUSED = auto()
     ANSWERED = auto()
-    """Their turn is over, and nothing of the answer was heard yet: they may still go on."""
+    """Their turn is over, and nothing of the answer was heard yet, or hardly anything: they may still go on."""
 
 
 class Agent(Enum):

@@ -74,6 +74,9 @@ class TurnSettings:
     warning: str = ""
     """Said so long before ``max_duration_ms``."""
     warning_before_ms: int = 60_000
+    open_start_ms: int = 240
+    """Who speaks this soon after an answer's first sound can't have heard it: they are going on, and it is taken back. A voice is sure to
+    be one a tenth of a second after it began; so long the sound is on its way to them and theirs to us; to react takes longer."""
     speculate_after_ms: int = 160
     transcript_wait_ms: int = 2_500
     guess_wait_ms: int = 250

@@ -113,7 +113,10 @@ class Reply:
     """The silence after which it was let out, and why so much."""
     is_released: bool = False
     is_committed: bool = False
+    began_ms: int | None = None
+    """When its first sound was sent, if it was."""
     has_started: bool = False
+    """And it counts as the answer: it won't be taken back."""
     latency: Latency | None = None
     """What the caller waited for it, once its first sound was sent."""
     failed: Stage | None = None
@@ -137,6 +140,16 @@ class Reply:
             if isinstance(count := thought.data.get(name), int)
         ]
         return sum(told) if told else None
+
+    @property
+    def is_beginning(self) -> bool:
+        """It has hardly begun, and may be taken back."""
+        return self.began_ms is not None and not self.has_started
+
+    @property
+    def why(self) -> tuple[Thought, ...]:
+        """The mind's thoughts, and the pause after which they were let out."""
+        return (*self.thoughts, *(() if self.pause is None else (self.pause.as_thought(),)))
 
     @property
     def intended(self) -> str:

@@ -43,6 +43,7 @@ from telephony.session.signals import Action, Line, Signal
 from telephony.session.streams import close_all, closing, feed
 from telephony.session.transferring import Nobody, PutsThrough, Transferring
 from telephony.session.turns import TurnTaker
+from telephony.session.watchdog import Watchdog
 from telephony.session.words import AskedFor, cleaned
 from telephony.wire.dtmf import DigitEvent, Pressed, Released
 
@@ -52,8 +53,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FRAME_MS = 20
-_STALLED_S = 10.0
-"""No frame for so long in wall time, or no pull for so long of frames: the transport is dead and doesn't know."""
 
 
 class Session(Life):
@@ -115,7 +114,9 @@ class Session(Life):
         self._is_telling = False
         self._state: State = "listening"
         self._paused_at_ms = 0
-        self._pulls_seen = (0, self.clock.now_ms)
+        self._taken_back = 0
+        """The last utterance whose answer had begun and was taken back."""
+        self._watchdog = Watchdog(self.clock, self.playout, lambda: self._end("connection_lost"))
 
     async def run(self) -> str:
         """The whole call. Returns why it ended, a key of ``telephony.end_reasons.REASONS``; leaves nothing running."""
@@ -127,7 +128,7 @@ class Session(Life):
                 self._tasks = tasks
                 self._spawn(self._listen())
                 self._spawn(self._transcribe())
-                self._spawn(self._watch())
+                self._spawn(self._watchdog.watch())
                 self._prepare()
                 try:
                     self._tell(self._before.opening)
@@ -220,13 +221,16 @@ class Session(Life):
         for edge in self._vad.push(heard):
             self._on_edge(edge)
         reply = self._reply
-        if reply is not None and reply.is_committed and reply.waiting:
-            self._tell_collected(reply)
+        if reply is not None and reply.is_committed:
+            if reply.waiting:
+                self._tell_collected(reply)
+        elif reply is not None and now_ms - (reply.began_ms or now_ms) >= self._turns.settings.open_start_ms:
+            self._settle(reply)
         if begin_ms % 100 == 0:
             self._say_so(Levels(now_ms, level(frame.pcm), level(self.playout.last)))
         if begin_ms % 1000 == 0:
             self.playout.delay_ms = self._transport.outbound_delay_ms
-            self._check_pulls()
+            self._watchdog.check_pulls()
         return not self._end_reason
 
     def _on_edge(self, edge: VADEdge) -> None:
@@ -294,21 +298,6 @@ class Session(Life):
     async def _furnish(self, room: BackgroundSound, volume: float) -> None:
         self.playout.background = await asyncio.to_thread(ambience.loop, room.value, volume)
 
-    async def _watch(self) -> None:
-        """The only wall clock of a call: a transport that gives no frames stops every other one."""
-        while True:
-            before_ms = self.clock.now_ms
-            await asyncio.sleep(_STALLED_S)
-            if self.clock.now_ms == before_ms:
-                self._end("connection_lost")
-
-    def _check_pulls(self) -> None:
-        pulls, since_ms = self._pulls_seen
-        if self.playout.pulls != pulls:
-            self._pulls_seen = (self.playout.pulls, self.clock.now_ms)
-        elif self.clock.now_ms - since_ms >= _STALLED_S * 1000:
-            self._end("connection_lost")
-
     # ---- the turn-taker
 
     def _tell(self, signal: Signal) -> None:
@@ -348,8 +337,7 @@ class Session(Life):
             case signals.EndTurn():
                 self._end_turn(action)
             case signals.Reopen():
-                if self._reply is not None and self.playout.hold(self._reply.generation):
-                    self._reply.is_released = False
+                self._take_back()
             case signals.DropUtterance(text, is_kept, digits):
                 self._drop_utterance(text, is_kept, digits)
             case signals.PausePlayout():
@@ -386,6 +374,9 @@ class Session(Life):
             self._release(reply)
 
     def _drop_utterance(self, text: str, is_kept: bool, digits: str) -> None:
+        if is_kept and self._reply is not None and self._reply.is_beginning:
+            self._settle(self._reply, is_told=False)
+            return
         self._ear.end()
         if self._hearing is not None:
             self._hearing.forget()
@@ -470,6 +461,7 @@ class Session(Life):
             case PhraseStarted(_, index):
                 self._on_phrase(reply, index)
             case Finished(_, heard):
+                self._settle(reply)
                 self._reply = None
                 if reply.has_started:
                     self._end_agent_turn(reply, heard)
@@ -485,32 +477,42 @@ class Session(Life):
 
     def _on_phrase(self, reply: Reply, index: int) -> None:
         now_ms = self.clock.now_ms
-        text = reply.phrases[index]
-        self._spoken.begins(text, now_ms)
-        if not reply.has_started:
-            reply.has_started = True
-            self._commit(reply)
-            self._log.agent_began(now_ms)
-            self.conversation.agent_said(" ".join(reply.phrases[: index + 1]))
-            self._tell(signals.AgentStarted())
-        else:
-            self.conversation.agent_goes_on(text)
+        self._spoken.begins(reply.phrases[index], now_ms)
+        if reply.began_ms is None:
+            reply.began_ms = now_ms
+            self._tell_state()
         if reply.utterance is not None and index not in reply.fillers and reply.latency is None:
             reply.latency = breakdown(reply.marks, now_ms, self.playout.delay_ms)
-        self._log.agent_says(now_ms, " ".join(reply.phrases[: index + 1]))
-        self._tell_asked(reply, index)
-        if reply.hang_up:
-            self._tell(signals.AgentEnding())
+        if index or reply.utterance is None or self._taken_back == self._turns.utterance:
+            self._settle(reply)
+        if index:
+            self.conversation.agent_goes_on(reply.phrases[index])
+            self._tell_phrase(reply, index)
 
-    def _on_more_words(self, reply: Reply, index: int) -> None:
-        """Of the last phrase that is being said: a mind's own voice is sometimes ahead of its words."""
-        if reply is self._reply and reply.has_started:
-            said = " ".join(reply.phrases[: index + 1])
-            self.conversation.agent_says(said)
-            self._log.agent_says(self.clock.now_ms, said)
-            self._tell_asked(reply, index)
+    def _settle(self, reply: Reply, *, is_told: bool = True) -> None:
+        """What has begun won't be taken back. ``is_told``: the turn-taker waits for it."""
+        if reply.began_ms is None or reply.has_started:
+            return
+        reply.has_started = True
+        self._commit(reply)
+        self._log.agent_began(reply.began_ms)
+        self.conversation.agent_said(reply.phrases[0])
+        if is_told and not self._end_reason:
+            self._tell(signals.AgentStarted(reply.began_ms))
+            self._tell_phrase(reply, 0)
 
-    def _tell_asked(self, reply: Reply, index: int) -> None:
+    def _take_back(self) -> None:
+        """The caller goes on. An answer that has begun is taken back once a turn: what then sounds like more may be its echo."""
+        reply = self._reply
+        if reply is not None and self.playout.hold(reply.generation):
+            reply.is_released = False
+            if reply.began_ms is not None:
+                self._taken_back = self._turns.utterance
+                self._spoken.stops(self.clock.now_ms)
+                reply.began_ms = reply.latency = None
+
+    def _tell_phrase(self, reply: Reply, index: int) -> None:
+        self._log.agent_says(self.clock.now_ms, " ".join(reply.phrases[: index + 1]))
         text = reply.phrases[index]
         if reply.utterance is not None or reply.line is Line.GREETING:
             asked_for = self._asked_for.kind(text)
@@ -520,6 +522,14 @@ class Session(Life):
             # Who knows the menu presses before its words have begun.
             keys = reply.keys.get(text) or next(iter(reply.keys.values()), None)
             self._tell(signals.AgentAsked(asked_for, text.rstrip().endswith("?"), text, digits, keys))
+        if reply.hang_up:
+            self._tell(signals.AgentEnding())
+
+    def _on_more_words(self, reply: Reply, index: int) -> None:
+        """Of the last phrase that is being said: a mind's own voice is sometimes ahead of its words."""
+        if reply is self._reply and reply.has_started:
+            self.conversation.agent_says(" ".join(reply.phrases[: index + 1]))
+            self._tell_phrase(reply, index)
 
     def _commit(self, reply: Reply) -> None:
         """The caller's turn is certain: they heard the beginning of its answer, or there was nothing to hear."""
@@ -552,14 +562,8 @@ class Session(Life):
         if self._hearing is not None and reply.utterance is not None and reply.own.spans and said is not None:
             self._hearing.was_heard(reply.utterance.revision, reply.own.heard_ms(heard), said)
         self._tell_collected(reply)
-        self._log.agent_ended(
-            self.clock.now_ms,
-            heard.text,
-            reply.intended,
-            was_cut=was_cut,
-            latency=reply.latency,
-            thoughts=(*reply.thoughts, *(() if reply.pause is None else (reply.pause.as_thought(),))),
-        )
+        now_ms, why = self.clock.now_ms, reply.why
+        self._log.agent_ended(now_ms, heard.text, reply.intended, was_cut=was_cut, latency=reply.latency, thoughts=why)
 
     def _tell_collected(self, reply: Reply) -> None:
         found: list[Collected] = list(reply.waiting)
@@ -571,11 +575,12 @@ class Session(Life):
 
     def _tell_state(self) -> None:
         turns = self._turns
+        has_begun = self._reply is not None and self._reply.is_beginning
         state: State = "listening"
         if turns.agent is Agent.SPEAKING and not turns.is_hushed:
             state = "speaking"
         elif turns.waits_for_answer:
-            state = "thinking"
+            state = "speaking" if has_begun else "thinking"
         if state != self._state:
             self._state = state
             self._say_so(StateChanged(self.clock.now_ms, state))
@@ -584,10 +589,10 @@ class Session(Life):
 
     def _close_turns(self) -> None:
         reply, self._reply = self._reply, None
+        if reply is not None and reply.began_ms is not None:
+            self._settle(reply)
+            self._end_agent_turn(reply, self.playout.cut(reply.generation))
         self._count_waste(reply)
-        if reply is not None and reply.has_started:
-            heard = self.playout.cut(reply.generation)
-            self._end_agent_turn(reply, heard)
         if digits := self._log.close_caller(self.clock.now_ms):
             self._happened("digits", digits=digits)
 

@@ -107,7 +107,10 @@ class TurnEndGuessed:
 
 @dataclass(frozen=True, slots=True)
 class AgentStarted:
-    """The first sound of what was asked for last (an answer, a line, a filler) has been sent."""
+    """Sound of what was asked for last (an answer, a line, a filler) has been sent, and it won't be taken back."""
+
+    since_ms: int | None = None
+    """When the first of it was. ``None``: now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +227,7 @@ class EndTurn:
 
 @dataclass(frozen=True, slots=True)
 class Reopen:
-    """The caller goes on, and has heard nothing of the answer yet: hold it back again."""
+    """The caller goes on, and has heard nothing of the answer yet, or hardly anything: hold it back again."""
 
 
 @dataclass(frozen=True, slots=True)

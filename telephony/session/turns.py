@@ -125,8 +125,8 @@ class TurnTaker:
                 self._on_transcript(signal)
             case signals.TurnEndGuessed():
                 self._on_guess(signal)
-            case signals.AgentStarted():
-                self._on_agent_started()
+            case signals.AgentStarted(since_ms):
+                self._on_agent_started(self.now_ms if since_ms is None else since_ms)
             case signals.AgentAsked(expects, is_question, text, digits, keys):
                 self._is_question = self._has_asked = is_question
                 self._keypad.wanted = keys or self._keypad.wanted
@@ -295,16 +295,16 @@ class TurnTaker:
         if self.caller is Caller.PAUSED and self.now_ms - self._guess_asked_ms <= self.settings.guess_wait_ms:
             self._patience.finishing.hear(guess.probability, self.now_ms)
 
-    def _on_agent_started(self) -> None:
+    def _on_agent_started(self, since_ms: int) -> None:
         if self.agent is not Agent.PREPARING:
             return
         self.agent = Agent.SPEAKING
-        self._started_at_ms = self.now_ms
+        self._started_at_ms = since_ms
         if self.line not in ASIDES:
             self._keypad.expects, self._keypad.wanted, self._has_asked = 0, None, False
         if self.line is None:
             if self._text and not self.digits:
-                self._patience.end(self._text, self._stopped_ms, self.now_ms)
+                self._patience.end(self._text, self._stopped_ms, since_ms)
             self._close_utterance()
 
     def _on_agent_finished(self, hang_up: str) -> None:
@@ -345,7 +345,7 @@ class TurnTaker:
         if self.now_ms >= self.settings.max_duration_ms and self._hit_limit():
             return
         if self._is_deaf and not self._hang_up and not self.is_protected:
-            self._say(Line.GOODBYE, hang_up="stt_failed")
+            self._interject(Line.GOODBYE, hang_up="stt_failed")
         if self.agent is _SILENT:
             if self.caller is _PAUSED:
                 self._endpoint()

@@ -36,6 +36,7 @@ _REPLY = re.compile(r"Reply (\d+) part")
 COUGH_WAIT_MS = TurnSettings().cough_wait_ms
 OWED_MS = 3_000
 """No caller waits longer for the first sound of an answer, or of an excuse."""
+OPEN_START_MS = TurnSettings().open_start_ms
 WAITED_FOR_MS = TurnSettings().digit_timeout_ms
 """Another digit may come for so long."""
 YIELD_MS = {"patient": 900, "snappy": 120, "low": 600, "medium": 350, "high": 200}
@@ -260,11 +261,21 @@ def answers_the_last_turn_only(call: Call) -> Iterator[str]:
         if any(each.at_ms + 2 * FRAME_MS < heard.begin_ms and _is_of_same_turn(call, asked, each) for each in later):
             yield f"reply {asked.serial} was heard at {heard.begin_ms} ms, when the caller had said more"
         failed = [event for event in call.record.of(Happened) if event.kind == "stage_failed"]
-        if revision not in commits and not failed and heard.end_ms + 3 * FRAME_MS < call.end_ms:
+        was_taken_back = _was_taken_back(call, heard)
+        if revision not in commits and not (failed or was_taken_back) and heard.end_ms + 3 * FRAME_MS < call.end_ms:
             yield f"reply {asked.serial} was heard, and revision {revision} never committed"
     for each in call.turns:
         if each.role == "caller" and not each.text:
             yield f"turn {each.turn} of the caller has no words"
+
+
+def _was_taken_back(call: Call, heard: Heard) -> bool:
+    """It had hardly begun when the caller spoke or pressed something, or a sound was taken for it."""
+    hardly_ms = OPEN_START_MS + 3 * FRAME_MS
+    onsets = [at_ms for at_ms, edge in call.record.hearing.edges if isinstance(edge, SpeechStarted)]
+    presses = [at_ms for at_ms, _ in call.record.line.pressed]
+    went_on = any(-6 * FRAME_MS <= at_ms - heard.begin_ms <= hardly_ms for at_ms in (*onsets, *presses))
+    return went_on and heard.end_ms - heard.begin_ms <= hardly_ms
 
 
 def _is_of_same_turn(call: Call, one: Asked, other: Asked) -> bool:
@@ -626,7 +637,9 @@ def fills_never_twice(call: Call) -> Iterator[str]:
         if one.speech.text == two.speech.text and one.speech.text in FILLERS:
             said_ms = [word.end_ms for word in call.record.line.words]
             pressed_ms = [at_ms for at_ms, _ in call.record.line.pressed]
-            if not any(one.begin_ms < at_ms < two.begin_ms for at_ms in (*said_ms, *pressed_ms)):
+            if not _was_taken_back(call, one) and not any(
+                one.begin_ms < at_ms < two.begin_ms for at_ms in (*said_ms, *pressed_ms)
+            ):
                 yield f"“{one.speech.text}” at {one.begin_ms} and again at {two.begin_ms} ms"
 
 

@@ -8,9 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from telephony.audio.playout import FRAME_BYTES, FRAME_SAMPLES, PLAYOUT_RATE_HZ, SILENCE
+from telephony.session.knobs import TurnSettings
 from tests.simulator.run import Record
 from tests.simulator.world import FRAME_MS, NOISE, Speech
 
+_HARDLY = PLAYOUT_RATE_HZ * (TurnSettings().open_start_ms + 2 * FRAME_MS) // 1000
+"""Samples: an answer of which more was heard is not taken back."""
 FADE_SAMPLES = PLAYOUT_RATE_HZ * 8 // 1000
 Samples = npt.NDArray[np.int16]
 
@@ -92,15 +95,16 @@ def played(record: Record) -> Played:
                 del unheard[next_one]
             break
         else:
-            # A phrase that broke off is left where it was: what comes next is the first of another.
-            for next_one in unheard:
+            # A phrase that broke off is left where it was: what comes next is the first of another, or it had hardly begun and begins again.
+            again = None if current is None or current.samples > _HARDLY else speeches.index(current.speech)
+            for next_one in (*unheard, *(() if again is None else (again,))):
                 if (how := _explain(found, count, _expected(None, speeches[next_one]))) is not None:
                     if how == "tail":
                         result.is_voiced[-1] = False
                         break
                     current = Heard(speeches[next_one], shift_ms, count, [(frame, count)])
                     result.heard.append(current)
-                    del unheard[next_one]
+                    unheard.pop(next_one, None)
                     break
             else:
                 place = "" if current is None else f" after sample {current.samples} of “{current.speech.text}”"

@@ -124,8 +124,12 @@ async def test_a_transcriber_without_an_opinion_changes_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("gap_ms", "turns"),
-    [(160, ["two people on Friday evening"]), (260, ["two people", "on Friday evening"])],
-    ids=["before the least silence", "after it"],
+    [
+        (160, ["two people on Friday evening"]),
+        (260, ["two people on Friday evening"]),
+        (660, ["two people", "on Friday evening"]),
+    ],
+    ids=["before the least silence", "after it, when the answer has hardly begun", "into the answer"],
 )
 async def test_a_transcriber_that_is_wrong_about_the_end_loses_no_words(gap_ms: int, turns: list[str]) -> None:
     script = (Speech("two people", 700), Silence(gap_ms), Speech("on Friday evening", 800))

@@ -110,7 +110,7 @@ def test_generations_only_grow() -> None:
         playout.begin(2)
 
 
-def test_a_release_can_be_taken_back_until_a_sample_was_pulled() -> None:
+def test_a_release_can_be_taken_back_before_there_is_a_sound() -> None:
     playout = Playout()
     playout.begin(1)
     playout.release(1)
@@ -120,7 +120,29 @@ def test_a_release_can_be_taken_back_until_a_sample_was_pulled() -> None:
     assert playout.pull() == SILENCE
     playout.release(1)
     assert playout.pull() == ramp(20)
-    assert playout.hold(1) is False
+    assert playout.cuts == 0
+
+
+def test_what_had_hardly_begun_is_taken_back_and_begins_again() -> None:
+    playout = saying("one two", 400)
+    assert (playout.pull(), playout.events()) == (ramp(20), [PhraseStarted(1, 0)])
+    assert playout.hold(1)
+    assert playout.cuts == 1  # what lies in a buffer on the way is thrown away
+    faded = playout.pull()
+    assert faded[-2:] == SILENCE[-2:] and faded != SILENCE and playout.pull() == SILENCE
+    assert playout.heard(1) == Heard("", 0, False)
+    playout.release(1)
+    assert (playout.pull(), playout.events()) == (ramp(20), [PhraseStarted(1, 0)])
+    for _ in range(20):
+        playout.pull()
+    assert playout.events() == [Finished(1, Heard("one two", 400, True))]
+
+
+def test_a_second_of_it_is_not_taken_back() -> None:
+    playout = saying("one two three four", 2_000)
+    for _ in range(50):
+        playout.pull()
+    assert playout.hold(1) is False and playout.generation == 1
 
 
 def test_what_is_pulled_is_heard_a_delay_later() -> None:

@@ -120,6 +120,7 @@ def assert_sound(story: Story) -> None:
 
 
 GREETED: list[Step] = [UntilAgentQuiet(200)]
+HELLO = ("agent", "Hello, how can I help you?")
 
 
 async def test_a_question_is_answered() -> None:
@@ -237,13 +238,68 @@ async def test_a_cough_before_the_answer_does_not_kill_the_answer() -> None:
 async def test_who_was_cut_off_once_is_not_cut_off_again() -> None:
     script = [*GREETED]
     for number in ("one", "two", "three"):
-        script += [Speech(f"there is a question number {number}", 1_200), Silence(640)]
+        script += [Speech(f"there is a question number {number}", 1_200), Silence(760)]
         script += [Speech("about your prices please", 1_000), UntilAgentQuiet()]
     story = await call(script, lambda text: Answer([Say("Yes.")], delay_ms=60))
     second, third = (f"there is a question number {number} about your prices please" for number in ("two", "three"))
     assert story.agent.mind.committed == ["there is a question number one", "about your prices please", second, third]
     pauses = [thought.data for turn in story.heard.of(TurnEnded) for thought in turn.thoughts]
-    assert [pause["pace_percent"] for pause in pauses] == [100, 100, 147, 147]
+    assert [pause["pace_percent"] for pause in pauses] == [100, 100, 174, 174]
+
+
+GOES_ON = [*GREETED, Speech("No", 400), UntilAgentSpeaks(20), Speech("Wednesday please", 600), UntilAgentQuiet(1_000)]
+"""Into the first sound of the answer, which is not on its way to them for so long."""
+
+
+async def test_who_goes_on_as_the_answer_begins_is_answered_once_and_to_all_they_said() -> None:
+    story = await call(GOES_ON, {"No": Answer([Collected("day", None, ""), Say("The day again, then.")])})
+    assert story.agent.mind.committed == ["No Wednesday please"]
+    assert story.turns == [HELLO, ("caller", "No Wednesday please"), ("agent", "You said: No Wednesday please")]
+    assert story.heard.of(BargedIn) == [] and story.heard.of(FieldCollected) == []
+    assert [one.data["text"] for one in story.happened("speculation_dropped")] == ["No"]
+    begun, answer = story.line.agent_spoke_ms()[1:]
+    assert begun[1] - begun[0] < 160 and answer[0] > story.line.spoken[1].end_ms
+    shown = [turn.text for turn in story.heard.of(TranscriptChanged) if turn.role == "agent" and turn.text]
+    assert "The day again, then." not in shown  # nobody reads what was taken back
+    (wait,) = [turn.latency for turn in story.heard.of(TurnEnded) if turn.latency]
+    assert abs(wait.total_ms - (answer[0] + 40 - story.line.spoken[1].end_ms)) <= 40  # of the answer that was heard
+
+
+async def test_a_cough_as_the_answer_begins_lets_it_begin_again() -> None:
+    script = [*GREETED, Speech("When are you open?", 900), UntilAgentSpeaks(20), Speech("", 120), UntilAgentQuiet(800)]
+    story = await call(script, {"When are you open?": LONG})
+    assert story.turns == [HELLO, ("caller", "When are you open?"), ("agent", LONG)]
+    begun, answer = story.line.agent_spoke_ms()[1:]
+    whole_ms = next(turn.ended_ms - turn.started_ms for turn in story.heard.of(TurnEnded) if turn.text == LONG)
+    assert begun[1] - begun[0] < 160 and abs(answer[1] - answer[0] - whole_ms) <= 60  # from its first word
+
+
+async def test_an_answer_is_taken_back_once_a_turn() -> None:
+    """What sounds like a caller who goes on again and again may be the answer's own echo."""
+    again = [UntilAgentSpeaks(20), Speech("", 120)]
+    script = [*GREETED, Speech("When are you open?", 900), *again, *again, UntilAgentQuiet(1_000)]
+    story = await call(script, {"When are you open?": LONG})
+    assert story.turns == [HELLO, ("caller", "When are you open?"), ("agent", LONG)]
+    _, second, rest = story.line.agent_spoke_ms()[1:]  # the second time it only pauses
+    assert rest[0] - second[1] < 700 and (second[1] - second[0]) + (rest[1] - rest[0]) < 1.1 * len(LONG) * 1000 / 14
+
+
+@pytest.mark.parametrize("listens", [{}, {"barge_in": False}])
+async def test_who_hangs_up_as_the_answer_begins_has_said_what_they_said(listens: dict[str, Any]) -> None:
+    answer = Answer([Collected("day", "2026-12-02", "Wednesday"), Say("Wednesday, then.")])
+    story = await call(
+        [*GREETED, Speech("Wednesday", 600), UntilAgentSpeaks(60)], {"Wednesday": answer}, listens=listens
+    )
+    assert story.agent.mind.committed == ["Wednesday"]
+    assert [field.value for field in story.heard.of(FieldCollected)] == ["2026-12-02"]
+    assert story.turns[1] == ("caller", "Wednesday") and story.turns[2][0] == "agent"
+    assert story.happened("speculation_dropped") == []
+
+
+async def test_it_is_said_to_speak_as_soon_as_it_does() -> None:
+    story = await call([*GREETED, Speech("When are you open?", 900), UntilAgentQuiet()], {"When are you open?": LONG})
+    (at_ms,) = [each.at_ms for each in story.heard.of(StateChanged) if each.state == "speaking"][1:]
+    assert at_ms - story.line.agent_spoke_ms()[1][0] <= 40
 
 
 async def test_a_nod_that_was_the_beginning_of_something_is_not_lost() -> None:
@@ -461,7 +517,7 @@ async def test_the_goodbye_is_heard_before_the_hang_up() -> None:
 
 
 async def test_a_bye_into_the_goodbye_does_not_cut_it() -> None:
-    script = [*GREETED, Speech("Bye.", 400), UntilAgentSpeaks(60), Speech("Bye bye", 400), Silence(5_000)]
+    script = [*GREETED, Speech("Bye.", 400), UntilAgentSpeaks(400), Speech("Bye bye", 400), Silence(5_000)]
     goodbye = Answer([Say("Goodbye then and have a very nice day today!"), EndCall("caller_goodbye")])
     story = await call(script, {"Bye.": goodbye})
     assert story.reason == "caller_goodbye"
@@ -472,7 +528,7 @@ async def test_something_else_during_the_goodbye_keeps_the_call() -> None:
     script = [
         *GREETED,
         Speech("Bye.", 400),
-        UntilAgentSpeaks(60),
+        UntilAgentSpeaks(400),
         Speech("wait, one more question", 900),
         UntilAgentQuiet(),
     ]

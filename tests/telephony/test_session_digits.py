@@ -114,7 +114,7 @@ async def test_the_hang_up_comes_in_the_middle_of_a_number() -> None:
 
 async def test_the_knobs_reach_the_call() -> None:
     story = await call(
-        [*GREETED, Presses("12"), Silence(700), Presses("3*"), UntilAgentQuiet()],
+        [*GREETED, Presses("12"), Silence(1_000), Presses("3*"), UntilAgentQuiet()],
         listens={"keypad_timeout_ms": 500, "keypad_end": "*"},
     )
     callers = [text for role, text in story.turns if role == "caller"]

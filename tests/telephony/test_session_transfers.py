@@ -94,7 +94,7 @@ async def test_the_words_are_heard_to_the_end_before_the_caller_is_put_through()
 async def test_a_caller_who_says_no_in_time_is_not_put_through() -> None:
     script = [
         *ASKS,
-        UntilAgentSpeaks(200),
+        UntilAgentSpeaks(400),
         Speech("wait, I have another question", 900),
         UntilAgentQuiet(),
         Silence(500),
