@@ -238,6 +238,7 @@ class Playout:
         if reply.played:
             self.cut(generation)
             reply.read = reply.announced = reply.waits = 0
+            self._events = deque((each for each in self._events if each.generation != generation), self._events.maxlen)
         self._held, self._playing = reply, None
         return True
 

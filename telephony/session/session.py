@@ -504,12 +504,13 @@ class Session(Life):
     def _take_back(self) -> None:
         """The caller goes on. An answer that has begun is taken back once a turn: what then sounds like more may be its echo."""
         reply = self._reply
-        if reply is not None and self.playout.hold(reply.generation):
+        if reply is None or not self.playout.hold(reply.generation):
+            self._stop_reply()  # the line pulled on, and no frame came: there will be another
+        else:
             reply.is_released = False
             if reply.began_ms is not None:
-                self._taken_back = self._turns.utterance
                 self._spoken.stops(self.clock.now_ms)
-                reply.began_ms = reply.latency = None
+                self._taken_back, reply.began_ms, reply.latency = self._turns.utterance, None, None
 
     def _tell_phrase(self, reply: Reply, index: int) -> None:
         self._log.agent_says(self.clock.now_ms, " ".join(reply.phrases[: index + 1]))
@@ -562,8 +563,8 @@ class Session(Life):
         if self._hearing is not None and reply.utterance is not None and reply.own.spans and said is not None:
             self._hearing.was_heard(reply.utterance.revision, reply.own.heard_ms(heard), said)
         self._tell_collected(reply)
-        now_ms, why = self.clock.now_ms, reply.why
-        self._log.agent_ended(now_ms, heard.text, reply.intended, was_cut=was_cut, latency=reply.latency, thoughts=why)
+        at_ms, why = self.clock.now_ms, reply.why
+        self._log.agent_ended(at_ms, heard.text, reply.intended, was_cut=was_cut, latency=reply.latency, thoughts=why)
 
     def _tell_collected(self, reply: Reply) -> None:
         found: list[Collected] = list(reply.waiting)
@@ -575,12 +576,11 @@ class Session(Life):
 
     def _tell_state(self) -> None:
         turns = self._turns
-        has_begun = self._reply is not None and self._reply.is_beginning
         state: State = "listening"
         if turns.agent is Agent.SPEAKING and not turns.is_hushed:
             state = "speaking"
         elif turns.waits_for_answer:
-            state = "speaking" if has_begun else "thinking"
+            state = "speaking" if self._reply is not None and self._reply.is_beginning else "thinking"
         if state != self._state:
             self._state = state
             self._say_so(StateChanged(self.clock.now_ms, state))

@@ -138,6 +138,12 @@ def test_what_had_hardly_begun_is_taken_back_and_begins_again() -> None:
     assert playout.events() == [Finished(1, Heard("one two", 400, True))]
 
 
+def test_nobody_is_told_any_more_that_what_was_taken_back_has_begun() -> None:
+    playout = saying("one two", 400)
+    playout.pull()
+    assert playout.hold(1) and playout.events() == []
+
+
 def test_a_second_of_it_is_not_taken_back() -> None:
     playout = saying("one two three four", 2_000)
     for _ in range(50):

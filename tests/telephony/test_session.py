@@ -265,6 +265,61 @@ async def test_who_goes_on_as_the_answer_begins_is_answered_once_and_to_all_they
     assert abs(wait.total_ms - (answer[0] + 40 - story.line.spoken[1].end_ms)) <= 40  # of the answer that was heard
 
 
+async def test_who_goes_on_between_the_first_pull_and_the_next_frame_is_heard_too(monkeypatch: Any) -> None:
+    """The voice activity model tells its edges between two frames: after a pull that nobody has been told of yet."""
+    edges: list[Callable[[], None]] = []
+    tell, pull = Session._on_edge, FakeTransport._pull
+
+    def later(session: Session, edge: Any) -> None:
+        edges.append(lambda: tell(session, edge))
+
+    def pulled(line: FakeTransport) -> None:
+        pull(line)
+        for told in edges:
+            told()
+        edges.clear()
+
+    monkeypatch.setattr(Session, "_on_edge", later)
+    monkeypatch.setattr(FakeTransport, "_pull", pulled)
+    for gap_ms in range(400, 800, 20):
+        script = [*GREETED, Speech("No", 400), Silence(gap_ms), Speech("Wednesday please", 600), UntilAgentQuiet(1_000)]
+        story = await call(script)
+        committed = " ".join(story.agent.mind.committed)
+        assert committed == "No Wednesday please", gap_ms
+        assert len(story.agent.mind.committed) == (1 if gap_ms < 700 else 2), gap_ms
+
+
+async def test_an_answer_that_was_pulled_on_while_no_frame_came_is_given_up(monkeypatch: Any) -> None:
+    pull = FakeTransport._pull
+    stalled: list[int] = []
+
+    def pulled(line: FakeTransport) -> None:
+        pull(line)
+        if (
+            line._playout is not None
+            and line._playout.generation is not None
+            and line.loud[-1]
+            and line.time.now_ms > 2_000
+        ):
+            while len(stalled) < 60:  # 1.2 s
+                stalled.append(line.time.now_ms)
+                pull(line)
+
+    monkeypatch.setattr(FakeTransport, "_pull", pulled)
+    script = [
+        *GREETED,
+        Silence(500),
+        Speech("No", 400),
+        UntilAgentSpeaks(20),
+        Speech("Wednesday please", 600),
+        Silence(4_000),
+    ]
+    story = await call(script, {"No": LONG})
+    assert len(stalled) == 60
+    assert story.agent.mind.committed == ["No Wednesday please"]
+    assert story.turns[-1] == ("agent", "You said: No Wednesday please")
+
+
 async def test_a_cough_as_the_answer_begins_lets_it_begin_again() -> None:
     script = [*GREETED, Speech("When are you open?", 900), UntilAgentSpeaks(20), Speech("", 120), UntilAgentQuiet(800)]
     story = await call(script, {"When are you open?": LONG})
