@@ -504,13 +504,13 @@ class Session(Life):
     def _take_back(self) -> None:
         """The caller goes on. An answer that has begun is taken back once a turn: what then sounds like more may be its echo."""
         reply = self._reply
-        if reply is None or not self.playout.hold(reply.generation):
-            self._stop_reply()  # the line pulled on, and no frame came: there will be another
-        else:
+        if reply is not None and reply.began_ms is not None:
+            self._spoken.stops(self.clock.now_ms)
+            self._taken_back, reply.began_ms, reply.latency = self._turns.utterance, None, None
+        if reply is not None and self.playout.hold(reply.generation):
             reply.is_released = False
-            if reply.began_ms is not None:
-                self._spoken.stops(self.clock.now_ms)
-                self._taken_back, reply.began_ms, reply.latency = self._turns.utterance, None, None
+        else:
+            self._stop_reply()  # the line pulled on, and no frame came: there will be another
 
     def _tell_phrase(self, reply: Reply, index: int) -> None:
         self._log.agent_says(self.clock.now_ms, " ".join(reply.phrases[: index + 1]))

@@ -91,3 +91,15 @@ def test_calls_on_lines_with_an_echo_that_were_once_wrong(seed: int) -> None:
     """Words of the agent's own, taken for the caller's before the echo was known; an echo right behind a caller's words, in which
     the VAD never heard them end; a greeting begun over a caller who spoke into the consent line."""
     assert check(simulate(scenario(seed))) == []
+
+
+@pytest.mark.parametrize("seed", [10206, 16395, 17357])
+def test_the_goodbye_of_a_call_whose_transcriber_is_lost_is_said_to_its_end(seed: int) -> None:
+    """The turn that was being answered was still open, and a digit's silence ended it into the goodbye."""
+    assert check(simulate(scenario(seed))) == []
+
+
+@pytest.mark.parametrize("seed", [146, 2116, 5839])
+def test_calls_that_end_just_as_an_answer_begins(seed: int) -> None:
+    """Its turn was not committed, or another one's words were not written down."""
+    assert check(simulate(scenario(seed))) == []

@@ -30,10 +30,7 @@ from tests.fakes import (
     UntilAgentSpeaks,
     VirtualTime,
 )
-from tests.telephony.test_session import LONG, Story, call
-
-HELLO = ("agent", "Hello, how can I help you?")
-GREETED: list[Step] = [UntilAgentQuiet(200)]
+from tests.telephony.test_session import GREETED, HELLO, LONG, Story, call
 
 
 def told(story: Story, turn: int) -> list[str]:

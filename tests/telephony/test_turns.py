@@ -115,6 +115,16 @@ def test_a_phone_number_may_be_said_in_pieces() -> None:
     assert ends == [(3_800, "EndTurn(555 123 4567 89.)")] or ends == [(3_100, "EndTurn(555 123 4567 89.)")]
 
 
+def test_a_turn_that_was_being_answered_does_not_end_into_the_goodbye_of_a_lost_transcriber() -> None:
+    signals: list[Timed] = [
+        (1_000, SpeechStarted(940)), (1_600, SpeechStopped(1_500)), (1_660, heard("Hi.", 1_660)), (1_900, EarLost()),
+        (2_000, AgentStarted()), (2_200, SpeechStarted(2_140)), (2_600, SpeechStopped(2_500)), (6_000, AgentFinished("stt_failed")),
+    ]  # fmt: skip
+    asked = run(signals, until_ms=7_000)
+    assert asked[3:6] == [(1_800, "EndTurn(Hi.)"), (1_900, "Drop(Hi.)"), (1_900, "Say goodbye")]
+    assert asked[-1] == (6_000, "HangUp stt_failed") and "EndTurn" not in str(asked[4:])
+
+
 def test_a_turn_waits_for_its_transcript() -> None:
     asked = run(
         [(1_000, SpeechStarted(940)), (1_600, SpeechStopped(1_500)), (3_000, heard("Yes.", 1_660))], until_ms=3_200
