@@ -37,8 +37,9 @@ from telephony.answering import (
     failing,
     is_address,
 )
-from telephony.dialing.e164 import Number, read
+from telephony.dialing.e164 import Number, Unreadable, read
 from telephony.dialing.policies import policy_of
+from telephony.dialing.policy import number_in
 from telephony.models import Call, PhoneNumber
 from telephony.phone_numbers import CannotDo, check_able
 
@@ -84,6 +85,9 @@ def _check(what: Instead, organization: Organization) -> None:
     if what.how == "forward" and is_address(what.forward_to):
         if not is_sip(what.forward_to.strip()):
             raise CannotDo(f"“{what.forward_to}” is no SIP address. Write it as sip:desk@pbx.example.com.")
+        inside = number_in(what.forward_to.strip(), policy_of(organization).home_country)
+        if isinstance(inside, Unreadable):
+            raise CannotDo(f"Nobody can be put through to “{what.forward_to}”. {inside.words}")
     elif what.how == "forward":
         found = read(what.forward_to, policy_of(organization).home_country)
         if not isinstance(found, Number):

@@ -44,6 +44,8 @@ class Unreadable:
     words: str
 
 
+EMERGENCY = Unreadable("emergency", "This reaches an emergency service. An agent never calls one.")
+
 # Codes that belong to no country. ITU-T E.164, annex to the list of assigned codes.
 _GLOBAL: dict[int, tuple[Why, str]] = {
     800: ("special", "an international freephone number"),
@@ -83,13 +85,14 @@ _SHORT = 6
 _SEPARATORS = re.compile(r"[\s()./\u2010-\u2015\u2212-]+")
 
 
-def read(text: str, home: str = "") -> Number | Unreadable:
-    """``home`` is the ISO code of the country whose national numbers may be written without their country code; "" for none."""
+def read(text: str, home: str = "", *, is_sent_as_written: bool = False) -> Number | Unreadable:
+    """``home`` is the ISO code of the country whose national numbers may be written without their country code; "" for none.
+    ``is_sent_as_written``: a telephone system is given ``text`` itself; else ``e164`` is what is called."""
     digits = _digits(text)
     if digits is None:
         return Unreadable("not_a_number", _not_a_number(text))
     is_international = digits.startswith("+")
-    if emergency := _emergency(digits, home):
+    if emergency := _emergency(digits):
         return emergency
     bare = digits.lstrip("+").lstrip("0")
     if len(bare) <= _SHORT and not is_international:
@@ -98,11 +101,17 @@ def read(text: str, home: str = "") -> Number | Unreadable:
         return Unreadable(
             "nowhere", "It has no country code. Write it as an international number, such as +14155550142."
         )
+    # A switch at home may connect at the first three digits, whatever follows.
+    is_at_risk = bool(home) and not is_international and phonenumbers.connects_to_emergency_number(digits, home)
+    if is_at_risk and is_sent_as_written:
+        return EMERGENCY
     try:
         parsed = phonenumbers.parse(digits, home or None)
     except NumberParseException as error:
-        return _unparsed(digits, home, error)
-    return _judge(parsed)
+        return EMERGENCY if is_at_risk else _unparsed(digits, home, error)
+    found = _judge(parsed)
+    # A whole number whose zero was lost, as in a spreadsheet, is called as +33…, and no switch sees how it was written.
+    return EMERGENCY if is_at_risk and not isinstance(found, Number) else found
 
 
 def _zones(parsed: phonenumbers.PhoneNumber, e164: str, country: str) -> tuple[str, ...]:
@@ -142,8 +151,7 @@ def _not_a_number(text: str) -> str:
     return "It has other signs than digits in it. Write it as +14155550142."
 
 
-def _emergency(digits: str, home: str) -> Unreadable | None:
-    refused = Unreadable("emergency", "This reaches an emergency service. An agent never calls one.")
+def _emergency(digits: str) -> Unreadable | None:
     bare = digits.lstrip("+")
     for prefix in (
         "",
@@ -155,14 +163,11 @@ def _emergency(digits: str, home: str) -> Unreadable | None:
         "900",
     ):  # as from abroad, with a trunk prefix, through a switchboard
         if bare.startswith(prefix) and bare[len(prefix) :] in _EMERGENCY:
-            return refused
+            return EMERGENCY
     for length in (1, 2, 3):  # behind a country code
         code, rest = bare[:length], bare[length:].lstrip("0") or bare[length:]
         if code.isdigit() and int(code) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE and rest in _EMERGENCY:
-            return refused
-    # A switch at home may connect at the first three digits, whatever follows.
-    if home and not digits.startswith("+") and phonenumbers.connects_to_emergency_number(digits, home):
-        return refused
+            return EMERGENCY
     return None
 
 

@@ -33,7 +33,7 @@ from redis.retry import Retry
 from accounts import tenancy
 from accounts.models import Organization
 from telephony.dialing import policies
-from telephony.dialing.e164 import Number, read
+from telephony.dialing.e164 import Number, Unreadable, read
 from telephony.dialing.models import DialReservation, DoNotCall
 from telephony.dialing.policy import (
     PATHS,
@@ -138,7 +138,7 @@ def reserve_address(
     now: datetime | None = None,
 ) -> Permit:
     """The same for a SIP address, which is no number of any country: ``telephony.dialing.policy.may_reach``. Only for whoever dials
-    at once: the row knows the address by a short form of it."""
+    at once: the row knows the address by the number in it, or by a short form."""
     at = now or timezone.now()
     key = key or uuid.uuid4().hex
     with tenancy.use(organization), transaction.atomic():
@@ -146,8 +146,9 @@ def reserve_address(
         if earlier := DialReservation.objects.filter(key=key).first():
             return replace(_again(earlier, longest_minutes), number=address)
         policy = policies.policy_of(organization)
-        short = _short(address)
-        usage = _usage_of(organization, short, at, is_do_not_call=_is_do_not_call(address, policy))
+        found = number_in(address, policy.home_country)
+        called = found.e164 if isinstance(found, Number) else _short(address)
+        usage = _usage_of(organization, called, at, is_do_not_call=_is_do_not_call(found))
         cost = may_reach(policy, address, Request(address, path, at, longest_minutes), usage)
         if not isinstance(cost, Refused):
             cost = _not_too_fast(organization, policy) or cost
@@ -155,8 +156,8 @@ def reserve_address(
             raise MayNotDial(cost)
         row = DialReservation.objects.create(
             organization=organization,
-            number=short,
-            country="",
+            number=called,
+            country=found.country if isinstance(found, Number) else "",
             path=path,
             key=key,
             price_per_minute=cost / longest_minutes,
@@ -266,9 +267,8 @@ def _usage(organization: Organization, number: str, policy: Policy, at: datetime
     return _usage_of(organization, found.e164, at, is_do_not_call=is_do_not_call)
 
 
-def _is_do_not_call(address: str, policy: Policy) -> bool:
-    """Of the number before the @, where there is one."""
-    found = number_in(address, policy.home_country)
+def _is_do_not_call(found: Number | Unreadable | None) -> bool:
+    """Of the number before the @ of a SIP address, where there is one."""
     return isinstance(found, Number) and DoNotCall.objects.filter(number=found.e164).exists()
 
 

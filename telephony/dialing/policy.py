@@ -7,10 +7,12 @@ the time. ``telephony.dialing.gate`` asks it for every call, whichever way the c
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -326,16 +328,32 @@ def may_reach(policy: Policy, address: str, request: Request, usage: Usage) -> D
 _HELP = frozenset({"000", "110", "112", "911", "999"})
 """Emergency numbers that a telephone system may let through. Others are extensions."""
 _LONGEST_EXTENSION = 6
+_SEPARATORS = re.compile(r"[-.() ]")
+"""What a telephone system takes no notice of between the digits (RFC 3966, 5.1.1)."""
+_DIALLED = re.compile(r"\+?[0-9]+")
+_CODE = re.compile(r"[0-9*#]{1,%d}" % _LONGEST_EXTENSION)
+"""Of a telephone system's own, such as *701."""
+_HELP_BEHIND_A_CODE = re.compile(rf"[*#]+(?:\d{{2}}[*#]*)?(?:{'|'.join(sorted(_HELP))})")
+"""*67911: the caller's number withheld, then the emergency number."""
+_NAME = re.compile(r"[\w.~!$&'*+=-]+")
 
 
 def number_in(address: str, home: str) -> Number | Unreadable | None:
-    """What stands before the @ of a SIP address, where it reads as a telephone number. ``None``: it is a name or an extension."""
-    user = address.partition(":")[2].partition("@")[0]
-    if user in _HELP:
-        return Unreadable("emergency", f"{user} is an emergency number. Agents put nobody through to those.")
-    if not user.removeprefix("+").isdecimal() or (len(user) <= _LONGEST_EXTENSION and not user.startswith("+")):
+    """What stands before the @ of a SIP address, where it reads as a telephone number, however it is spelled: a telephone system dials
+    "%2B1.900.555.0142" as well. ``None``: it is a name or an extension."""
+    user = unquote(address.partition(":")[2].partition("@")[0]).partition(";")[0]
+    bare = _SEPARATORS.sub("", user)
+    if bare in _HELP or _HELP_BEHIND_A_CODE.fullmatch(bare):
+        return Unreadable("emergency", f"{bare} reaches an emergency number. Agents put nobody through to those.")
+    if not _DIALLED.fullmatch(bare):
+        is_name = _NAME.fullmatch(user) and any(character.isalpha() for character in user)
+        if is_name or _CODE.fullmatch(bare):
+            return None
+        words = f"“{user}” is neither a telephone number nor an extension nor a name. Write the address as sip:desk@pbx.example."
+        return Unreadable("not_a_number", words)
+    if len(bare) <= _LONGEST_EXTENSION and not bare.startswith("+"):
         return None
-    return read(f"+{user[2:]}" if user.startswith("00") else user, home)
+    return read(f"+{bare[2:]}" if bare.startswith("00") else bare, home, is_sent_as_written=True)
 
 
 def may_text(policy: Policy, number: str, usage: Usage) -> Number | Refused:

@@ -176,6 +176,13 @@ TABLE: list[tuple[str, str, str]] = [
     ("tel:911", "", "emergency"),
     ("011 911", "US", "emergency"),
     ("911 555 1234", "US", "emergency"),
+    ("15", "FR", "emergency"),
+    # a spreadsheet lost the zero, and what is called is the whole number
+    ("155443322", "FR", "FR"),
+    ("1123456789", "IN", "IN"),
+    ("11 2345 6789", "AR", "AR"),
+    ("112853091", "SA", "SA"),
+    ("1001234567", "EG", "EG"),
     # --- premium
     ("+1 900 555 1234", "", "premium"),
     ("900-555-1234", "US", "premium"),

@@ -262,6 +262,22 @@ def test_the_reaper_gives_back_what_nobody_else_will(practice: Organization, cal
         ("sip:004915112345678@pbx.example", "country"),
         ("sip:+19005550142@pbx.example", "premium"),
         ("sip:4155550177@pbx.example", "do_not_call"),
+        ("sip:j%C3%BCrgen.o-neil@pbx.example", None),
+        ("sip:*701@pbx.example", None),
+        # A telephone system dials these as if they were written plainly.
+        ("sip:+1-900-555-0142@pbx.example", "premium"),
+        ("sip:%2B19005550142@pbx.example", "premium"),
+        ("sip:1.900.555.0142@pbx.example", "premium"),
+        ("sip:%2b1%2D(900)5550142@pbx.example", "premium"),
+        ("sip:+19005550142%3Bext=1@pbx.example", "premium"),
+        ("sip:+49-15112-345678@pbx.example", "country"),
+        ("sip:415.555.0177@pbx.example", "do_not_call"),
+        ("sip:9%311@pbx.example", "emergency"),
+        ("sip:9-1-1@pbx.example", "emergency"),
+        ("sip:*67911@pbx.example", "emergency"),
+        ("sip:*6719005550142@pbx.example", "not_a_number"),
+        ("sip:~19005550142@pbx.example", "not_a_number"),
+        ("sip:1900555%200142@pbx.example", "premium"),
     ],
 )
 def test_a_sip_address_passes_the_same_door_and_a_number_in_it_is_a_number(
@@ -282,6 +298,18 @@ def test_a_sip_address_passes_the_same_door_and_a_number_in_it_is_a_number(
     assert refusal(lambda: gate.reserve_address(practice, address, "transfer")).reason == "concurrency"
     assert gate.release(practice, "one", seconds=30)
     assert gate.reserve_address(practice, address, "transfer").number == address
+
+
+def test_a_number_in_an_address_counts_as_that_number_however_it_is_spelled(practice: Organization) -> None:
+    policies.change(practice, {"calls_per_number": 2, "calls_from": "00:00", "calls_until": "24:00"})
+    reserve(practice, AMERICAN, "api", key="plain")
+    dashed = f"sip:{AMERICAN[:2]}-{AMERICAN[2:5]}-{AMERICAN[5:]}@pbx.example"
+    gate.reserve_address(practice, dashed, "transfer", key="dashed")
+    row = reservations(practice).get(key="dashed")
+    assert (row.number, row.country) == (AMERICAN, "US")
+    assert refusal(lambda: gate.reserve_address(practice, f"sip:{AMERICAN}@pbx.example", "transfer")).reason == (
+        "calls_per_number"
+    )
 
 
 def test_nobody_makes_a_permit_by_hand() -> None:
