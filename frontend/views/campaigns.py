@@ -140,7 +140,12 @@ def _list(request: Any, pk: UUID, list_id: UUID) -> tuple[Campaign, ContactList]
 def columns(request: Any, pk: UUID, list_id: UUID) -> HttpResponse:
     """The first rows, and above each column what it is; a person looks over what was guessed."""
     campaign, contact_list = _list(request, pk, list_id)
-    sheet = open_sheet(bytes(contact_list.content))
+    try:
+        sheet = open_sheet(bytes(contact_list.content))
+    except BadSheet as error:  # an earlier release took it
+        contact_list.delete()
+        messages.error(request, str(error))
+        return redirect("frontend:campaign", pk)
     home = policy_of(request.organization).home_country
     chosen, problem = guess(sheet, home), ""
     if request.method == "POST":

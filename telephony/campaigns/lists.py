@@ -50,7 +50,11 @@ def read_on(pk: Any, organization_pk: Any) -> int:
             return 0
         organization = Organization.objects.get(pk=organization_pk)
         home = policy_of(organization).home_country
-        sheet, columns = open_sheet(bytes(contact_list.content)), Columns.model_validate(contact_list.mapping)
+        try:
+            sheet = open_sheet(bytes(contact_list.content))
+        except BadSheet as error:  # an earlier release took it
+            return _give_up(pk, str(error))
+        columns = Columns.model_validate(contact_list.mapping)
         read = 0
         while some := _read_some(pk, sheet, columns, home):
             read += some
@@ -69,6 +73,17 @@ def _read_some(pk: Any, sheet: Sheet, columns: Columns, home: str) -> int:
             contact_list.status, contact_list.content = ContactList.Status.DONE, b""
         contact_list.save()
     return len(people)
+
+
+def _give_up(pk: Any, why: str) -> int:
+    """Its one row says why."""
+    with transaction.atomic():
+        contact_list = ContactList.objects.select_for_update().filter(pk=pk, status=ContactList.Status.READING).first()
+        if contact_list is not None:
+            _add(contact_list, [Person(1, "", problem=why)])
+            contact_list.status, contact_list.content = ContactList.Status.DONE, b""
+            contact_list.save()
+    return 0
 
 
 def _add(contact_list: ContactList, people: list[Person]) -> None:

@@ -28,6 +28,9 @@ _SEPARATORS = ",;\t|"
 _PHONE = re.compile(r"phone|mobile|cell|number|tel\b|telefon|telephone|rufnummer|handy|téléphone|portable|msisdn", re.I)
 _ZONE = re.compile(r"time ?_?zone|zeitzone|^tz$", re.I)
 _PRIORITY = re.compile(r"^priorit", re.I)
+_TOLD = re.compile(r"sep=([,;\t|])\n", re.I)
+_END = "\x01end"
+_LEFT_OPEN = "A quotation mark in row %d is opened and never closed. Close it or take it out: all that follows would be one cell."
 _NOT_A_KEY = re.compile(r"[^a-z0-9]+")
 
 
@@ -37,12 +40,13 @@ class BadSheet(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """``rows`` are without the header, each as long as it was written."""
+    """``rows`` are without the header, each as long as it was written. ``first_row``: which row the first of them is in a spreadsheet."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     encoding: str
     separator: str
+    first_row: int = 2
 
 
 class Columns(Settings):
@@ -93,14 +97,13 @@ def open_sheet(content: bytes) -> Sheet:
     if content[:4] == b"PK\x03\x04" or content[:4] == b"\xd0\xcf\x11\xe0":
         raise BadSheet("This is a spreadsheet file, not CSV. In the spreadsheet, choose “Save as” and then CSV.")
     text, encoding = _decoded(content)
-    separator = _separator(text)
-    try:
-        lines = [tuple(cell.strip() for cell in line) for line in csv.reader(io.StringIO(text), delimiter=separator)]
-    except csv.Error as error:
-        raise BadSheet(f"The file can't be read as CSV: {error}.") from error
-    if not any(any(line) for line in lines):
+    text, separator = _as_told(text.replace("\r\n", "\n").replace("\r", "\n"))
+    separator = separator or _separator(text)
+    lines = _lines(text, separator)
+    above = next((place for place, line in enumerate(lines) if any(line)), len(lines))
+    if above == len(lines):
         raise BadSheet("The file is empty. It needs a first row with the columns' names, and a row for each person.")
-    header, rows = lines[0], tuple(lines[1:])
+    header, rows = lines[above], tuple(lines[above + 1 :])
     if not rows or not any(any(row) for row in rows):
         raise BadSheet("There is only one row. The first one must name the columns; people follow below.")
     if len(rows) > MOST_ROWS:
@@ -109,7 +112,29 @@ def open_sheet(content: bytes) -> Sheet:
         raise BadSheet(f"There are {len(header)} columns, and a list may have {MOST_COLUMNS}. Leave some out.")
     if any("\x00" in cell for row in (header, *rows) for cell in row):
         raise BadSheet("The file has signs in it that no text has. Save it as CSV again.")
-    return Sheet(header, rows, encoding, separator)
+    return Sheet(header, rows, encoding, separator, above + 2)
+
+
+def _as_told(text: str) -> tuple[str, str]:
+    """Without the first line by which a spreadsheet says what separates its cells, and that; "": it doesn't say."""
+    told = _TOLD.match(text)
+    return (text[told.end() :], told[1]) if told else (text, "")
+
+
+def _lines(text: str, separator: str) -> list[tuple[str, ...]]:
+    """What comes behind the last line shows whether a quotation mark was left open: it would swallow all people below it."""
+    read = []
+    ended = text if text.endswith("\n") else f"{text}\n"
+    try:
+        for line in csv.reader(io.StringIO(f"{ended}{_END}\n"), delimiter=separator):
+            read.append(tuple(cell.strip() for cell in line))
+    except csv.Error as error:
+        if "field larger" not in str(error):
+            raise BadSheet(f"The file can't be read as CSV: {error}.") from error
+        raise BadSheet(_LEFT_OPEN % (len(read) + 1)) from error
+    if read[-1] != (_END,):
+        raise BadSheet(_LEFT_OPEN % len(read))
+    return read[:-1]
 
 
 def guess(sheet: Sheet, home: str = "") -> Columns:
@@ -134,25 +159,32 @@ def guess(sheet: Sheet, home: str = "") -> Columns:
     for place, name in enumerate(sheet.header):
         if place in (number, zone, priority):
             continue
-        key = as_key(name) or f"column_{place + 1}"
-        while key in taken:
-            key = f"{key[:38]}_2"
+        key = _unlike(as_key(name) or f"column_{place + 1}", taken)
         taken.add(key)
         variables[place] = key
     return Columns(number=number, zone=zone, priority=priority, variables=variables)
 
 
+def _unlike(key: str, taken: set[str]) -> str:
+    """``key``, or with the first number behind it that makes it another than those."""
+    found, number = key, 2
+    while found in taken:
+        found = f"{key[: 39 - len(str(number))]}_{number}"
+        number += 1
+    return found
+
+
 def as_key(text: str) -> str:
     """ "First name" → "first_name"; empty where nothing of it can be a name."""
-    key = _NOT_A_KEY.sub("_", text.strip().lower()).strip("_")[:40]
+    key = _NOT_A_KEY.sub("_", text.strip().lower()).strip("_")[:40].rstrip("_")
     return f"column_{key}"[:40] if key[:1].isdigit() else key
 
 
 def contacts(sheet: Sheet, mapping: Columns, home: str, start: int = 0, count: int | None = None) -> Iterator[Person]:
-    """Each row from the one at ``start`` on, as a spreadsheet counts them: the first below the header is row 2."""
+    """Each row from the one at ``start`` on, as a spreadsheet counts them: the first below the header is mostly row 2."""
     stop = len(sheet.rows) if count is None else start + count
     for place, row in enumerate(sheet.rows[start:stop], start):
-        yield _person(place + 2, row, mapping, home)
+        yield _person(sheet.first_row + place, row, mapping, home)
 
 
 def _person(number: int, row: tuple[str, ...], mapping: Columns, home: str) -> Person:

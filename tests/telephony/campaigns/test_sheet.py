@@ -40,6 +40,26 @@ def test_however_a_spreadsheet_saved_it_it_is_read(separator: str, encoding: str
             {1: "column_1st_day", 2: "column_3", 3: "x" * 40, 4: "x" * 38 + "_2"},
         ),
         ("phone,Name,name\n+12127365000,a,b\n", 0, {1: "name", 2: "name_2"}),
+        (
+            "phone,{},{},{}\n+12127365000,a,b,c\n".format(
+                *(f"How satisfied were you with our desk on {day}" for day in "abc")
+            ),
+            0,
+            {
+                1: "how_satisfied_were_you_with_our_desk_on",
+                2: "how_satisfied_were_you_with_our_desk_o_2",
+                3: "how_satisfied_were_you_with_our_desk_o_3",
+            },
+        ),
+        (
+            "phone,{}\n+12127365000{}\n".format(",".join(["x" * 50] * 12), ",a" * 12),
+            0,
+            {
+                1: "x" * 40,
+                **{place: "x" * 38 + f"_{place}" for place in range(2, 10)},
+                **{place: "x" * 37 + f"_{place}" for place in range(10, 13)},
+            },
+        ),
     ],
 )
 def test_the_columns_are_guessed_by_what_is_in_them_and_what_they_are_called(
@@ -48,6 +68,26 @@ def test_the_columns_are_guessed_by_what_is_in_them_and_what_they_are_called(
     columns = guess(open_sheet(text.encode()), "DE" if "handy" in text else "US")
     assert columns.number == number and columns.variables == variables
     columns.check(len(open_sheet(text.encode()).header))
+
+
+@pytest.mark.parametrize(
+    ("before", "first_row"), [("\n", 3), ("\n\n", 4), (";;\n", 3), ("sep=;\n", 2), ("SEP=;\r\n", 2), ("sep=;\n\n", 3)]
+)
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_what_stands_above_the_header_is_not_the_header(before: str, first_row: int, ends: str) -> None:
+    text = f"{before}name;phone;note\nAda;+12127365000;x\nGrace;+12127365001;y"
+    sheet = open_sheet(text.replace("\r\n", "\n").replace("\n", ends).encode())
+    assert sheet.header == ("name", "phone", "note") and sheet.separator == ";"
+    people = list(contacts(sheet, guess(sheet), ""))
+    assert [(each.row, each.number) for each in people] == [
+        (first_row, "+12127365000"),
+        (first_row + 1, "+12127365001"),
+    ]
+
+
+def test_a_file_may_be_told_to_have_another_separator_than_it_seems_to_have() -> None:
+    sheet = open_sheet(b"sep=|\nname, first|phone, home\na, b|+12127365000\n")
+    assert sheet.header == ("name, first", "phone, home") and sheet.rows == (("a, b", "+12127365000"),)
 
 
 def test_time_zone_and_priority_are_found() -> None:
@@ -96,6 +136,8 @@ def test_each_wrong_row_says_what_is_wrong_with_it(row: str, words: str) -> None
         (b"a,b\n\x00,1\n", "signs"),
         (b"x" * (20 * 1024 * 1024 + 1), "larger than 20 MB"),
         ("a,b\n1,2".encode("utf-16")[:-1], "breaks off"),
+        (b'name,phone\nAda,+12127365000\n"Grace,+12127365001\nBob,+12127365002\n', "quotation mark in row 3"),
+        (b'name,phone\nAda,+12127365000\n"' + b"Grace,+12127365001\n" * 9_000, "quotation mark in row 3"),
     ],
 )
 def test_what_is_no_list_is_refused_with_what_to_do(content: bytes, words: str) -> None:
