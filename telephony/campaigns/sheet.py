@@ -123,11 +123,11 @@ def _as_told(text: str) -> tuple[str, str]:
 
 def _lines(text: str, separator: str) -> list[tuple[str, ...]]:
     """What comes behind the last line shows whether a quotation mark was left open: it would swallow all people below it."""
-    read = []
+    read: list[tuple[str, ...]] = []
     ended = text if text.endswith("\n") else f"{text}\n"
+    found = csv.reader(io.StringIO(f"{ended}{_END}\n"), delimiter=separator)
     try:
-        for line in csv.reader(io.StringIO(f"{ended}{_END}\n"), delimiter=separator):
-            read.append(tuple(cell.strip() for cell in line))
+        read.extend(tuple(cell.strip() for cell in line) for line in found)
     except csv.Error as error:
         if "field larger" not in str(error):
             raise BadSheet(f"The file can't be read as CSV: {error}.") from error

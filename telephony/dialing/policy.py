@@ -331,7 +331,7 @@ _LONGEST_EXTENSION = 6
 _SEPARATORS = re.compile(r"[-.() ]")
 """What a telephone system takes no notice of between the digits (RFC 3966, 5.1.1)."""
 _DIALLED = re.compile(r"\+?[0-9]+")
-_CODE = re.compile(r"[0-9*#]{1,%d}" % _LONGEST_EXTENSION)
+_CODE = re.compile(rf"[0-9*#]{{1,{_LONGEST_EXTENSION}}}")
 """Of a telephone system's own, such as *701."""
 _HELP_BEHIND_A_CODE = re.compile(rf"[*#]+(?:\d{{2}}[*#]*)?(?:{'|'.join(sorted(_HELP))})")
 """*67911: the caller's number withheld, then the emergency number."""
