@@ -115,10 +115,7 @@ class Agent:
             case Dial():
                 self._dial(command, now_ms)
             case Register(trunk_id, user, expires_s):
-                self._unregister(trunk_id, now_ms)
-                made = Registration(self._stack, self._trunk(trunk_id), user, expires_s)
-                self._registrations[trunk_id] = made
-                made.start(now_ms)
+                self._register(trunk_id, user, expires_s, now_ms)
             case Unregister(trunk_id):
                 self._unregister(trunk_id, now_ms)
             case KeepAlive(trunk_id, every_ms):
@@ -149,6 +146,16 @@ class Agent:
         self.calls[call.id] = call
         self.counts.calls += 1
         call.begin(now_ms)
+
+    def _register(self, trunk_id: str, user: str, expires_s: int, now_ms: float) -> None:
+        there, trunk = self._registrations.get(trunk_id), self.gate.trunk(trunk_id)
+        if there is not None and trunk is not None and there.is_of(trunk, user):
+            there.again(self._trunk(trunk_id), expires_s, now_ms)
+            return
+        self._unregister(trunk_id, now_ms)
+        made = Registration(self._stack, self._trunk(trunk_id), user, expires_s)
+        self._registrations[trunk_id] = made
+        made.start(now_ms)
 
     def _unregister(self, trunk_id: str, now_ms: float) -> None:
         if registration := self._registrations.pop(trunk_id, None):

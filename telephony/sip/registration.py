@@ -45,6 +45,22 @@ class Registration:
     def start(self, now_ms: float) -> None:
         self._register(now_ms)
 
+    def is_of(self, trunk: Trunk, user: str) -> bool:
+        """Whether that is to be the same binding: at that registrar, whichever of its servers, of that user."""
+        return (trunk.host, user) == (self.trunk.host, self._user)
+
+    def again(self, trunk: Trunk, expires_s: int, now_ms: float) -> None:
+        """At once, with what ``trunk`` has now. In the same row of requests (10.2: one Call-ID, a CSeq that goes up): what is still
+        on its way can't undo it."""
+        if trunk.peer is None:
+            raise ValueError("this trunk has no address to register at")
+        self.trunk, self._peer = trunk, trunk.peer
+        self._expires_s = max(60, min(expires_s, _MOST_S))
+        self._digest = self._stack.digest_for(trunk.login)
+        self._failures = 0
+        self.alarms.clear()
+        self._register(now_ms)
+
     def stop(self, now_ms: float) -> None:
         """Take it back, if it stands."""
         self._is_stopping = True
@@ -61,9 +77,15 @@ class Registration:
         self._send(now_ms)
 
     def _send(self, now_ms: float) -> None:
+        if self._question is not None:
+            self._question.stop()
         self._stack.registering += 1
-        self._question = Question(self._stack, self._make, self._peer, self._on_response, self._digest)
-        self._question.ask(now_ms)
+
+        def tell(response: Response | None, at_ms: float) -> None:
+            self._on_response(question, response, at_ms)
+
+        self._question = question = Question(self._stack, self._make, self._peer, tell, self._digest)
+        question.ask(now_ms)
 
     def _make(self) -> Request:
         self._cseq += 1
@@ -82,12 +104,12 @@ class Registration:
         ]
         return Request("REGISTER", f"sip:{host}", Headers(fields))
 
-    def _on_response(self, response: Response | None, now_ms: float) -> None:
+    def _on_response(self, question: Question, response: Response | None, now_ms: float) -> None:
         if response is not None and response.is_provisional:
             return
         self._stack.registering -= 1
-        if response is not None and response.headers.cseq.number != self._cseq:
-            return  # of a REGISTER before the one that takes it back
+        if question is not self._question:
+            return  # another REGISTER has taken its place
         self._question = None
         if self._is_stopping:
             self.is_registered = False
@@ -109,13 +131,21 @@ class Registration:
         self._stack.tell(Registered(self.trunk.id, granted_s))
 
     def _granted_s(self, response: Response) -> int:
-        """What the registrar granted: at our own Contact, else in Expires, else what we asked for."""
+        """What the registrar granted: at our own Contact, which it may have rewritten to where it sees us, else in Expires, else what
+        we asked for."""
         ours = self._stack.endpoint.address(self._peer)
+        by_user: list[int] = []
+        others: list[int] = []
         try:
             for address in response.headers.addresses("contact"):
-                is_ours = address.uri.address == ours.host and (address.uri.port or 5060) == ours.port
-                if is_ours and address.params.get("expires"):
-                    return min(number(address.params["expires"], "expires", most=2**32), _MOST_S)
+                if not address.params.get("expires"):
+                    continue
+                granted_s = min(number(address.params["expires"], "expires", most=2**32), _MOST_S)
+                if address.uri.address == ours.host and (address.uri.port or 5060) == ours.port:
+                    return granted_s
+                (by_user if address.uri.user == self._user else others).append(granted_s)
+            if found := [seconds for seconds in by_user or others if seconds]:
+                return min(found)
             if text := response.headers.first("expires"):
                 return min(number(text, "Expires", most=2**32), _MOST_S)
         except BadMessage:

@@ -83,6 +83,61 @@ def test_a_registration_is_taken_back() -> None:
     assert requests(far.waits(10_000_000)) == []
 
 
+def test_a_trunk_that_registers_again_goes_on_in_the_same_row_so_that_nothing_late_removes_it() -> None:
+    far = Far()
+    [first] = far.do(Register("trunk", "100"))
+    far.says(far.response(first, 200, fields=granted(3_600)))
+    [second] = far.do(Register("trunk", "100"))
+    [third] = far.do(Register("trunk", "100", 600))
+    assert [each.headers.first("expires") for each in (second, third)] == ["3600", "600"]
+    assert {each.headers.call_id for each in (first, second, third)} == {first.headers.call_id}
+    assert [each.headers.cseq.number for each in (first, second, third)] == [1, 2, 3]
+    far.says(far.response(second, 403))
+    assert far.told(RegistrationFailed) == [], "it was not asked any more"
+    far.says(far.response(third, 200, fields=granted(600)))
+    assert far.told(Registered)[-1] == Registered("trunk", 600) and far.told(Unregistered) == []
+    assert far.agent._stack.registering == 0
+
+
+def test_another_registrar_or_user_is_another_binding_and_the_old_one_is_taken_back() -> None:
+    far = Far()
+    [first] = far.do(Register("trunk", "100"))
+    far.says(far.response(first, 200, fields=granted(3_600)))
+    removal, second = far.do(Register("trunk", "200"))
+    assert (removal.headers.first("expires"), removal.headers.call_id) == ("0", first.headers.call_id)
+    assert second.headers.first("contact").startswith("<sip:200@") and second.headers.call_id != first.headers.call_id
+
+
+def test_a_removal_is_over_when_it_is_answered_and_not_when_what_was_asked_before_runs_out() -> None:
+    far = Far()
+    far.do(Register("trunk", "100"))
+    far.waits(20_000)
+    far.do(Unregister("trunk"))
+    far.waits(15_000)
+    assert far.told(Unregistered) == [], "the first REGISTER has had no answer: that says nothing of the removal"
+    assert far.says(far.response(far.requests("REGISTER")[-1], 200)) == [Unregistered("trunk")]
+
+
+@pytest.mark.parametrize(
+    "contacts",
+    [
+        "<sip:100@203.0.113.7:31000>;expires=60",
+        "<sip:other@192.0.2.77>;expires=9, <sip:100@203.0.113.7:31000;transport=udp>;expires=60",
+        "<sip:s-7f3@203.0.113.7:31000>;expires=60, <sip:other@192.0.2.77>;expires=900",
+        "<sip:100@203.0.113.7>;expires=0, <sip:100@203.0.113.8>;expires=60",
+    ],
+)
+def test_a_registrar_that_writes_down_where_it_sees_us_still_says_for_how_long(contacts: str) -> None:
+    far = Far()
+    [register] = far.do(Register("trunk", "100"))
+    ok = far.response(register, 200).replace(
+        f"Contact: <sip:far-far@{THEM}:5070>".encode(), f"Contact: {contacts}".encode()
+    )
+    assert far.says(ok) == [Registered("trunk", 60)]
+    [(at, _)] = requests(far.waits(60_000))[:1]
+    assert at < 45_000
+
+
 def test_only_so_many_register_at_once() -> None:
     trunks = [a_trunk(id=f"t{number}") for number in range(80)]
     far = Far(*trunks)
