@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum, auto
 
 from telephony.sip import body as bodies
-from telephony.sip import info
+from telephony.sip import info, session_timer
 from telephony.sip.commands import (
     Answer,
     AnswerOffer,
@@ -34,6 +34,7 @@ from telephony.sip.gate import Trunk
 from telephony.sip.message import Request, Response
 from telephony.sip.offers import Offers
 from telephony.sip.peer import Peer
+from telephony.sip.scan import BadMessage
 from telephony.sip.session_timer import Agreed
 from telephony.sip.stack import ALLOW, SUPPORTED, Asked, OnResponse, Question, Stack
 from telephony.sip.timing import Alarms
@@ -61,6 +62,10 @@ class Call:
         self.alarms = Alarms(stack.schedule)
         self.digest: DigestClient | None = None
         self.their_methods: frozenset[str] = frozenset()
+        self.session_s = stack.limits.session_expires_s
+        """The session's interval that we ask for, or that holds."""
+        self.min_se = 0
+        """The shortest that somebody on the way takes; 0: nobody has said."""
         """What they said they allow, in lower case."""
         self._forget = forget
         self.offers = Offers(self)
@@ -320,9 +325,25 @@ class Call:
         self.alarms.clear("session", "refresh")
         if agreed is None or self.state is not State.ANSWERED:
             return
-        self.alarms.set("session", now_ms + agreed.expires_ms, self._on_session_expired)
+        self.session_s = agreed.interval_s
+        self.is_there(agreed, now_ms)
         if agreed.is_ours:
             self.alarms.set("refresh", now_ms + agreed.refresh_ms, lambda at_ms: self.offers.refresh(agreed, at_ms))
+
+    def is_there(self, agreed: Agreed, now_ms: float) -> None:
+        """The other end has shown that it is: the session's time begins anew."""
+        self.alarms.set("session", now_ms + agreed.expires_ms, self._on_session_expired)
+
+    def takes_longer(self, refusal: Response) -> bool:
+        """A 422 names the shortest session timer they take (RFC 4028, 7.3). Whether to ask again with that."""
+        try:
+            shortest_s = session_timer.min_se(refusal)
+        except BadMessage:
+            return False
+        if not self.min_se < shortest_s <= session_timer.MOST_S:
+            return False
+        self.session_s, self.min_se = max(self.session_s, shortest_s), shortest_s
+        return True
 
     def _on_session_expired(self, now_ms: float) -> None:
         self.finish("session_expired", now_ms, says_bye=True)

@@ -36,6 +36,8 @@ class Offers:
         self._our_body = b""
         self._is_refresh = False
         self._agreed: Agreed | None = None
+        self._can_update = True
+        """As far as they haven't refused a refresh by UPDATE that they listed."""
         self._theirs: Asked | None = None
         self._waiting: list[bytes] = []
         self.local_body = b""
@@ -65,7 +67,9 @@ class Offers:
         self._our_body, self._is_refresh = body, is_refresh
         fields: Fields = [call.contact(), *call.capabilities()]
         if "session" in call.alarms:
-            fields.append(("Session-Expires", f"{call.stack.limits.session_expires_s};refresher=uac"))
+            fields.append(("Session-Expires", f"{call.session_s};refresher=uac"))
+            if call.min_se:
+                fields.append(("Min-SE", str(call.min_se)))
         if body:
             fields.append(("Content-Type", bodies.SDP))
         method = "INVITE" if body else "UPDATE"
@@ -77,8 +81,21 @@ class Offers:
             self._refresh_later(agreed, now_ms)  # what is under way may refresh as well, or fail
             return
         self._agreed = agreed
-        can_update = "update" in self._call.their_methods
+        can_update = self._can_update and "update" in self._call.their_methods
         self._send(b"" if can_update else self.local_body, now_ms, is_refresh=True)
+
+    def _on_refresh_refused(self, agreed: Agreed, response: Response, *, was_update: bool, now_ms: float) -> None:
+        """They are there, but not so: in the other way, or in a while."""
+        call = self._call
+        if not agreed.is_mutual:
+            call.is_there(agreed, now_ms)
+        if response.status == 422 and call.takes_longer(response):
+            self.refresh(agreed, now_ms)
+        elif was_update and self.local_body and (response.status < 500 or response.status == 501):
+            self._can_update = False
+            self.refresh(agreed, now_ms)
+        else:
+            self._refresh_later(agreed, now_ms)
 
     def _refresh_later(self, agreed: Agreed, now_ms: float) -> None:
         self._call.alarms.set("refresh", now_ms + _AGAIN_MS, lambda at_ms: self.refresh(agreed, at_ms))
@@ -107,7 +124,7 @@ class Offers:
         elif response.status == 491:
             call.alarms.set("glare", now_ms + self._glare_ms(), self._again)
         elif self._is_refresh and self._agreed is not None:
-            self._refresh_later(self._agreed, now_ms)
+            self._on_refresh_refused(self._agreed, response, was_update=not is_invite, now_ms=now_ms)
         else:
             call.stack.tell(OfferRefused(call.id, response.status))
         self.next(now_ms)
@@ -116,9 +133,10 @@ class Offers:
         call = self._call
         assert call.dialog is not None
         call.dialog.refresh(response)
+        call.stack.moved(call.dialog)
         call.take_capabilities(response)
         if "session" in call.alarms or "session-expires" in response.headers:
-            call.keep_session(session_timer.settled_by_them(response, call.stack.limits.session_expires_s), now_ms)
+            call.keep_session(session_timer.settled_by_them(response, call.session_s), now_ms)
         if self._our_body:
             self.local_body = self._our_body
         if has_answer and not self._is_refresh:
@@ -135,6 +153,7 @@ class Offers:
         is_first = self._ack is None or self._ack[0] != number
         if self._ack is None or is_first:
             dialog.refresh(response)
+            call.stack.moved(dialog)
             to = dialog.next_hop()
             self._ack = (number, dialog.request("ACK", call.stack.via(to), cseq=number).encode(), to)
         call.stack.send(self._ack[1], self._ack[2])
@@ -172,6 +191,7 @@ class Offers:
             return
         assert call.dialog is not None
         call.dialog.refresh(request)
+        call.stack.moved(call.dialog)
         call.take_capabilities(request)
         self._theirs = asked
         if request.method == "UPDATE" and not offer:

@@ -52,8 +52,6 @@ class OutgoingCall(Call):
         self._user = command.caller
         safe(command.replaces + command.referred_by)
         self._cseq = 0
-        self._session_s = stack.limits.session_expires_s
-        self._min_se = 0
         self._redirects = 0
         self.digest = stack.digest_for(trunk.login)
         self.offers.is_caller = True
@@ -91,12 +89,12 @@ class OutgoingCall(Call):
             ("CSeq", f"{self._cseq} INVITE"),
             ("Contact", self.stack.endpoint.contact(self._peer, _user_part(self._user))),
             *self.capabilities(),
-            ("Session-Expires", str(self._session_s)),
+            ("Session-Expires", str(self.session_s)),
         ]
         if self.trunk.path:
             fields.append(("Route", self.trunk.path))
-        if self._min_se:
-            fields.append(("Min-SE", str(self._min_se)))
+        if self.min_se:
+            fields.append(("Min-SE", str(self.min_se)))
         if command.replaces:
             fields += [("Replaces", command.replaces), ("Require", "replaces")]
         if command.referred_by:
@@ -191,6 +189,7 @@ class OutgoingCall(Call):
         if fork is not None:  # the 2xx says for good where they are, and by which way (13.2.2.4)
             dialog.refresh(response)
             dialog.routes = response.headers.values("record-route")[::-1]
+            self.stack.moved(dialog)
         to = dialog.next_hop()
         assert self._question is not None
         ack = dialog.request("ACK", self.stack.via(to), self._credentials(), cseq=response.headers.cseq.number)
@@ -217,7 +216,7 @@ class OutgoingCall(Call):
         self.alarms.clear("ring")
         self.state = State.ANSWERED
         self.take_capabilities(response)
-        self.keep_session(session_timer.settled_by_them(response, self._session_s), now_ms)
+        self.keep_session(session_timer.settled_by_them(response, self.session_s), now_ms)
         self.stack.tell(Answered(self.id, bodies.session_of(response.headers, response.body) or b""))
 
     def _hang_up_stray(self, dialog: Dialog, now_ms: float) -> None:
@@ -262,14 +261,8 @@ class OutgoingCall(Call):
         return False
 
     def _lengthen(self, response: Response, now_ms: float) -> bool:
-        """A 422 names the shortest session timer they take (RFC 4028, 7.3)."""
-        try:
-            shortest_s = session_timer.min_se(response)
-        except BadMessage:
+        if not self.takes_longer(response):
             return False
-        if not self._min_se < shortest_s <= session_timer.MOST_S or self._session_s >= shortest_s:
-            return False
-        self._session_s = self._min_se = shortest_s
         self._invite(now_ms)
         return True
 

@@ -61,8 +61,9 @@ class Endpoint:
 def next_hop(uri: Uri, like: Peer) -> Peer:
     """Where a request to ``uri`` goes. ``like`` is whom the dialog was made with, and the transport if the URI names none.
 
-    An open connection to the same host is used again (RFC 3261, 18.1.1). A private address, told by somebody we reach at a
-    public one, is that somebody's own network talking: it goes to where they are. maddr is ignored, it only ever led astray.
+    An open connection to the same host is used again (RFC 3261, 18.1.1). A private address (or one behind a provider's NAT,
+    100.64/10), told by somebody we reach at a public one, is that somebody's own network talking: it goes to where they are. maddr
+    is ignored, it only ever led astray.
     """
     wanted = uri.params.get("transport", "").lower()
     transport: Transport = like.transport
@@ -81,7 +82,7 @@ def next_hop(uri: Uri, like: Peer) -> Peer:
 @lru_cache(maxsize=1_024)
 def _is_behind_nat(told: str, real: str) -> bool:
     try:
-        return told != real and ip_address(told).is_private and ip_address(real).is_global
+        return told != real and not ip_address(told).is_global and ip_address(real).is_global
     except ValueError:
         return False  # a name
 

@@ -12,10 +12,12 @@ MOST_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """``interval_s``: without a refresh in that time the session is over. ``is_ours``: we refresh."""
+    """``interval_s``: without a refresh in that time the session is over. ``is_ours``: we refresh. ``is_mutual``: they know of it;
+    otherwise it is ours alone, to find out whether they are still there."""
 
     interval_s: int
     is_ours: bool
+    is_mutual: bool = True
 
     @property
     def refresh_ms(self) -> int:
@@ -59,7 +61,7 @@ def settled_by_us(request: Request, wanted_s: int, min_s: int) -> tuple[Agreed, 
     seconds, refresher = parse(text) if text else (wanted_s, "")
     seconds = max(min(seconds, wanted_s), min_s, min_se(request))
     if not can_they:
-        return Agreed(seconds, True), []
+        return Agreed(seconds, True, is_mutual=False), []
     is_ours = refresher != "uac"
     extra = [("Session-Expires", f"{seconds};refresher={'uas' if is_ours else 'uac'}")]
     if not is_ours:
@@ -71,9 +73,9 @@ def settled_by_them(response: Response, wanted_s: int) -> Agreed:
     """As the one who asked (RFC 4028, 7.2). Without a word from them we refresh for ourselves."""
     text = response.headers.first("session-expires")
     if not text:
-        return Agreed(wanted_s, True)
+        return Agreed(wanted_s, True, is_mutual=False)
     try:
         seconds, refresher = parse(text)
     except BadMessage:
-        return Agreed(wanted_s, True)
+        return Agreed(wanted_s, True, is_mutual=False)
     return Agreed(min(max(seconds, 1), MOST_S), refresher != "uas")

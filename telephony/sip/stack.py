@@ -363,6 +363,15 @@ class Stack:
             self._pinned[dialog.key] = host
             self.gate.pin(host)
         self.dialogs[dialog.key] = owner
+        self.moved(dialog)
+
+    def moved(self, dialog: Dialog) -> None:
+        """Where it goes has been told anew (12.2.1.2): so has where its requests come from."""
+        host, before = self._host_of(dialog), self._pinned.get(dialog.key)
+        if before is not None and host != before:
+            self._pinned[dialog.key] = host
+            self.gate.pin(host)
+            self.gate.unpin(before)
 
     def remove_dialog(self, dialog: Dialog) -> None:
         if self.dialogs.pop(dialog.key, None) is not None:

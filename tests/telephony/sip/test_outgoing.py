@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+from typing import Any
+
 import pytest
 
 from telephony.sip.commands import Dial, HangUp
@@ -10,7 +13,7 @@ from telephony.sip.events import Answered, EarlyMedia, Ended, Ringing
 from telephony.sip.message import Request
 from telephony.sip.peer import Peer
 from telephony.sip.stack import Limits
-from tests.telephony.sip.far import ANSWER, OFFER, THEM, Far, a_trunk
+from tests.telephony.sip.far import ANSWER, OFFER, THEM, US, Far, a_trunk, raw
 
 CHALLENGE = 'Digest realm="pbx", nonce="n1", algorithm=MD5, qop="auth"'
 
@@ -273,3 +276,60 @@ def test_a_contact_behind_their_nat_is_reached_where_they_are() -> None:
     answer = far.response(invite, 200, body=ANSWER).replace(f"@{THEM}:5070".encode(), b"@10.0.0.7:5070")
     far.says(answer)
     assert far.targets[-1] == Peer("udp", "8.8.4.4", 5060)
+
+
+ELSEWHERE = "203.0.113.9"
+"""Outside of the trunk's networks."""
+
+
+def bye_from_elsewhere(far: Far, invite: Request) -> list[Any]:
+    lines = [
+        f"Via: SIP/2.0/UDP {ELSEWHERE}:5060;branch=z9hG4bKbye", "Max-Forwards: 70", f"From: <sip:200@{THEM}>;tag=far",
+        f"To: <sip:100@{THEM}>;tag={invite.headers.from_.tag}", f"Call-ID: {invite.headers.call_id}", "CSeq: 7 BYE",
+    ]  # fmt: skip
+    return far.says(raw(f"BYE sip:100@{US} SIP/2.0", lines), Peer("udp", ELSEWHERE, 5060))
+
+
+@pytest.mark.parametrize("rang", [True, False])
+@pytest.mark.parametrize("named", ["contact", "record-route"])
+def test_whoever_answers_may_hang_up_from_where_the_answer_says_they_are(rang: bool, named: str) -> None:
+    far = Far()
+    invite = far.is_called()
+    contact = f"Contact: <sip:far-far@{THEM}:5070>\r\n".encode()
+    if rang:
+        far.says(far.response(invite, 180).replace(contact, b""))
+    route = [f"Record-Route: <sip:{ELSEWHERE};lr>"] if named == "record-route" else []
+    answer = far.response(invite, 200, body=ANSWER, fields=route)
+    far.says(answer if route else answer.replace(f"far-far@{THEM}:5070".encode(), f"200@{ELSEWHERE}".encode()))
+    assert far.targets[-1] == Peer("udp", ELSEWHERE, 5060)
+    assert bye_from_elsewhere(far, invite)[0].status == 200 and far.ended == ["remote_hung_up"]
+    far.waits(60_000)
+    assert bye_from_elsewhere(far, invite) == [] and far.agent.gate.counts.strangers == 1, "let in for that call alone"
+
+
+def test_a_call_that_has_moved_is_hung_up_from_there() -> None:
+    far = Far()
+    invite = far.is_called()
+    far.says(far.response(invite, 200, body=ANSWER))
+    moved = far.request(
+        "UPDATE", tag=invite.headers.from_.tag, cseq=2, call_id=invite.headers.call_id,
+        headers={"From": f"<sip:200@{THEM}>;tag=far", "Contact": f"<sip:200@{ELSEWHERE}>"},
+    )  # fmt: skip
+    [ok] = far.says(moved)
+    assert ok.status == 200
+    assert [*far.agent.gate._pins] == [ELSEWHERE]
+    assert bye_from_elsewhere(far, invite)[0].status == 200 and far.ended == ["remote_hung_up"]
+
+
+@pytest.mark.parametrize("told", ["192.168.1.5", "10.0.0.7", "100.64.3.4", "169.254.1.1"])
+def test_a_telephone_behind_a_nat_gets_ack_and_bye_where_it_is_seen(told: str) -> None:
+    seen = Peer("udp", "8.8.8.8", 31_000)
+    far = Far(a_trunk(networks=(ip_network("8.8.8.0/24"),), peer=seen))
+    far.source = seen
+    invite = far.is_called()
+    far.says(
+        far.response(invite, 200, body=ANSWER).replace(f"far-far@{THEM}:5070".encode(), f"desk@{told}:5060".encode())
+    )
+    far.do(HangUp("ours"))
+    assert [each.method for each in far.told(Request)] == ["INVITE", "ACK", "BYE"]
+    assert set(far.targets) == {seen}

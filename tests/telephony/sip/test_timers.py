@@ -95,6 +95,58 @@ def test_without_timers_on_their_side_we_refresh_for_ourselves() -> None:
     assert sent(far.waits(200_000), "UPDATE") == [200_000]
 
 
+def asked_next(far: Far, ms: float) -> Request:
+    return next(each for _, each in far.waits(ms) if isinstance(each, Request))
+
+
+def test_a_refresh_by_update_that_they_refuse_is_made_by_the_same_offer_from_then_on() -> None:
+    far = Far()
+    invite = far.answers(fields=["Session-Expires: 200;refresher=uac", "Allow: INVITE, UPDATE"])
+    [again] = far.says(far.response(asked_next(far, 100_000), 405))
+    assert (again.method, again.body) == ("INVITE", invite.body)
+    far.says(far.response(again, 200, body=ANSWER, fields=["Session-Expires: 200;refresher=uac"]))
+    assert asked_next(far, 100_000).method == "INVITE"
+    assert far.ended == []
+
+
+def test_one_that_they_can_only_not_take_now_is_made_by_update_again() -> None:
+    far = Far()
+    far.answers(fields=["Session-Expires: 200;refresher=uac", "Allow: INVITE, UPDATE"])
+    assert far.says(far.response(asked_next(far, 100_000), 500)) == []
+    assert asked_next(far, 10_000).method == "UPDATE"
+
+
+def test_a_refresh_asks_for_the_calls_own_interval_and_the_least_that_was_named() -> None:
+    far = Far()
+    longer = far.says(far.response(far.is_called(), 422, fields=["Min-SE: 3600"]))[-1]
+    far.says(far.response(longer, 200, body=ANSWER, fields=["Session-Expires: 3600;refresher=uac", "Allow: UPDATE"]))
+    update = asked_next(far, 1_800_000)
+    assert (update.headers.first("session-expires"), update.headers.first("min-se")) == ("3600;refresher=uac", "3600")
+    [again] = far.says(far.response(update, 422, fields=["Min-SE: 7200"]))
+    assert (again.headers.first("session-expires"), again.headers.first("min-se")) == ("7200;refresher=uac", "7200")
+    assert far.says(far.response(again, 422, fields=["Min-SE: 7200"])) != [], "by the offer"
+    assert far.requests("INVITE")[-1].body != b""
+
+
+def test_who_does_no_timers_and_refuses_every_refresh_but_is_there_is_not_hung_up() -> None:
+    far = Far(limits=Limits(session_expires_s=400))
+    far.answers(fields=["Allow: INVITE, UPDATE"])
+    waited = 0
+    while waited < 2_000_000 and not far.ended:
+        sent = [each for _, each in far.waits(5_000) if isinstance(each, Request)]
+        while sent:
+            sent = [
+                each
+                for one in sent
+                for each in far.says(far.response(one, 488))
+                if isinstance(each, Request) and each.method != "ACK"
+            ]
+        waited += 5_000
+    assert far.ended == []
+    far.waits(100_000)
+    assert far.ended == ["failed"], "and who is silent is"
+
+
 # ---- reliable provisionals
 
 RELIABLE = {"Require": "100rel"}
