@@ -133,6 +133,10 @@ class RtpSession:
             self._take(agreed, packet, now_ms)
             self._alive_ms = now_ms
             return
+        if number in agreed.receive_events and self._inbound is not None and source == latch.source:
+            for event in latch.admit_events(source, packet, is_authentic=self._srtp_in is not None):
+                self._take_event(agreed, event, now_ms)
+            return
         for arrived, at_ms in latch.admit(source, packet, now_ms, is_authentic=self._srtp_in is not None):
             self._take(agreed, arrived, at_ms)
             self._alive_ms, self._has_heard = now_ms, True
@@ -150,15 +154,17 @@ class RtpSession:
         inbound = self._inbound
         if coding is not None and (inbound is None or coding != self._coding):
             inbound = self._new_coding(coding)
-        if inbound is None:
-            return
-        if coding is not None:
+        if coding is not None and inbound is not None:
             receiving.time(packet.timestamp, at_ms)
             inbound.push(packet.ssrc, packet.sequence, packet.timestamp, packet.payload, at_ms)
             return
-        inbound.pass_over(packet.ssrc, packet.sequence)
+        if inbound is not None:  # digits may come before any sound does
+            inbound.pass_over(packet.ssrc, packet.sequence)
+        self._take_event(agreed, packet, at_ms)
+
+    def _take_event(self, agreed: Agreed, packet: rtp.Packet, at_ms: float) -> None:
         rate_hz = agreed.receive_events.get(packet.payload_type)
-        if rate_hz is not None:
+        if rate_hz is not None and self._receives:
             stream_hz = CLOCK_HZ[self._coding or agreed.coding]
             self._tell(
                 self._digits.push(

@@ -37,6 +37,9 @@ class Format:
     parameters: str = ""
 
 
+_USUAL_PTIME_MS = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """One ``m=`` line and what belongs to it. ``formats`` as they stand there, ``port`` 0 where it is refused."""
@@ -64,7 +67,9 @@ class Section:
     def ptime_ms(self) -> int:
         """How much sound they want in a packet, within what they can take; 0 where they don't say."""
         wanted, most = _number(self.first("ptime")), _number(self.first("maxptime"))
-        return min(wanted or most, most or wanted)
+        if not wanted:  # the most they take is not what they want
+            return most if most < _USUAL_PTIME_MS else 0
+        return min(wanted, most or wanted)
 
     @property
     def rtcp(self) -> tuple[str, int]:

@@ -109,6 +109,9 @@ def test_a_packet_is_as_long_as_they_ask_for() -> None:
     for wanted, is_sent in ((10, 10), (20, 20), (60, 60), (120, 60), (7, 20), (25, 20)):
         negotiation.answer(plain_offer(f"a=ptime:{wanted}"))
         assert agreed(negotiation).ptime_ms == is_sent
+    for most, is_sent in ((150, 20), (40, 20), (20, 20), (10, 10)):  # the most they take is not what they want
+        negotiation.answer(plain_offer(f"a=maxptime:{most}"))
+        assert agreed(negotiation).ptime_ms == is_sent
 
 
 @pytest.mark.parametrize(

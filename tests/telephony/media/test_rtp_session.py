@@ -143,6 +143,61 @@ def test_digits_go_beside_the_sound_both_ways(coding: Coding) -> None:
     assert told == [dtmf.Pressed("1"), dtmf.Released("1"), dtmf.Pressed("#"), dtmf.Released("#")]
 
 
+def press(ours: RtpSession, digit: str, sequence: int, ssrc: int, at_ms: float, count: int = 8) -> int:
+    """As a telephone sends it, three times its end. The next packet's number."""
+    assert ours.agreed is not None
+    number = next(iter(ours.agreed.receive_events))
+    for step in range(count):
+        payload = dtmf.pack(dtmf.Report(digit, step >= count - 3, 160 * (step + 1)))
+        ours.receive(
+            rtp.packed(number, sequence + step, sequence * 160, ssrc, payload, False), THEIRS, at_ms + 20 * step
+        )
+    return sequence + count
+
+
+def test_digits_are_told_before_any_sound_has_come() -> None:
+    _, ours = session_pair("pcmu")
+    told: list[dtmf.DigitEvent] = []
+    ours.on_digit = told.append
+    number = press(ours, "4", 100, 77, 0.0)
+    number = press(ours, "2", number, 77, 300.0)
+    assert told == [dtmf.Pressed("4"), dtmf.Released("4"), dtmf.Pressed("2"), dtmf.Released("2")]
+    ours.receive(packet(number), THEIRS, 600.0)
+    ours.pull(620.0)
+    assert ours.counts.received == number - 100 + 1
+
+
+def test_digits_in_a_stream_of_their_own_beside_the_sound_are_told_and_the_sound_goes_on() -> None:
+    """As carriers send them that turn INFO or tones into events."""
+    _, ours = session_pair("pcmu")
+    told: list[dtmf.DigitEvent] = []
+    ours.on_digit = told.append
+    heard = b""
+    for step in range(200):
+        ours.receive(packet(step, payload=b"\x10" * 160), THEIRS, step * 20.0)
+        if step == 100:
+            press(ours, "5", 900, 9, step * 20.0)
+        if step == 130:
+            press(ours, "6", 908, 9, step * 20.0)
+        heard += ours.pull(step * 20.0)
+    assert told == [dtmf.Pressed("5"), dtmf.Released("5"), dtmf.Pressed("6"), dtmf.Released("6")]
+    assert ours.counts.concealed == 0 and np.abs(np.frombuffer(heard, np.int16)[8_000:]).min() > 1_000
+
+
+@pytest.mark.parametrize("sequences", [(5,), (5, 6), (5, 90, 7, 300)])
+def test_a_stray_packet_of_digits_is_nobodys_digit(sequences: tuple[int, ...]) -> None:
+    _, ours = session_pair("pcmu")
+    told: list[dtmf.DigitEvent] = []
+    ours.on_digit = told.append
+    assert ours.agreed is not None
+    number = next(iter(ours.agreed.receive_events))
+    for step in range(10):
+        ours.receive(packet(step), THEIRS, step * 20.0)
+    for sequence in sequences:
+        ours.receive(rtp.packed(number, sequence, 800, 9, dtmf.pack(dtmf.Report("5", True, 800)), False), THEIRS, 200.0)
+    assert told == []
+
+
 def test_a_digit_that_takes_the_place_of_sound_is_no_loss() -> None:
     theirs, ours = session_pair("pcmu")
     line = Line(theirs, ours)
