@@ -541,8 +541,8 @@ class LiveCall(WithoutAgent):
             self._tell(message)
 
     def _said(self, turn: TurnEnded) -> None:
-        """The agent's first words are the consent line where there is one: recording begins when it was heard."""
-        if self._waits_for_consent and self._recorder is not None and not turn.was_cut:
+        """Where there is a consent line, recording begins when the caller has heard all of it, and not before."""
+        if self._waits_for_consent and self._recorder is not None and turn.is_consent and not turn.was_cut:
             self._waits_for_consent = False
             self._recorder.start(turn.at_ms)
             self._add_event("recording_started", {})

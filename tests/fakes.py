@@ -334,13 +334,19 @@ class FakeEndOfTurn:
 
 
 class FakeTTS:
-    """A tone, ``word_ms`` long for each word, after ``delay_ms``. ``script`` may make a phrase fail or hang, by its text."""
+    """A tone, ``word_ms`` long for each word, after ``delay_ms``. ``script`` may make a phrase fail or hang, by its text; a list: once
+    in each way, and then no more."""
 
     rate_hz = 24_000
     can_ipa = False
 
     def __init__(
-        self, time: VirtualTime, *, delay_ms: int = 60, word_ms: int = 200, script: Mapping[str, str] | None = None
+        self,
+        time: VirtualTime,
+        *,
+        delay_ms: int = 60,
+        word_ms: int = 200,
+        script: Mapping[str, str | list[str]] | None = None,
     ) -> None:
         self.time = time
         self.delay_ms = delay_ms
@@ -352,6 +358,8 @@ class FakeTTS:
     async def speak(self, text: str, *, speed: float) -> AsyncIterator[bytes]:
         self.spoken.append(text)
         fate = self.script.get(text, self.script.get("*", ""))
+        if isinstance(fate, list):
+            fate = fate.pop(0) if fate else ""
         await self.time.sleep(self.delay_ms if fate != "hangs" else 3_600_000)
         if fate == "fails":
             raise ProviderError("The voice is away.")

@@ -367,7 +367,7 @@ class TextSession(Life):
             self._has_asked = text.rstrip().endswith("?")
             if count := reply.digits.get(text, 0):
                 self._keypad.expects = count
-            self._keypad.wanted = reply.keys.get(text) or self._keypad.wanted
+            self._keypad.ask(reply.keys.get(text), 0)
             await self._line.say(self._reader.speak(text) + " ", is_last=False)
         if saying.sent:
             await self._line.say("", is_last=True)
@@ -381,7 +381,9 @@ class TextSession(Life):
         now_ms = self.clock.now_ms
         self._log.agent_began(now_ms)
         if saying.reply.line not in ASIDES:
-            self._keypad.wanted = None
+            utterance = saying.reply.utterance
+            was_pressed = utterance is not None and bool(utterance.digits)
+            self._keypad.leave(was_pressed=was_pressed, is_repeated=saying.reply.line is Line.APOLOGY)
         if saying.reply.utterance is not None:
             saying.latency = Latency(model_ms=max(0, now_ms - saying.asked_ms))
 
@@ -454,7 +456,10 @@ class TextSession(Life):
                 self._say(Line.APOLOGY)
             else:
                 self._say(Line.GOODBYE, hang_up=f"{reply.failed}_failed")
-        elif reply.hang_up:
+            return
+        if reply.utterance is not None:
+            self._failures = 0
+        if reply.hang_up:
             self._end(reply.hang_up)
         elif reply.transfer and not self._end_reason:
             self._spawn(self._transfer.begin(reply.transfer))

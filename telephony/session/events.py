@@ -82,6 +82,8 @@ class TurnEnded:
     latency: Latency | None = None
     """On the agent's answers; not on greetings and reminders, which nobody waited for."""
     thoughts: tuple[Thought, ...] = ()
+    is_consent: bool = False
+    """The agent's line that the caller must hear before anything is recorded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ class Keypad:
         """So many are a whole answer to what the agent has asked; 0: nobody knows."""
         self.wanted: Keys | None = None
         """How they are taken, where the agent asked for keys."""
+        self._was_left = False
+        """What is wanted is a secret that was asked for before the agent said something else."""
         self._timeout_ms = timeout_ms
         self._ends_with = ends_with
         self._is_down = False
@@ -44,6 +46,26 @@ class Keypad:
 
     def clear(self) -> None:
         self.digits, self._is_down = "", False
+
+    def ask(self, keys: Keys | None, expects: int, *, is_for_others: bool = False) -> None:
+        """The agent asks, for keys or digits. ``is_for_others``: it asks for something that isn't the secret before."""
+        if keys is not None:
+            self.wanted, self._was_left = keys, False
+        elif self._was_left and (expects or is_for_others):
+            self.wanted, self._was_left = None, False
+        self.expects = expects or self.expects
+
+    def leave(self, *, was_pressed: bool, is_repeated: bool) -> None:
+        """The agent says something else, to which no keys belong. A secret that was not pressed yet stays one: "Wait, I have to look
+        it up" is no answer to the question for a PIN. ``was_pressed``: keys were in the turn that it answers. ``is_repeated``: it
+        only asks to hear it again."""
+        self.expects = 0
+        if is_repeated and self.is_secret:
+            return
+        if self.wanted is not None and self.is_secret and not was_pressed:
+            self.wanted, self._was_left = replace(self.wanted, most=0, silence_ms=0), True
+        else:
+            self.wanted, self._was_left = None, False
 
     def stop_waiting(self) -> None:
         """Silence was an answer once."""

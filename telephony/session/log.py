@@ -7,6 +7,7 @@ from collections.abc import Callable
 from agents import keypad
 from agents.mind import Thought
 from telephony.session.events import Event, Latency, TranscriptChanged, TurnEnded
+from telephony.session.signals import Line
 
 
 class TurnLog:
@@ -99,6 +100,7 @@ class TurnLog:
         intended: str,
         *,
         was_cut: bool,
+        line: Line | None = None,
         latency: Latency | None = None,
         thoughts: tuple[Thought, ...] = (),
     ) -> None:
@@ -118,6 +120,7 @@ class TurnLog:
                 was_cut=was_cut,
                 latency=latency,
                 thoughts=thoughts,
+                is_consent=line is Line.CONSENT,
             )
         )
 

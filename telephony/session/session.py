@@ -14,7 +14,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
-from agents.mind import Collected, Utterance
+from agents.mind import Utterance
 from agents.spec import BackgroundSound
 from agents.speech import AudioFrame, Transcript
 from agents.standby import ears_of, hearing_of
@@ -29,7 +29,7 @@ from telephony.session.ear import Ear, EarBroken
 from telephony.session.echo_words import SpokenWords
 from telephony.session.events import BargedIn, Ended, FieldCollected, Levels, State, StateChanged
 from telephony.session.floor import Agent, Caller
-from telephony.session.guesses import Guesser
+from telephony.session.guesses import FRAME_MS, Guesser
 from telephony.session.inlet import Inlet
 from telephony.session.knobs import TurnSettings
 from telephony.session.latency import breakdown
@@ -51,8 +51,6 @@ if TYPE_CHECKING:
     from agents.live import LiveAgent
 
 logger = logging.getLogger(__name__)
-
-FRAME_MS = 20
 
 
 class Session(Life):
@@ -563,12 +561,13 @@ class Session(Life):
         if self._hearing is not None and reply.utterance is not None and reply.own.spans and said is not None:
             self._hearing.was_heard(reply.utterance.revision, reply.own.heard_ms(heard), said)
         self._tell_collected(reply)
-        at_ms, why = self.clock.now_ms, reply.why
-        self._log.agent_ended(at_ms, heard.text, reply.intended, was_cut=was_cut, latency=reply.latency, thoughts=why)
+        self._log.agent_ended(
+            self.clock.now_ms, heard.text, reply.intended,
+            was_cut=was_cut, line=reply.line, latency=reply.latency, thoughts=reply.why,
+        )  # fmt: skip
 
     def _tell_collected(self, reply: Reply) -> None:
-        found: list[Collected] = list(reply.waiting)
-        reply.waiting.clear()
+        found, reply.waiting = reply.waiting, []
         for each in found:
             self._say_so(FieldCollected(self.clock.now_ms, each.key, each.value, each.spoken, each.is_confirmed))
 

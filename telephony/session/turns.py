@@ -83,6 +83,8 @@ class TurnTaker:
         """The caller is being put through to somebody else."""
         self._owes_opening = False
         """Meanwhile somebody else has come on the line."""
+        self._transfer_to = ""
+        """Whom somebody outside wants them put through to, as soon as what is said to the end is over."""
         self._is_deaf = False
         """The transcriber is gone for good: what may not be cut is said to the end, then goodbye."""
         self._actions: list[Action] = []
@@ -106,8 +108,7 @@ class TurnTaker:
             case signals.SomebodyElse():
                 self._meet()
             case signals.TransferAsked(target):
-                if not self._hang_up:
-                    self._interject(Line.TRANSFER, target)
+                self._transfer_to = target
             case signals.BeingPutThrough():
                 self._go_away()
             case signals.NotPutThrough(text):
@@ -129,8 +130,7 @@ class TurnTaker:
                 self._on_agent_started(self.now_ms if since_ms is None else since_ms)
             case signals.AgentAsked(expects, is_question, text, digits, keys):
                 self._is_question = self._has_asked = is_question
-                self._keypad.wanted = keys or self._keypad.wanted
-                self._keypad.expects = digits or self._keypad.expects
+                self._keypad.ask(keys, digits, is_for_others=bool(expects))
                 self._patience.hear_agent(text, expects, since_ms=self._started_at_ms)
             case signals.AgentEnding():
                 self._is_ending = True
@@ -301,7 +301,8 @@ class TurnTaker:
         self.agent = Agent.SPEAKING
         self._started_at_ms = since_ms
         if self.line not in ASIDES:
-            self._keypad.expects, self._keypad.wanted, self._has_asked = 0, None, False
+            self._has_asked = False
+            self._keypad.leave(was_pressed=bool(self.digits), is_repeated=self.line is Line.APOLOGY)
         if self.line is None:
             if self._text and not self.digits:
                 self._patience.end(self._text, self._stopped_ms, since_ms)
@@ -337,13 +338,17 @@ class TurnTaker:
             self._close_utterance()
         line = self.line
         self._end_agent()
-        self._fail(stage, can_speak=line is not Line.APOLOGY)
+        self._fail(stage, line)
 
     # ---- what follows from it, now
 
     def _decide(self) -> None:
         if self.now_ms >= self.settings.max_duration_ms and self._hit_limit():
             return
+        if self._transfer_to and not self.is_protected:
+            target, self._transfer_to = self._transfer_to, ""
+            if not self._hang_up:
+                self._interject(Line.TRANSFER, target)
         if self._is_deaf and not self._hang_up and not self.is_protected:
             self._interject(Line.GOODBYE, hang_up="stt_failed")
         if self.agent is _SILENT:
@@ -425,20 +430,16 @@ class TurnTaker:
             if self._may_interrupt:
                 self._yield()
             return
-        is_known = self.caller is Caller.PAUSED and self._covered_ms >= self._stopped_ms
+        is_known, settings = self.caller is Caller.PAUSED and self._covered_ms >= self._stopped_ms, self.settings
         kind = kind_of(
             self._text if is_known else self._guess,
-            self.settings.language,
+            settings.language,
             in_greeting=self.line is Line.GREETING,
             in_farewell=self._is_ending or self.line is Line.GOODBYE,
-            own=self.settings.own_words,
-            fewest_words=self.settings.fewest_words,
+            own=settings.own_words,
+            fewest_words=settings.fewest_words,
         )
-        if (
-            kind is Kind.WORDS
-            and not is_known
-            and may_be_nod(self._guess, self.settings.language, self.settings.own_words)
-        ):
+        if kind is Kind.WORDS and not is_known and may_be_nod(self._guess, settings.language, settings.own_words):
             kind = Kind.BACKCHANNEL
         if is_known and kind in (Kind.NOTHING, Kind.BACKCHANNEL):
             if not (kind is Kind.BACKCHANNEL and self._is_question):
@@ -476,9 +477,7 @@ class TurnTaker:
         if waited_ms >= self.settings.preparing_limit_ms:
             self._end(self._hang_up or "internal_error")
         elif self.line is None and not self._filled:
-            silent_ms = max(
-                self._stopped_ms, self._keypad.last_ms, self._quiet_since_ms
-            )  # since the last sound of either
+            silent_ms = max(self._stopped_ms, self._keypad.last_ms, self._quiet_since_ms)  # the last sound of either
             after_ms = max(silent_ms + self.settings.fill_after_ms, self._prepared_at_ms + 1_200)
             by_ms = max(silent_ms + self.settings.fill_by_ms, self._prepared_at_ms + 300)
             if self.now_ms >= min(after_ms, by_ms):
@@ -586,11 +585,12 @@ class TurnTaker:
         self.is_hushed = False
         self._do(signals.SayLine(line, text, hang_up))
 
-    def _fail(self, stage: Stage, *, can_speak: bool = True) -> None:
+    def _fail(self, stage: Stage, line: Line | None = None) -> None:
+        """``line``: what could not be said. The consent line is said again, before anything else is."""
         self._failures += 1
         if self._failures < 2:
-            self._say(Line.APOLOGY)
-        elif can_speak:
+            self._say(Line.CONSENT if line is Line.CONSENT else Line.APOLOGY)
+        elif line is not Line.APOLOGY:
             self._say(Line.GOODBYE, hang_up=f"{stage}_failed")
         else:
             self._end(f"{stage}_failed")

@@ -231,9 +231,11 @@ async def test_keys_that_are_asked_for_are_masked_where_they_are_secret_and_none
         await until(lambda: "Hello" in relay.heard and not relay._is_speaking)
         await relay.say("my pin")
         await until(lambda: "Enter it." in relay.heard and not relay._is_speaking)
-        for digit in "4711":
+        await relay.say("one moment")
+        await until(lambda: "You said one moment." in relay.heard and not relay._is_speaking)
+        for digit in "4711#":
             await relay.press(digit)
-        await until(lambda: minds[0].pressed == ["4711"])
+        await until(lambda: minds[0].pressed == ["", "4711#"])
         await relay.say("my pin")
         await until(lambda: relay.digits == ["w5"])  # once its words were heard
         assert "You pressed nothing." in relay.heard
@@ -241,6 +243,12 @@ async def test_keys_that_are_asked_for_are_masked_where_they_are_secret_and_none
         await asyncio.wait_for(caller.over.wait(), 20)
         call = await ended(line)
     turns, events = await rows(call)
-    assert [text for role, text in turns if role == "caller"] == ["my pin", "Pressed • • • •", "my pin", "goodbye"]
-    assert [data["digits"] for kind, data in events if kind in ("digits", "digits_sent")] == ["••••", "W5"]
+    assert [text for role, text in turns if role == "caller"] == [
+        "my pin",
+        "one moment",
+        "Pressed • • • • •",
+        "my pin",
+        "goodbye",
+    ]
+    assert [data["digits"] for kind, data in events if kind in ("digits", "digits_sent")] == ["•••••", "W5"]
     assert "4711" not in repr(events) + repr(minds[0].saw)

@@ -520,6 +520,25 @@ async def test_the_consent_line_comes_first_and_is_said_to_the_end() -> None:
     assert story.agent.mind.committed == ["I have a question about prices"]
 
 
+@pytest.mark.parametrize("fates", [["fails", "fails"], ["dies"]])
+async def test_a_consent_line_that_could_not_be_said_is_said_again_before_anything_else(fates: list[str]) -> None:
+    consent = "This call is recorded."
+    privacy = {"record": True, "consent_line": consent}
+    story = await call([*GREETED, UntilAgentQuiet()], tts={"script": {consent: fates}}, privacy=privacy)
+    said = [(turn.text, turn.is_consent and not turn.was_cut) for turn in story.heard.of(TurnEnded)]
+    whole = said.index((consent, True))
+    assert said[whole + 1] == ("Hello, how can I help you?", False)
+    assert {text for text, _ in said[:whole]} <= {"This"}, "nothing but its beginning came before it"
+
+
+@pytest.mark.parametrize("fate", ["fails", "dies"])
+async def test_one_that_can_not_be_said_at_all_ends_the_call_and_nothing_counts_as_consent(fate: str) -> None:
+    privacy = {"record": True, "consent_line": "This call is recorded."}
+    story = await call([Silence(20_000)], tts={"script": {"This call is recorded.": fate}}, privacy=privacy)
+    assert story.reason == "tts_failed"
+    assert not any(turn.is_consent and not turn.was_cut for turn in story.heard.of(TurnEnded))
+
+
 async def test_that_an_ai_speaks_is_said_to_the_end_where_nothing_is_recorded_too() -> None:
     script = [
         UntilAgentSpeaks(100),

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from agents.mind import Say
+from agents.mind import Keys, Say
 from agents.spec import AgentSpec
+from agents.speech import ProviderError
 from agents.tools.call_control import CallControl
 from telephony.audio.digits import TONE_MS
 from telephony.session.events import BargedIn, Event, Happened, TranscriptChanged, TurnEnded
@@ -162,3 +163,71 @@ async def test_what_is_no_digit_is_refused_before_anything_is_pressed() -> None:
         await story.session.send_digits("1x")
     with pytest.raises(ValueError, match="Name the keys"):
         story.session.press("")
+
+
+# ---- secrets
+
+
+PIN = Keys(8, "#", 2_500, 6_000, is_secret=True)
+MASKED = "Pressed • • • • •"
+
+
+def bank(said: str) -> Answer:
+    match said:
+        case "I want my balance":
+            return Answer([Say("Please enter your PIN, then hash.", keys=PIN)])
+        case text if text.startswith("Wait"):
+            return Answer([Say("Of course, take your time.")])
+        case "Never mind, book a table":
+            return Answer([Say("What number can we reach you at?", digits=10)])
+    return Answer([Say("Thank you.")])
+
+
+def is_nowhere(story: Story, secret: str) -> bool:
+    spaced = " ".join(secret)
+    seen = repr(story.turns) + repr([event.data for event in story.happened("digits")])
+    seen += repr([event.text for event in story.heard.of(TranscriptChanged)])
+    return secret not in seen and spaced not in seen
+
+
+async def test_a_secret_stays_one_where_the_caller_says_something_before_they_press_it() -> None:
+    script = [
+        Speech("I want my balance", 800),
+        UntilAgentQuiet(),
+        Speech("Wait, I have to look", 900),
+        UntilAgentQuiet(),
+    ]
+    story = await call([*GREETED, *script, Presses("4711#"), UntilAgentQuiet(), Presses("5#"), UntilAgentQuiet()], bank)
+    assert is_nowhere(story, "4711")
+    assert [text for role, text in story.turns if role == "caller"][-2:] == [MASKED, "Pressed 5 #"]
+    assert [(asked.digits, asked.is_secret) for asked in story.agent.mind.asked if asked.digits] == [
+        ("4711#", True),
+        ("5#", False),
+    ]
+
+
+async def test_a_secret_stays_one_where_the_model_fails_and_it_must_be_pressed_again() -> None:
+    failed: list[str] = []
+
+    def answers(said: str) -> Answer:
+        if said == MASKED and not failed:
+            failed.append(said)
+            return Answer([], error=ProviderError("away", permanent=True))
+        return bank(said)
+
+    script = [Speech("I want my balance", 800), UntilAgentQuiet(), Presses("4711#"), UntilAgentQuiet()]
+    story = await call([*GREETED, *script, Presses("4711#"), UntilAgentQuiet()], answers)
+    assert failed and is_nowhere(story, "4711")
+    assert story.turns[-1] == ("agent", "Thank you.")
+
+
+async def test_what_the_agent_asks_for_instead_is_no_secret() -> None:
+    script = [
+        Speech("I want my balance", 800),
+        UntilAgentQuiet(),
+        Speech("Never mind, book a table", 900),
+        UntilAgentQuiet(),
+    ]
+    story = await call([*GREETED, *script, Presses("4155550142"), UntilAgentQuiet()], bank)
+    assert [asked.digits for asked in story.agent.mind.asked if asked.digits] == ["4155550142"]
+    assert not story.agent.mind.asked[-1].is_secret

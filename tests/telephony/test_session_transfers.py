@@ -161,6 +161,26 @@ async def test_a_program_that_asks_for_it_interrupts_the_agent_and_the_words_bef
     assert story.reason == "transferred"
 
 
+async def test_who_is_put_through_from_outside_hears_the_consent_line_to_its_end_before() -> None:
+    spec = {
+        "privacy": {"record": True, "consent_line": "This call is recorded for quality."},
+        "does": {"transfers": [{"name": "Desk", "address": "+14155550142"}]},
+    }
+    story = Story([Silence(12_000)], "transferred", spec=spec)
+
+    async def ask() -> None:
+        while story.session.clock.now_ms < 600:
+            await story.session.clock.next_tick()
+        story.session.put_through("Desk")
+
+    asking = asyncio.create_task(ask())
+    await story.run()
+    await asking
+    said = [(turn.text, turn.was_cut, turn.is_consent) for turn in story.heard.of(TurnEnded)]
+    assert said[0] == ("This call is recorded for quality.", False, True)
+    assert said[-1][0] == "One moment, I'll put you through." and story.switchboard.asked[0][0] == "Desk"
+
+
 async def test_somebody_of_the_team_can_end_a_call_that_is_being_put_through() -> None:
     story = Story([*ASKS, UntilAgentQuiet(300), Silence(10_000)], "transferred")
     story.switchboard._after_ms = 60_000
