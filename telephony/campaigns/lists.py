@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts import tenancy
 from accounts.models import Organization
-from telephony.campaigns.models import Campaign, CampaignContact, ContactList
+from telephony.campaigns.models import NOT_CALLED, Campaign, CampaignContact, ContactList
 from telephony.campaigns.sheet import BadSheet, Columns, Person, Sheet, contacts, open_sheet
 from telephony.dialing.policies import policy_of
 from telephony.storable import storable
@@ -19,10 +19,12 @@ ROWS_AT_A_TIME = 1_000
 
 def upload(campaign: Campaign, file_name: str, content: bytes) -> tuple[ContactList, Sheet]:
     """Keep the file until somebody has said what its columns are. Raises :class:`telephony.campaigns.sheet.BadSheet`."""
-    if campaign.status in (Campaign.Status.FINISHED, Campaign.Status.CANCELLED):
-        raise BadSheet("This campaign is over. Make a new one for this list.")
     sheet = open_sheet(content)
-    with tenancy.use(campaign.organization_id):
+    with tenancy.use(campaign.organization_id), transaction.atomic():
+        # Under its lock: a campaign that has a list doesn't finish, so none is added in the moment it does.
+        status = Campaign.objects.select_for_update().get(pk=campaign.pk).status
+        if status in (Campaign.Status.FINISHED, Campaign.Status.CANCELLED):
+            raise BadSheet("This campaign is over. Make a new one for this list.")
         found: ContactList = ContactList.objects.create(
             organization_id=campaign.organization_id,
             campaign=campaign,
@@ -87,6 +89,7 @@ def _give_up(pk: Any, why: str) -> int:
 
 
 def _add(contact_list: ContactList, people: list[Person]) -> None:
+    """A campaign that has finished meanwhile goes on with them; of one that was cancelled nobody is called."""
     campaign = Campaign.objects.select_for_update().get(pk=contact_list.campaign_id)
     numbers = {person.number for person in people if person.number}
     there = dict(CampaignContact.objects.filter(campaign=campaign, number__in=numbers).values_list("number", "row"))
@@ -97,13 +100,16 @@ def _add(contact_list: ContactList, people: list[Person]) -> None:
             problem = f"The same number is in row {there[person.number]} already, which is called."
         elif person.number:
             there[person.number] = person.row
+        number = "" if problem else person.number
+        if number and campaign.status == Campaign.Status.CANCELLED:
+            problem = NOT_CALLED
         rows.append(
             CampaignContact(
                 organization_id=campaign.organization_id,
                 campaign=campaign,
                 row=person.row,
                 given=storable(person.given),
-                number="" if problem else person.number,
+                number=number,
                 zones=",".join(person.zones),
                 variables=storable(dict(person.variables)),
                 priority=person.priority,
@@ -113,6 +119,10 @@ def _add(contact_list: ContactList, people: list[Person]) -> None:
             )
         )
     CampaignContact.objects.bulk_create(rows)
+    is_anyone_waiting = any(row.state == CampaignContact.State.WAITING for row in rows)
+    if is_anyone_waiting and campaign.status == Campaign.Status.FINISHED:
+        campaign.status, campaign.ended_at = Campaign.Status.RUNNING, None
+        campaign.save(update_fields=["status", "ended_at"])
 
 
 def lists_at_work() -> list[tuple[Any, Any]]:

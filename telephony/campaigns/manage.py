@@ -18,7 +18,14 @@ from accounts.models import Organization, User
 from agents import spec, variables
 from agents.models import Agent
 from telephony.campaigns.dialler import dialler_of
-from telephony.campaigns.models import Campaign, CampaignAttempt, CampaignContact, ContactList
+from telephony.campaigns.models import (
+    NOT_AGAIN,
+    NOT_CALLED,
+    Campaign,
+    CampaignAttempt,
+    CampaignContact,
+    ContactList,
+)
 from telephony.campaigns.rules import OUTCOMES, Rules
 from telephony.campaigns.sheet import row_of
 from telephony.models import PhoneNumber
@@ -104,15 +111,13 @@ def resume(campaign: Campaign) -> None:
 def cancel(campaign: Campaign) -> None:
     """Whoever was not called is not called any more; calls that run go on to their end. Raises :class:`CannotDo`."""
     words = "It is over already."
-    _become(
-        campaign, Campaign.Status.CANCELLED, ("draft", "running", "paused"), words, ended_at=timezone.now(), held=""
-    )
-    with tenancy.use(campaign.organization_id):
+    with tenancy.use(campaign.organization_id), transaction.atomic():
+        _become(
+            campaign, Campaign.Status.CANCELLED, ("draft", "running", "paused"), words, ended_at=timezone.now(), held=""
+        )
         waiting = CampaignContact.objects.filter(campaign=campaign)
-        why = "The campaign was cancelled before this call."
-        waiting.filter(state="waiting").update(state=CampaignContact.State.SKIPPED, next_at=None, why=why)
-        why = "The campaign was cancelled before another try."
-        waiting.filter(state="retry").update(state=CampaignContact.State.GAVE_UP, next_at=None, why=why)
+        waiting.filter(state="waiting").update(state=CampaignContact.State.SKIPPED, next_at=None, why=NOT_CALLED)
+        waiting.filter(state="retry").update(state=CampaignContact.State.GAVE_UP, next_at=None, why=NOT_AGAIN)
 
 
 def _become(campaign: Campaign, status: str, before: tuple[str, ...], words: str, **more: Any) -> None:

@@ -8,6 +8,9 @@ from django.db import models
 from accounts.tenancy import Owned
 from telephony.campaigns.rules import OUTCOMES
 
+NOT_CALLED = "The campaign was cancelled before this call."
+NOT_AGAIN = "The campaign was cancelled before another try."
+
 
 class Campaign(Owned):
     """A list of people, an agent, and the rules by which it calls them."""

@@ -20,7 +20,14 @@ from django.utils import timezone
 from accounts import tenancy
 from accounts.models import Organization
 from telephony.campaigns.dialler import Dialler, NotPlaced, Order, Over, Running, Unrung
-from telephony.campaigns.models import Campaign, CampaignAttempt, CampaignContact
+from telephony.campaigns.models import (
+    NOT_AGAIN,
+    NOT_CALLED,
+    Campaign,
+    CampaignAttempt,
+    CampaignContact,
+    ContactList,
+)
 from telephony.campaigns.rules import Rules
 from telephony.campaigns.schedule import (
     MINUTE,
@@ -45,6 +52,7 @@ LOOKED_AT = 100
 AT_A_TIME = 5
 """So many calls are committed before the carrier is asked for them: few, as asking takes a while and each must be asked in time."""
 FULL = "The call workers have no room for another call just now. It goes on by itself."
+COLUMNS = "A list waits for its columns. Say what they are and its people are called, or remove it."
 _DUE = Q(state__in=(CampaignContact.State.WAITING, CampaignContact.State.RETRY))
 
 Clock = Callable[[], datetime]
@@ -116,9 +124,8 @@ def record(attempt: CampaignAttempt, organization: Organization, over: Over, now
     attempt.call_id = over.call or attempt.call_id
     attempt.save()
     gate.release(organization, attempt.key, seconds=over.seconds, cost=over.cost, now=now)
-    contact = CampaignContact.objects.select_for_update().get(pk=attempt.contact_id)
+    campaign, contact = _both(attempt)
     contact.outcome, contact.why, contact.next_at = over.outcome, "", None
-    campaign = Campaign.objects.get(pk=attempt.campaign_id)
     match after(over.outcome, contact.attempts, Rules.model_validate(campaign.rules), now):
         case Reached():
             contact.state = CampaignContact.State.DONE
@@ -126,20 +133,35 @@ def record(attempt: CampaignAttempt, organization: Organization, over: Over, now
             contact.state, contact.why = CampaignContact.State.GAVE_UP, why
         case retry:
             contact.state, contact.next_at = CampaignContact.State.RETRY, retry.at
-    if contact.state == CampaignContact.State.RETRY and campaign.status == Campaign.Status.CANCELLED:
-        contact.state, contact.next_at = CampaignContact.State.GAVE_UP, None
-        contact.why = "The campaign was cancelled before another try."
+    _call_off(campaign, contact)
     contact.save()
+
+
+def _both(attempt: CampaignAttempt) -> tuple[Campaign, CampaignContact]:
+    """Locked, the campaign first: nobody cancels it until what becomes of the person is written."""
+    campaign = Campaign.objects.select_for_update().get(pk=attempt.campaign_id)
+    return campaign, CampaignContact.objects.select_for_update().get(pk=attempt.contact_id)
+
+
+def _call_off(campaign: Campaign, contact: CampaignContact) -> None:
+    """Whoever would be called once more, and isn't, as the campaign was cancelled while their call ran."""
+    if campaign.status != Campaign.Status.CANCELLED:
+        return
+    if contact.state == CampaignContact.State.RETRY:
+        contact.state, contact.next_at, contact.why = CampaignContact.State.GAVE_UP, None, NOT_AGAIN
+    elif contact.state == CampaignContact.State.WAITING:
+        contact.state, contact.next_at, contact.why = CampaignContact.State.SKIPPED, None, NOT_CALLED
 
 
 def _take_back(attempt: CampaignAttempt, organization: Organization, now: datetime) -> None:
     """The carrier never heard of it: as if it had not been tried. All rules are asked again before the next try."""
-    contact = CampaignContact.objects.select_for_update().get(pk=attempt.contact_id)
+    campaign, contact = _both(attempt)
     gate.release(organization, attempt.key, seconds=0, now=now)
     attempt.delete()
     contact.attempts -= 1
     contact.state = CampaignContact.State.RETRY if contact.attempts else CampaignContact.State.WAITING
     contact.next_at = now
+    _call_off(campaign, contact)
     contact.save()
 
 
@@ -299,7 +321,7 @@ def _place(permit: Permit, order: Order, dialler: Dialler, clock: Clock) -> None
 
 
 def _finish(campaign_pk: uuid.UUID, now: datetime) -> None:
-    """Nobody is left to be called: it is finished."""
+    """Nobody is left to be called, and no list is on its way: it is finished."""
     left = (CampaignContact.State.WAITING, CampaignContact.State.RETRY, CampaignContact.State.CALLING)
     with transaction.atomic():
         campaign = (
@@ -308,6 +330,11 @@ def _finish(campaign_pk: uuid.UUID, now: datetime) -> None:
             .first()
         )
         if campaign is None or CampaignContact.objects.filter(campaign=campaign, state__in=left).exists():
+            return
+        coming = set(ContactList.objects.filter(campaign=campaign).values_list("status", flat=True))
+        if coming - {ContactList.Status.DONE}:
+            if ContactList.Status.READING not in coming:
+                _hold(campaign, COLUMNS)
             return
         campaign.status, campaign.ended_at, campaign.held = Campaign.Status.FINISHED, now, ""
         campaign.save(update_fields=["status", "ended_at", "held"])
