@@ -49,8 +49,8 @@ def create(
 def call_from(campaign: Campaign, ours: PhoneNumber | None) -> None:
     """Also while it runs: from the next call on."""
     with tenancy.use(campaign.organization_id):
-        Campaign.objects.filter(pk=campaign.pk).update(phone_number=ours)
-        campaign.phone_number = ours
+        Campaign.objects.filter(pk=campaign.pk).update(phone_number=ours, held_until=None)
+        campaign.phone_number, campaign.held_until = ours, None
 
 
 def lacks(campaign: Campaign) -> list[str]:
@@ -98,11 +98,12 @@ def start(campaign: Campaign) -> None:
 
 def pause(campaign: Campaign) -> None:
     """Nobody new is called; calls that run go on to their end. Raises :class:`CannotDo`."""
-    _become(campaign, Campaign.Status.PAUSED, ("running",), "Only a running campaign can be paused.", held="")
+    words = "Only a running campaign can be paused."
+    _become(campaign, Campaign.Status.PAUSED, ("running",), words, held="", held_until=None)
 
 
 def resume(campaign: Campaign) -> None:
-    """Raises :class:`CannotDo`."""
+    """An account that couldn't be used is tried at once. Raises :class:`CannotDo`."""
     if words := dialler_of(campaign).why_not:
         raise CannotDo(words)
     _become(campaign, Campaign.Status.RUNNING, ("paused",), "Only a paused campaign can go on.")

@@ -33,6 +33,8 @@ class Campaign(Owned):
     """What was changed of ``telephony.campaigns.rules.Rules``."""
     held = models.CharField(max_length=300, blank=True)
     """Why nobody is called right now, in plain words."""
+    held_until = models.DateTimeField(null=True, blank=True)
+    """The account can't be used, and isn't tried again before."""
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

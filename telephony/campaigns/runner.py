@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from accounts import tenancy
 from accounts.models import Organization
-from telephony.campaigns.dialler import Dialler, NotPlaced, Order, Over, Running, Unrung
+from telephony.campaigns.dialler import AccountTrouble, Dialler, NotPlaced, Order, Over, Running, Unrung
 from telephony.campaigns.models import (
     NOT_AGAIN,
     NOT_CALLED,
@@ -52,6 +52,9 @@ LOOKED_AT = 100
 AT_A_TIME = 5
 """So many calls are committed before the carrier is asked for them: few, as asking takes a while and each must be asked in time."""
 FULL = "The call workers have no room for another call just now. It goes on by itself."
+ACCOUNT_AGAIN = timedelta(minutes=5)
+"""An account that can't be used is tried again after so long, with one call."""
+NOT_TOLD = "The telephone company could not be asked what became of it."
 COLUMNS = "A list waits for its columns. Say what they are and its people are called, or remove it."
 _DUE = Q(state__in=(CampaignContact.State.WAITING, CampaignContact.State.RETRY))
 
@@ -68,9 +71,10 @@ def advance(campaign: Any, organization: Organization, dialler: Dialler, clock: 
         look_after(pk, organization, dialler, clock)
         started = 0
         while placing := _start(pk, organization, dialler, clock()):
-            for permit, order in placing:
-                _place(permit, order, dialler, clock)
-            started += len(placing)
+            placed = [_place(permit, order, dialler, clock) for permit, order in placing]
+            started += sum(placed)
+            if not all(placed):
+                break
         if not started:
             _finish(pk, clock())
     return started
@@ -88,6 +92,7 @@ def look_after(campaign: uuid.UUID, organization: Organization, dialler: Dialler
                 _look_after_one(attempt.pk, organization, dialler, clock)
         except Exception:  # one that can't be asked about must not keep the others
             logger.exception("What became of the campaign call %s is not known yet", attempt.key)
+            _ask_no_longer(attempt.pk, organization, dialler, clock())
 
 
 def _is_news(attempt: CampaignAttempt, dialler: Dialler, now: datetime) -> bool:
@@ -115,6 +120,16 @@ def _look_after_one(pk: uuid.UUID, organization: Organization, dialler: Dialler,
                 _take_back(attempt, organization, clock())
             case None if attempt.placed_at + dialler.longest_minutes * MINUTE + GRACE < clock():
                 record(attempt, organization, Over("failed", detail="The carrier knows nothing of it."), clock())
+
+
+def _ask_no_longer(pk: uuid.UUID, organization: Organization, dialler: Dialler, now: datetime) -> None:
+    """Where what became of it can't be asked for: it can't run any more after so long."""
+    with transaction.atomic():
+        attempt = CampaignAttempt.objects.select_for_update(skip_locked=True).filter(pk=pk).first()
+        if attempt is None or attempt.state == CampaignAttempt.State.DONE:
+            return
+        if attempt.placed_at + dialler.longest_minutes * MINUTE + GRACE < now:
+            record(attempt, organization, Over("failed", detail=NOT_TOLD), now)
 
 
 def record(attempt: CampaignAttempt, organization: Organization, over: Over, now: datetime) -> None:
@@ -153,16 +168,17 @@ def _call_off(campaign: Campaign, contact: CampaignContact) -> None:
         contact.state, contact.next_at, contact.why = CampaignContact.State.SKIPPED, None, NOT_CALLED
 
 
-def _take_back(attempt: CampaignAttempt, organization: Organization, now: datetime) -> None:
-    """The carrier never heard of it: as if it had not been tried. All rules are asked again before the next try."""
+def _take_back(attempt: CampaignAttempt, organization: Organization, again_at: datetime) -> Campaign:
+    """Nobody was called: as if it had not been tried, and no limit counts it. All rules are asked again before the next try."""
     campaign, contact = _both(attempt)
-    gate.release(organization, attempt.key, seconds=0, now=now)
+    gate.take_back(organization, attempt.key)
     attempt.delete()
     contact.attempts -= 1
     contact.state = CampaignContact.State.RETRY if contact.attempts else CampaignContact.State.WAITING
-    contact.next_at = now
+    contact.next_at = again_at
     _call_off(campaign, contact)
     contact.save()
+    return campaign
 
 
 # --- calls that begin
@@ -178,10 +194,13 @@ def _start(
         campaign = Campaign.objects.select_for_update(skip_locked=True).filter(pk=campaign_pk).first()
         if campaign is None or campaign.status != Campaign.Status.RUNNING:
             return []
+        if campaign.held_until is not None and campaign.held_until > now:
+            return []
         if dialler.why_not:
             _hold(campaign, dialler.why_not)
             return []
-        at_a_time = AT_A_TIME if dialler.room is None else min(AT_A_TIME, dialler.room)
+        most = AT_A_TIME if campaign.held_until is None else 1  # one is enough to see whether the account works again
+        at_a_time = most if dialler.room is None else min(most, dialler.room)
         if at_a_time == 0:
             if not CampaignAttempt.objects.filter(campaign=campaign).exclude(state=CampaignAttempt.State.DONE).exists():
                 _hold(campaign, FULL)
@@ -268,7 +287,7 @@ def _begin(
         call_id=dialler.enter(permit, order),
         placed_at=now,
     )
-    if campaign.held:
+    if campaign.held and campaign.held_until is None:  # else not before the carrier has taken it
         campaign.held = ""
         campaign.save(update_fields=["held"])
     return permit, order
@@ -297,7 +316,8 @@ def _hold_or_skip(campaign: Campaign, contact: CampaignContact, error: MayNotDia
     return False
 
 
-def _place(permit: Permit, order: Order, dialler: Dialler, clock: Clock) -> None:
+def _place(permit: Permit, order: Order, dialler: Dialler, clock: Clock) -> bool:
+    """False: the account can't be used as it is, so nobody else is tried now."""
     with transaction.atomic():
         attempt = (
             CampaignAttempt.objects.select_for_update(skip_locked=True)
@@ -306,18 +326,32 @@ def _place(permit: Permit, order: Order, dialler: Dialler, clock: Clock) -> None
         )
         # Another runner may have found it here: then it knows more.
         if attempt is None or attempt.placed_at + dialler.settles_after <= clock():
-            return
+            return True
         try:
             dialler.place(permit, order)
+        except AccountTrouble as error:
+            _hold_for_account(attempt, Organization.objects.get(pk=permit.organization), str(error), clock())
+            return False
         except NotPlaced as error:
             organization = Organization.objects.get(pk=permit.organization)
             record(attempt, organization, Over("failed", detail=str(error)), clock())
-            return
+            return True
         except Exception:  # it may have been placed all the same: asked about once it has settled
             logger.warning("Whether the campaign call %s was placed is not known yet", permit.key, exc_info=True)
-            return
+            return True
         attempt.state = CampaignAttempt.State.CALLING
         attempt.save(update_fields=["state"])
+        Campaign.objects.filter(pk=attempt.campaign_id).exclude(held_until=None).update(held="", held_until=None)
+    return True
+
+
+def _hold_for_account(attempt: CampaignAttempt, organization: Organization, words: str, now: datetime) -> None:
+    """The call was nobody's try. Somebody else is the next to be tried: should it be this one's number after all, it keeps nobody."""
+    until = now + ACCOUNT_AGAIN
+    campaign = _take_back(attempt, organization, until + MINUTE)
+    if campaign.status == Campaign.Status.RUNNING:
+        campaign.held, campaign.held_until = words[:300], until
+        campaign.save(update_fields=["held", "held_until"])
 
 
 def _finish(campaign_pk: uuid.UUID, now: datetime) -> None:
@@ -336,8 +370,9 @@ def _finish(campaign_pk: uuid.UUID, now: datetime) -> None:
             if ContactList.Status.READING not in coming:
                 _hold(campaign, COLUMNS)
             return
-        campaign.status, campaign.ended_at, campaign.held = Campaign.Status.FINISHED, now, ""
-        campaign.save(update_fields=["status", "ended_at", "held"])
+        campaign.status, campaign.ended_at = Campaign.Status.FINISHED, now
+        campaign.held, campaign.held_until = "", None
+        campaign.save(update_fields=["status", "ended_at", "held", "held_until"])
 
 
 def campaigns_at_work() -> list[tuple[uuid.UUID, uuid.UUID]]:
