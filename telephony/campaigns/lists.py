@@ -89,40 +89,56 @@ def _give_up(pk: Any, why: str) -> int:
 
 
 def _add(contact_list: ContactList, people: list[Person]) -> None:
-    """A campaign that has finished meanwhile goes on with them; of one that was cancelled nobody is called."""
+    """A campaign that has finished meanwhile goes on with them; of one that was cancelled nobody is called.
+
+    Whoever is there already is not added twice. Where they were skipped before the first call, what was put right is theirs now.
+    """
     campaign = Campaign.objects.select_for_update().get(pk=contact_list.campaign_id)
+    is_cancelled = campaign.status == Campaign.Status.CANCELLED
     numbers = {person.number for person in people if person.number}
-    there = dict(CampaignContact.objects.filter(campaign=campaign, number__in=numbers).values_list("number", "row"))
-    rows = []
+    there = {each.number: each for each in CampaignContact.objects.filter(campaign=campaign, number__in=numbers)}
+    rows, taken_over = [], []
     for person in people:
-        problem = person.problem
-        if person.number and person.number in there:
-            problem = f"The same number is in row {there[person.number]} already, which is called."
-        elif person.number:
-            there[person.number] = person.row
-        number = "" if problem else person.number
-        if number and campaign.status == Campaign.Status.CANCELLED:
-            problem = NOT_CALLED
-        rows.append(
-            CampaignContact(
-                organization_id=campaign.organization_id,
-                campaign=campaign,
-                row=person.row,
-                given=storable(person.given),
-                number=number,
-                zones=",".join(person.zones),
-                variables=storable(dict(person.variables)),
-                priority=person.priority,
-                state=CampaignContact.State.SKIPPED if problem else CampaignContact.State.WAITING,
-                next_at=None if problem else timezone.now(),
-                why=problem[:300],
-            )
+        contact = CampaignContact(
+            organization_id=campaign.organization_id, campaign=campaign, row=person.row, given=storable(person.given)
         )
+        _tell(contact, person)
+        before = there.get(person.number) if person.number else None
+        if person.problem:
+            _skip(contact, person.problem)
+        elif is_cancelled:
+            _skip(contact, NOT_CALLED)
+            contact.number = "" if before else person.number
+        elif before is None:
+            contact.number, contact.next_at = person.number, timezone.now()
+        elif before.state == CampaignContact.State.SKIPPED and not before.attempts:
+            _tell(before, person)
+            before.state, before.next_at, before.why = CampaignContact.State.WAITING, timezone.now(), ""
+            taken_over.append(before)
+            _skip(contact, f"Taken over into row {before.row}, which is called now.")
+        else:
+            is_called = "not called any more" if before.state == CampaignContact.State.SKIPPED else "called"
+            _skip(contact, f"The same number is in row {before.row} already, which is {is_called}.")
+        if contact.number:
+            there[contact.number] = contact
+        rows.append(contact)
     CampaignContact.objects.bulk_create(rows)
-    is_anyone_waiting = any(row.state == CampaignContact.State.WAITING for row in rows)
+    changed = ["zones", "variables", "priority", "state", "next_at", "why"]
+    CampaignContact.objects.bulk_update(taken_over, changed)
+    is_anyone_waiting = bool(taken_over) or any(row.state == CampaignContact.State.WAITING for row in rows)
     if is_anyone_waiting and campaign.status == Campaign.Status.FINISHED:
         campaign.status, campaign.ended_at = Campaign.Status.RUNNING, None
         campaign.save(update_fields=["status", "ended_at"])
+
+
+def _tell(contact: CampaignContact, person: Person) -> None:
+    """What the list says of the person."""
+    contact.zones, contact.priority = ",".join(person.zones), person.priority
+    contact.variables = storable(dict(person.variables))
+
+
+def _skip(contact: CampaignContact, why: str) -> None:
+    contact.state, contact.next_at, contact.why = CampaignContact.State.SKIPPED, None, why[:300]
 
 
 def lists_at_work() -> list[tuple[Any, Any]]:

@@ -124,3 +124,54 @@ def test_whoever_was_never_placed_in_a_campaign_that_was_cancelled_doesnt_wait(
     clock.later(minutes=1)
     advance(campaign, campaign.organization, line, clock)
     assert states(campaign) == {"skipped": 1}
+
+
+# --- people who were skipped, put right
+
+
+ZONE = b"name,phone,time zone\nMore of Ada,+12127360000,America/Chicago\nAgain,+12127360000,\n"
+
+
+def skip(campaign: Campaign, **more: object) -> None:
+    with tenancy.use(campaign.organization_id):
+        CampaignContact.objects.update(state="skipped", next_at=None, why="It may not be called.", **more)
+
+
+def read_zones(campaign: Campaign, clock: Clock) -> list[CampaignContact]:
+    contact_list, sheet = upload(campaign, "right.csv", ZONE)
+    read_as(contact_list, guess(sheet, "US"))
+    read_on(contact_list.pk, campaign.organization_id)
+    with tenancy.use(campaign.organization_id):
+        CampaignContact.objects.filter(state="waiting").update(next_at=clock.now)
+        return list(CampaignContact.objects.order_by("created_at", "row"))
+
+
+def test_whoever_was_skipped_is_called_once_they_are_in_another_list_that_puts_them_right(
+    campaign: Campaign, line: Line, clock: Clock
+) -> None:
+    skip(campaign)
+    first, second, third = read_zones(campaign, clock)
+    assert (first.state, first.why, first.zones, first.row) == ("waiting", "", "America/Chicago", 2)
+    assert first.variables == {"name": "More of Ada"}
+    assert (second.state, second.number, second.why) == ("skipped", "", "Taken over into row 2, which is called now.")
+    assert third.why == "The same number is in row 2 already, which is called."
+    assert manage.progress(campaign).people == 1 and manage.progress(campaign).skipped == 2
+    reach(campaign, line, clock)
+    assert len(line.calls) == 1 and campaign.status == Campaign.Status.FINISHED
+
+
+def test_whoever_was_called_is_not_called_again_as_another_list_has_them(
+    campaign: Campaign, line: Line, clock: Clock
+) -> None:
+    skip(campaign, attempts=1)
+    first, *others = read_zones(campaign, clock)
+    assert first.state == "skipped" and first.why == "It may not be called."
+    assert {each.why for each in others} == {"The same number is in row 2 already, which is not called any more."}
+
+
+def test_in_a_cancelled_campaign_nobody_is_taken_over(campaign: Campaign, clock: Clock) -> None:
+    contact_list, sheet = upload(campaign, "right.csv", ZONE)
+    manage.cancel(campaign)
+    read_as(contact_list, guess(sheet, "US"))
+    read_on(contact_list.pk, campaign.organization_id)
+    assert states(campaign) == {"skipped": 3}
