@@ -114,6 +114,7 @@ def _add(contact_list: ContactList, people: list[Person]) -> None:
         elif before.state == CampaignContact.State.SKIPPED and not before.attempts:
             _tell(before, person)
             before.state, before.next_at, before.why = CampaignContact.State.WAITING, timezone.now(), ""
+            before.due_at = None
             taken_over.append(before)
             _skip(contact, f"Taken over into row {before.row}, which is called now.")
         else:
@@ -123,7 +124,7 @@ def _add(contact_list: ContactList, people: list[Person]) -> None:
             there[contact.number] = contact
         rows.append(contact)
     CampaignContact.objects.bulk_create(rows)
-    changed = ["zones", "variables", "priority", "state", "next_at", "why"]
+    changed = ["zones", "variables", "priority", "state", "next_at", "due_at", "why"]
     CampaignContact.objects.bulk_update(taken_over, changed)
     is_anyone_waiting = bool(taken_over) or any(row.state == CampaignContact.State.WAITING for row in rows)
     if is_anyone_waiting and campaign.status == Campaign.Status.FINISHED:

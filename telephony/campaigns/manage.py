@@ -26,6 +26,7 @@ from telephony.campaigns.models import (
     CampaignContact,
     ContactList,
 )
+from telephony.campaigns.postponed import goes_on, hours_of
 from telephony.campaigns.rules import OUTCOMES, Rules
 from telephony.campaigns.sheet import row_of
 from telephony.models import PhoneNumber
@@ -70,14 +71,18 @@ def lacks(campaign: Campaign) -> list[str]:
 
 
 def change_rules(campaign: Campaign, changes: dict[str, Any]) -> Rules:
-    """Also while it runs: from the next call on. ``None`` sets one back to its default. Raises ``pydantic.ValidationError`` and
-    keeps none where one is wrong."""
+    """Also while it runs: from the next call on. ``None`` sets one back to its default. One that has finished goes on where somebody was
+    skipped as the hours were never open, and the hours are others now. Raises ``pydantic.ValidationError`` and keeps none where one
+    is wrong."""
     with tenancy.use(campaign.organization_id), transaction.atomic():
         row = Campaign.objects.select_for_update().get(pk=campaign.pk)
         wanted = {name: value for name, value in {**row.rules, **changes}.items() if value is not None}
         rules = Rules.model_validate(wanted)
         campaign.rules = rules.model_dump(mode="json", exclude_defaults=True)
         Campaign.objects.filter(pk=campaign.pk).update(rules=campaign.rules)
+        if goes_on(row, hours_of(rules, Organization.objects.get(pk=campaign.organization_id))):
+            Campaign.objects.filter(pk=campaign.pk).update(status=Campaign.Status.RUNNING, ended_at=None)
+            campaign.status, campaign.ended_at = Campaign.Status.RUNNING, None
     return rules
 
 

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts import tenancy
@@ -28,21 +27,21 @@ from telephony.campaigns.models import (
     CampaignContact,
     ContactList,
 )
+from telephony.campaigns.postponed import DUE, hours_of, look_again, make_wait
 from telephony.campaigns.rules import Rules
 from telephony.campaigns.schedule import (
     MINUTE,
     Dial,
     Due,
     GaveUp,
-    Never,
-    Postpone,
     Reached,
     State,
     after,
     next_actions,
 )
-from telephony.dialing import gate, policies
+from telephony.dialing import gate
 from telephony.dialing.gate import GRACE, MayNotDial, Permit
+from telephony.dialing.hours import Hours
 from telephony.storable import storable
 
 logger = logging.getLogger(__name__)
@@ -56,7 +55,6 @@ ACCOUNT_AGAIN = timedelta(minutes=5)
 """An account that can't be used is tried again after so long, with one call."""
 NOT_TOLD = "The telephone company could not be asked what became of it."
 COLUMNS = "A list waits for its columns. Say what they are and its people are called, or remove it."
-_DUE = Q(state__in=(CampaignContact.State.WAITING, CampaignContact.State.RETRY))
 
 Clock = Callable[[], datetime]
 
@@ -194,6 +192,9 @@ def _start(
         campaign = Campaign.objects.select_for_update(skip_locked=True).filter(pk=campaign_pk).first()
         if campaign is None or campaign.status != Campaign.Status.RUNNING:
             return []
+        rules = Rules.model_validate(campaign.rules)
+        hours = hours_of(rules, organization)
+        look_again(campaign, hours, now)
         if campaign.held_until is not None and campaign.held_until > now:
             return []
         if dialler.why_not:
@@ -205,14 +206,14 @@ def _start(
             if not CampaignAttempt.objects.filter(campaign=campaign).exclude(state=CampaignAttempt.State.DONE).exists():
                 _hold(campaign, FULL)
             return []
-        rules = Rules.model_validate(campaign.rules)
         while not placing:
-            actions = next_actions(_state(campaign, rules, organization, now), now)
+            actions = next_actions(_state(campaign, rules, hours, now), now)
             dials = [action.contact for action in actions if isinstance(action, Dial)][:at_a_time]
             for action in actions:
-                _wait(campaign, action, now)
+                if not isinstance(action, Dial):
+                    make_wait(campaign, action, now)
             for pk in dials:
-                contact = CampaignContact.objects.select_for_update(skip_locked=True).filter(_DUE, pk=pk).first()
+                contact = CampaignContact.objects.select_for_update(skip_locked=True).filter(DUE, pk=pk).first()
                 if contact is None:
                     continue
                 try:
@@ -225,15 +226,15 @@ def _start(
     return placing
 
 
-def _state(campaign: Campaign, rules: Rules, organization: Organization, now: datetime) -> State:
+def _state(campaign: Campaign, rules: Rules, hours: tuple[Hours, ...], now: datetime) -> State:
     open_ = CampaignAttempt.objects.filter(campaign=campaign).exclude(state=CampaignAttempt.State.DONE)
     recent = CampaignAttempt.objects.filter(campaign=campaign, placed_at__gt=now - MINUTE)
-    due = CampaignContact.objects.filter(_DUE, campaign=campaign, next_at__lte=now).order_by(
+    due = CampaignContact.objects.filter(DUE, campaign=campaign, next_at__lte=now).order_by(
         "-priority", "next_at", "row"
     )
     return State(
         rules=rules,
-        hours=(rules.hours, policies.policy_of(organization).hours),
+        hours=hours,
         live=open_.count(),
         recent=tuple(recent.values_list("placed_at", flat=True)),
         due=tuple(
@@ -244,21 +245,7 @@ def _state(campaign: Campaign, rules: Rules, organization: Organization, now: da
 
 
 def _anyone_due(campaign: Campaign, now: datetime) -> bool:
-    return bool(CampaignContact.objects.filter(_DUE, campaign=campaign, next_at__lte=now).exists())
-
-
-def _wait(campaign: Campaign, action: Dial | Postpone | Never, now: datetime) -> None:
-    match action:
-        case Postpone(zones, until):
-            CampaignContact.objects.filter(_DUE, campaign=campaign, zones=",".join(zones), next_at__lte=now).update(
-                next_at=until
-            )
-        case Never(zones):
-            CampaignContact.objects.filter(_DUE, campaign=campaign, zones=",".join(zones)).update(
-                state=CampaignContact.State.SKIPPED,
-                next_at=None,
-                why="The calling hours are never open everywhere this number may be. Say its time zone in a column.",
-            )
+    return bool(CampaignContact.objects.filter(DUE, campaign=campaign, next_at__lte=now).exists())
 
 
 def _begin(
@@ -274,7 +261,7 @@ def _begin(
         now=now,
     )
     contact.attempts += 1
-    contact.state, contact.next_at = CampaignContact.State.CALLING, None
+    contact.state, contact.next_at, contact.due_at = CampaignContact.State.CALLING, None, None
     contact.save()
     rules = Rules.model_validate(campaign.rules)
     order = Order(contact.variables, rules.on_machine, rules.machine_message)
@@ -304,8 +291,8 @@ def _hold_or_skip(campaign: Campaign, contact: CampaignContact, error: MayNotDia
     """True: the whole campaign waits. False: this person is skipped, and the next one's turn comes."""
     refused = error.refused
     if refused.reason == "calls_per_number":  # theirs alone: the others needn't wait for tomorrow
-        contact.next_at = now + 60 * MINUTE
-        contact.save(update_fields=["next_at"])
+        contact.next_at, contact.due_at = now + 60 * MINUTE, None
+        contact.save(update_fields=["next_at", "due_at"])
         return False
     if refused.is_for_now or refused.reason in ("no_country", "price"):
         if refused.reason != "too_fast":
