@@ -294,7 +294,7 @@ def _hold_or_skip(campaign: Campaign, contact: CampaignContact, error: MayNotDia
         contact.next_at, contact.due_at = now + 60 * MINUTE, None
         contact.save(update_fields=["next_at", "due_at"])
         return False
-    if refused.is_for_now or refused.reason in ("no_country", "price"):
+    if refused.is_for_now or refused.reason == "no_country":  # for everybody
         if refused.reason != "too_fast":
             _hold(campaign, refused.words)
         return True
