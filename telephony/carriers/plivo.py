@@ -18,7 +18,7 @@ import httpx
 from django.conf import settings
 
 import egress
-from telephony.carriers import CarrierCall, CarrierError, CarrierNumber, is_of_account, rest
+from telephony.carriers import CarrierCall, CarrierError, CarrierNumber, rest
 from telephony.carriers.carrier import Able, Asked, AtCarrier, Lacking, Login, LoginField, WrongLogin, field_of
 from telephony.dialing.gate import Permit
 from telephony.wire.dialects import CannotSay, plivo_xml
@@ -178,9 +178,7 @@ class Plivo(Lacking):
             raise CarrierError(words, status=answer.status_code)
         if answer.is_success:
             return found
-        words = str(found.get("error") or answer.reason_phrase)
-        of_account = is_of_account(answer.status_code, words)
-        raise CarrierError(f"Plivo says: {words}", status=answer.status_code, is_of_account=of_account)
+        raise CarrierError(f"Plivo says: {found.get('error') or answer.reason_phrase}", status=answer.status_code)
 
 
 class PlivoCarrier:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.conf import settings
 
 import egress
-from telephony.carriers import CarrierCall, CarrierError, CarrierNumber, is_of_account, rest
+from telephony.carriers import CarrierCall, CarrierError, CarrierNumber, rest, says_account
 from telephony.carriers.carrier import Able, Asked, AtCarrier, Lacking, Login, LoginField, WrongLogin, field_of
 from telephony.dialing.gate import Permit
 from telephony.wire import telnyx_texts
@@ -218,12 +218,11 @@ class Telnyx(Lacking):
         if answer.is_success:
             return found
         code, problem = _problem(found)
-        if answer.status_code in (401, 403) and code < OF_TEXTS and is_of_account(answer.status_code, problem):
+        if answer.status_code in (401, 403) and code < OF_TEXTS and says_account(answer.status_code, problem):
             words = "Telnyx doesn't know this API key, or it may not do that. Copy it again from Mission Control."
             raise CarrierError(words, code=code, status=answer.status_code)
         words = f"Telnyx says: {problem or answer.reason_phrase}"
-        of_account = is_of_account(answer.status_code, words)
-        raise CarrierError(words, code=code, status=answer.status_code, is_of_account=of_account)
+        raise CarrierError(words, code=code, status=answer.status_code)
 
 
 class TelnyxCarrier:

@@ -9,6 +9,7 @@ from asgiref.sync import async_to_sync
 
 from telephony.carriers import CarrierError
 from telephony.carriers.plivo import Plivo
+from telephony.carriers.signalwire import SignalWire
 from telephony.carriers.telnyx import Telnyx
 from telephony.carriers.twilio import Twilio
 
@@ -37,6 +38,12 @@ PLIVO = [
     (400, {"error": "invalid 'to' parameter"}, False),
     (503, {"error": "insufficient capacity"}, False),
 ]
+SIGNALWIRE = [
+    (401, {}, True),
+    (400, {"code": "insufficient_balance", "message": "Your balance is insufficient."}, True),
+    (422, {"code": 21210, "message": "The 'From' number is not yours."}, True),
+    (422, {"code": "number", "message": "The called number is not valid."}, False),
+]
 TELNYX = [
     (401, {"errors": [{"code": "10009", "title": "Authentication failed"}]}, True),
     (402, {"errors": [{"code": "20100", "title": "Insufficient funds"}]}, True),
@@ -45,9 +52,13 @@ TELNYX = [
     (403, {"errors": [{"code": "10010", "title": "No", "detail": "Dialed number is not in whitelisted countries"}]}, False),
     (422, {"errors": [{"code": "10002", "title": "Invalid phone number"}]}, False),
 ]  # fmt: skip
-EVERY = [
-    *((Twilio, *each) for each in TWILIO), *((Plivo, *each) for each in PLIVO), *((Telnyx, *each) for each in TELNYX)
-]  # fmt: skip
+TABLES: dict[Any, list[tuple[int, dict[str, Any], bool]]] = {
+    Twilio: TWILIO,
+    SignalWire: SIGNALWIRE,
+    Plivo: PLIVO,
+    Telnyx: TELNYX,
+}
+EVERY = [(at, *row) for at, rows in TABLES.items() for row in rows]
 
 
 @pytest.mark.parametrize(("at", "status", "body", "is_of_account"), EVERY)
