@@ -16,7 +16,7 @@ from accounts import tenancy
 from agents import spec
 from agents.models import Agent
 from telephony import outbound, phone_calls, phone_numbers
-from telephony.campaigns.dialler import Dialler, NotPlaced, Order, Over, Running
+from telephony.campaigns.dialler import AccountTrouble, Dialler, NotPlaced, Order, Over, Running
 from telephony.campaigns.models import Campaign
 from telephony.campaigns.rules import Outcome
 from telephony.carriers import CarrierCall, CarrierError
@@ -79,12 +79,12 @@ class PhoneDialler:
             outbound.place(permit, _carrier_of(call), call, on_machine=order.on_machine)
         except phone_numbers.CannotDo as error:
             end_call(call, call.organization_id, "carrier_refused", str(error))
-            raise NotPlaced(str(error)) from error
+            raise AccountTrouble(str(error)) from error
         except CarrierError as error:
             if not 400 <= error.status < 500 or error.status == TOO_MANY:
                 raise  # it may ring all the same, or may be placed in a while
             end_call(call, call.organization_id, "carrier_refused", error.message)
-            raise NotPlaced(error.message) from error
+            raise (AccountTrouble if error.is_of_account else NotPlaced)(error.message) from error
 
     def find(self, key: str) -> Running | Over | None:
         call = call_of(key)

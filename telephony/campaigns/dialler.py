@@ -54,6 +54,11 @@ class NotPlaced(Exception):
     """The carrier refused, and nobody's telephone rang. The message says why."""
 
 
+class AccountTrouble(Exception):
+    """Nobody's telephone rang, and nobody else's would either: the account at the carrier, or the number that calls, can't be used as
+    it is. The message says why."""
+
+
 class Dialler(Protocol):
     """Of one campaign: it knows the agent that talks and the number that calls."""
 
@@ -73,7 +78,8 @@ class Dialler(Protocol):
     def place(self, permit: Permit, order: Order) -> None:
         """Ask the carrier to call ``permit.number`` under ``permit.key``. Returns or raises before ``settles_after``.
 
-        Raises :class:`NotPlaced` where certainly nobody is called; anything else leaves it open, to be found out.
+        Raises :class:`NotPlaced` where certainly nobody is called, :class:`AccountTrouble` where nobody else would be either; anything
+        else leaves it open, to be found out.
         """
 
     def find(self, key: str) -> Running | Over | Unrung | None:

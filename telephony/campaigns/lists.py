@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts import tenancy
 from accounts.models import Organization
-from telephony.campaigns.models import Campaign, CampaignContact, ContactList
+from telephony.campaigns.models import NOT_CALLED, Campaign, CampaignContact, ContactList
 from telephony.campaigns.sheet import BadSheet, Columns, Person, Sheet, contacts, open_sheet
 from telephony.dialing.policies import policy_of
 from telephony.storable import storable
@@ -19,10 +19,12 @@ ROWS_AT_A_TIME = 1_000
 
 def upload(campaign: Campaign, file_name: str, content: bytes) -> tuple[ContactList, Sheet]:
     """Keep the file until somebody has said what its columns are. Raises :class:`telephony.campaigns.sheet.BadSheet`."""
-    if campaign.status in (Campaign.Status.FINISHED, Campaign.Status.CANCELLED):
-        raise BadSheet("This campaign is over. Make a new one for this list.")
     sheet = open_sheet(content)
-    with tenancy.use(campaign.organization_id):
+    with tenancy.use(campaign.organization_id), transaction.atomic():
+        # Under its lock: a campaign that has a list doesn't finish, so none is added in the moment it does.
+        status = Campaign.objects.select_for_update().get(pk=campaign.pk).status
+        if status in (Campaign.Status.FINISHED, Campaign.Status.CANCELLED):
+            raise BadSheet("This campaign is over. Make a new one for this list.")
         found: ContactList = ContactList.objects.create(
             organization_id=campaign.organization_id,
             campaign=campaign,
@@ -87,32 +89,57 @@ def _give_up(pk: Any, why: str) -> int:
 
 
 def _add(contact_list: ContactList, people: list[Person]) -> None:
+    """A campaign that has finished meanwhile goes on with them; of one that was cancelled nobody is called.
+
+    Whoever is there already is not added twice. Where they were skipped before the first call, what was put right is theirs now.
+    """
     campaign = Campaign.objects.select_for_update().get(pk=contact_list.campaign_id)
+    is_cancelled = campaign.status == Campaign.Status.CANCELLED
     numbers = {person.number for person in people if person.number}
-    there = dict(CampaignContact.objects.filter(campaign=campaign, number__in=numbers).values_list("number", "row"))
-    rows = []
+    there = {each.number: each for each in CampaignContact.objects.filter(campaign=campaign, number__in=numbers)}
+    rows, taken_over = [], []
     for person in people:
-        problem = person.problem
-        if person.number and person.number in there:
-            problem = f"The same number is in row {there[person.number]} already, which is called."
-        elif person.number:
-            there[person.number] = person.row
-        rows.append(
-            CampaignContact(
-                organization_id=campaign.organization_id,
-                campaign=campaign,
-                row=person.row,
-                given=storable(person.given),
-                number="" if problem else person.number,
-                zones=",".join(person.zones),
-                variables=storable(dict(person.variables)),
-                priority=person.priority,
-                state=CampaignContact.State.SKIPPED if problem else CampaignContact.State.WAITING,
-                next_at=None if problem else timezone.now(),
-                why=problem[:300],
-            )
+        contact = CampaignContact(
+            organization_id=campaign.organization_id, campaign=campaign, row=person.row, given=storable(person.given)
         )
+        _tell(contact, person)
+        before = there.get(person.number) if person.number else None
+        if person.problem:
+            _skip(contact, person.problem)
+        elif is_cancelled:
+            _skip(contact, NOT_CALLED)
+            contact.number = "" if before else person.number
+        elif before is None:
+            contact.number, contact.next_at = person.number, timezone.now()
+        elif before.state == CampaignContact.State.SKIPPED and not before.attempts:
+            _tell(before, person)
+            before.state, before.next_at, before.why = CampaignContact.State.WAITING, timezone.now(), ""
+            before.due_at = None
+            taken_over.append(before)
+            _skip(contact, f"Taken over into row {before.row}, which is called now.")
+        else:
+            is_called = "not called any more" if before.state == CampaignContact.State.SKIPPED else "called"
+            _skip(contact, f"The same number is in row {before.row} already, which is {is_called}.")
+        if contact.number:
+            there[contact.number] = contact
+        rows.append(contact)
     CampaignContact.objects.bulk_create(rows)
+    changed = ["zones", "variables", "priority", "state", "next_at", "due_at", "why"]
+    CampaignContact.objects.bulk_update(taken_over, changed)
+    is_anyone_waiting = bool(taken_over) or any(row.state == CampaignContact.State.WAITING for row in rows)
+    if is_anyone_waiting and campaign.status == Campaign.Status.FINISHED:
+        campaign.status, campaign.ended_at = Campaign.Status.RUNNING, None
+        campaign.save(update_fields=["status", "ended_at"])
+
+
+def _tell(contact: CampaignContact, person: Person) -> None:
+    """What the list says of the person."""
+    contact.zones, contact.priority = ",".join(person.zones), person.priority
+    contact.variables = storable(dict(person.variables))
+
+
+def _skip(contact: CampaignContact, why: str) -> None:
+    contact.state, contact.next_at, contact.why = CampaignContact.State.SKIPPED, None, why[:300]
 
 
 def lists_at_work() -> list[tuple[Any, Any]]:

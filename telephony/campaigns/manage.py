@@ -18,7 +18,15 @@ from accounts.models import Organization, User
 from agents import spec, variables
 from agents.models import Agent
 from telephony.campaigns.dialler import dialler_of
-from telephony.campaigns.models import Campaign, CampaignAttempt, CampaignContact, ContactList
+from telephony.campaigns.models import (
+    NOT_AGAIN,
+    NOT_CALLED,
+    Campaign,
+    CampaignAttempt,
+    CampaignContact,
+    ContactList,
+)
+from telephony.campaigns.postponed import goes_on, hours_of
 from telephony.campaigns.rules import OUTCOMES, Rules
 from telephony.campaigns.sheet import row_of
 from telephony.models import PhoneNumber
@@ -42,8 +50,8 @@ def create(
 def call_from(campaign: Campaign, ours: PhoneNumber | None) -> None:
     """Also while it runs: from the next call on."""
     with tenancy.use(campaign.organization_id):
-        Campaign.objects.filter(pk=campaign.pk).update(phone_number=ours)
-        campaign.phone_number = ours
+        Campaign.objects.filter(pk=campaign.pk).update(phone_number=ours, held_until=None)
+        campaign.phone_number, campaign.held_until = ours, None
 
 
 def lacks(campaign: Campaign) -> list[str]:
@@ -63,14 +71,18 @@ def lacks(campaign: Campaign) -> list[str]:
 
 
 def change_rules(campaign: Campaign, changes: dict[str, Any]) -> Rules:
-    """Also while it runs: from the next call on. ``None`` sets one back to its default. Raises ``pydantic.ValidationError`` and
-    keeps none where one is wrong."""
+    """Also while it runs: from the next call on. ``None`` sets one back to its default. One that has finished goes on where somebody was
+    skipped as the hours were never open, and the hours are others now. Raises ``pydantic.ValidationError`` and keeps none where one
+    is wrong."""
     with tenancy.use(campaign.organization_id), transaction.atomic():
         row = Campaign.objects.select_for_update().get(pk=campaign.pk)
         wanted = {name: value for name, value in {**row.rules, **changes}.items() if value is not None}
         rules = Rules.model_validate(wanted)
         campaign.rules = rules.model_dump(mode="json", exclude_defaults=True)
         Campaign.objects.filter(pk=campaign.pk).update(rules=campaign.rules)
+        if goes_on(row, hours_of(rules, Organization.objects.get(pk=campaign.organization_id))):
+            Campaign.objects.filter(pk=campaign.pk).update(status=Campaign.Status.RUNNING, ended_at=None)
+            campaign.status, campaign.ended_at = Campaign.Status.RUNNING, None
     return rules
 
 
@@ -91,11 +103,12 @@ def start(campaign: Campaign) -> None:
 
 def pause(campaign: Campaign) -> None:
     """Nobody new is called; calls that run go on to their end. Raises :class:`CannotDo`."""
-    _become(campaign, Campaign.Status.PAUSED, ("running",), "Only a running campaign can be paused.", held="")
+    words = "Only a running campaign can be paused."
+    _become(campaign, Campaign.Status.PAUSED, ("running",), words, held="", held_until=None)
 
 
 def resume(campaign: Campaign) -> None:
-    """Raises :class:`CannotDo`."""
+    """An account that couldn't be used is tried at once. Raises :class:`CannotDo`."""
     if words := dialler_of(campaign).why_not:
         raise CannotDo(words)
     _become(campaign, Campaign.Status.RUNNING, ("paused",), "Only a paused campaign can go on.")
@@ -104,15 +117,13 @@ def resume(campaign: Campaign) -> None:
 def cancel(campaign: Campaign) -> None:
     """Whoever was not called is not called any more; calls that run go on to their end. Raises :class:`CannotDo`."""
     words = "It is over already."
-    _become(
-        campaign, Campaign.Status.CANCELLED, ("draft", "running", "paused"), words, ended_at=timezone.now(), held=""
-    )
-    with tenancy.use(campaign.organization_id):
+    with tenancy.use(campaign.organization_id), transaction.atomic():
+        _become(
+            campaign, Campaign.Status.CANCELLED, ("draft", "running", "paused"), words, ended_at=timezone.now(), held=""
+        )
         waiting = CampaignContact.objects.filter(campaign=campaign)
-        why = "The campaign was cancelled before this call."
-        waiting.filter(state="waiting").update(state=CampaignContact.State.SKIPPED, next_at=None, why=why)
-        why = "The campaign was cancelled before another try."
-        waiting.filter(state="retry").update(state=CampaignContact.State.GAVE_UP, next_at=None, why=why)
+        waiting.filter(state="waiting").update(state=CampaignContact.State.SKIPPED, next_at=None, why=NOT_CALLED)
+        waiting.filter(state="retry").update(state=CampaignContact.State.GAVE_UP, next_at=None, why=NOT_AGAIN)
 
 
 def _become(campaign: Campaign, status: str, before: tuple[str, ...], words: str, **more: Any) -> None:

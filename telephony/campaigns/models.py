@@ -8,6 +8,9 @@ from django.db import models
 from accounts.tenancy import Owned
 from telephony.campaigns.rules import OUTCOMES
 
+NOT_CALLED = "The campaign was cancelled before this call."
+NOT_AGAIN = "The campaign was cancelled before another try."
+
 
 class Campaign(Owned):
     """A list of people, an agent, and the rules by which it calls them."""
@@ -30,6 +33,10 @@ class Campaign(Owned):
     """What was changed of ``telephony.campaigns.rules.Rules``."""
     held = models.CharField(max_length=300, blank=True)
     """Why nobody is called right now, in plain words."""
+    held_until = models.DateTimeField(null=True, blank=True)
+    """The account can't be used, and isn't tried again before."""
+    hours_seen = models.CharField(max_length=64, blank=True, default="")
+    """The calling hours by which people were postponed, in a short form: ``telephony.campaigns.postponed``."""
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -95,6 +102,8 @@ class CampaignContact(Owned):
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
     next_at = models.DateTimeField(null=True, blank=True)
     """Not called before. Empty while it is not to be called at all."""
+    due_at = models.DateTimeField(null=True, blank=True)
+    """When the calling hours make them wait until ``next_at``: when they were due otherwise."""
     attempts = models.PositiveSmallIntegerField(default=0)
     outcome = models.CharField(max_length=12, blank=True)
     """Of the last attempt: a ``telephony.campaigns.rules.Outcome``."""

@@ -25,7 +25,7 @@ async def ask(
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        if answer.status_code not in (401, 403):  # some say in plain words that a login is wrong
+        if answer.status_code not in (401, 402, 403):  # some say in plain words that a login is wrong
             raise CarrierError(f"{title} answered with something that is no JSON (status {answer.status_code}).")
         found = {}
     return answer, found

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.conf import settings
 
 import egress
-from telephony.carriers import CarrierCall, CarrierError, CarrierNumber, rest
+from telephony.carriers import CarrierCall, CarrierError, CarrierNumber, rest, says_account
 from telephony.carriers.carrier import Able, Asked, AtCarrier, Lacking, Login, LoginField, WrongLogin, field_of
 from telephony.dialing.gate import Permit
 from telephony.wire import telnyx_texts
@@ -115,7 +115,8 @@ class Telnyx(Lacking):
         asked = urlencode({"filter[phone_number]": from_})
         ours = [each for each in await self._pages("/v2/phone_numbers", asked) if each.get("phone_number") == from_]
         if not ours or not ours[0].get("connection_id"):
-            raise CarrierError(f"{from_} is on no application at Telnyx any more. Import it again.", status=404)
+            words = f"{from_} is on no application at Telnyx any more. Import it again."
+            raise CarrierError(words, status=404, is_of_account=True)
         made = await self._ask("POST", f"{self._texml}/Calls", {
             "ApplicationSid": str(ours[0]["connection_id"]), "To": to, "From": from_, "Url": url, "UrlMethod": "POST",
             "StatusCallback": status_url, "StatusCallbackMethod": "POST",
@@ -217,7 +218,7 @@ class Telnyx(Lacking):
         if answer.is_success:
             return found
         code, problem = _problem(found)
-        if answer.status_code in (401, 403) and code < OF_TEXTS:
+        if answer.status_code in (401, 403) and code < OF_TEXTS and says_account(answer.status_code, problem):
             words = "Telnyx doesn't know this API key, or it may not do that. Copy it again from Mission Control."
             raise CarrierError(words, code=code, status=answer.status_code)
         words = f"Telnyx says: {problem or answer.reason_phrase}"

@@ -21,6 +21,10 @@ from telephony.wire.twilio_signature import HEADER, is_signed
 
 SECONDS = 10.0
 STOPPED = 21610
+OF_ACCOUNT = (10001, 10002, 20003, 20005, 20006, 20008, 21205, 21210, 21212, 21213, 90010)
+"""Its codes for what is the account's (closed, suspended, without money, wrong login) and for a number that may not call from it."""
+OF_NUMBER = (21211, 21214, 21215, 21216, 21217, 21219)
+"""And for what is the called number's, whatever the HTTP status."""
 MOST_PAGES = 20
 ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}")
 _LEADS = (
@@ -184,6 +188,7 @@ class Twilio:
             f"{self.title} says: {body.get('message') or answer.reason_phrase}",
             code=code or 0,
             status=answer.status_code,
+            is_of_account=True if code in OF_ACCOUNT else False if code in OF_NUMBER else None,
         )
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+_GUESTS = frozenset({"AC", "TA", "XK"})
+"""Countries without a time zone of their own in zone.tab: they keep a neighbour's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Country:
@@ -31,8 +34,8 @@ def name_of(code: str) -> str:
 
 
 def of_zone(zone: str) -> str:
-    """The country a time zone is in, "" for none: UTC is nobody's."""
-    return next((country.code for country in countries().values() if zone in country.zones), "")
+    """The country a time zone is in, "" for none: UTC is nobody's. Of one that several have, the country whose zone it is."""
+    return next((each.code for each in countries().values() if zone in each.zones and each.code not in _GUESTS), "")
 
 
 _TABLE = """

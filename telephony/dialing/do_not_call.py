@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
+
 from accounts import tenancy
 from accounts.models import Organization, User
 from telephony.dialing.e164 import Number, Unreadable, read
@@ -23,17 +25,21 @@ def add(
     source: str = DoNotCall.Source.MEMBER,
     member: User | None = None,
 ) -> tuple[DoNotCall, bool]:
-    """The entry, and whether it is new. Also what an agent does when somebody says "don't call me again".
+    """The entry, and whether it is new. Also what an agent does when somebody says "don't call me again". Where a text brought the
+    number here before, the entry is this wish's from now on: another text (START) no longer takes it off.
 
     Raises :class:`NotANumber`.
     """
     e164 = normalised(organization, number)
-    with tenancy.use(organization):
-        entry, is_new = DoNotCall.objects.get_or_create(
+    with tenancy.use(organization), transaction.atomic():
+        entry, is_new = DoNotCall.objects.select_for_update().get_or_create(  # locked: a START may come just now
             organization=organization,
             number=e164,
             defaults={"reason": reason[:200], "source": source, "added_by": member},
         )
+        if entry.source == DoNotCall.Source.TEXT != source:
+            entry.source, entry.reason, entry.added_by = source, reason[:200] or entry.reason, member
+            entry.save(update_fields=["source", "reason", "added_by"])
     return entry, is_new
 
 

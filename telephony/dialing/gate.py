@@ -4,7 +4,8 @@ A reservation is a row of PostgreSQL from before the carrier is asked until the 
 made one after the other, under a lock of its own, so that what is counted is what there is: of fifty that ask at once for the
 last place one gets it. Calls a second are counted in Valkey; where that is away, nobody is called.
 
-A place is given back by whoever ends the call (``release``, ``release_call``), and by the reaper where those are gone.
+A place is given back by whoever ends the call (``release``, ``release_call``), and by the reaper where those are gone. A call that
+was never made is taken back (``take_back``) by whoever knows for certain that it wasn't.
 """
 
 from __future__ import annotations
@@ -213,6 +214,13 @@ def release(
         lasted_s = (at - row.made_at).total_seconds() if seconds is None else seconds
         _release(row, cost_of(row.price_per_minute, lasted_s) if cost is None else cost, at)
     return True
+
+
+def take_back(organization: Any, key: str) -> None:
+    """Nobody was dialled under this key, and nobody will be: it counts in no limit, neither the day's nor the number's. Until the
+    caller's transaction is committed it counts still."""
+    with tenancy.use(organization):
+        DialReservation.objects.filter(key=key).delete()
 
 
 def release_call(call: Any) -> None:

@@ -109,6 +109,16 @@ def test_start_takes_back_no_wish_that_was_not_texted(organization: Any, writes:
     assert listed(organization) == [(TO, "caller")]
 
 
+@pytest.mark.parametrize("source", ["member", "api", "caller"])
+def test_start_takes_back_no_wish_that_came_after_a_stop(organization: Any, writes: Writes, source: str) -> None:
+    writes("STOP")
+    entry, is_new = do_not_call.add(organization, TO, "Said so on the telephone.", source=source)
+    assert not is_new and (entry.source, entry.reason) == (source, "Said so on the telephone.")
+    writes("STOP")
+    writes("START")
+    assert listed(organization) == [(TO, source)]
+
+
 def test_a_stop_told_again_after_a_start_changes_nothing(organization: Any, writes: Writes) -> None:
     writes("STOP", sid="SM1")
     writes("START", sid="SM2")

@@ -153,11 +153,58 @@ async def test_what_the_carrier_refuses_is_a_failed_try_and_its_words_are_kept(
 ) -> None:
     async with site() as line:
         campaign = await sync_to_async(a_campaign)(line, agent, alice, b"phone\n(212) 736-5000\n")
-        line.account.numbers.clear()
+        line.account.refuses_calls = f"Account not authorized to call {ADA}."
         await sync_to_async(run_campaigns)()
         assert await sync_to_async(outcomes)(campaign) == {ADA: ("gave_up", "failed")}
         call = await line.call()
-        assert call.end_reason == "carrier_refused" and "not yet verified" in call.end_detail
+        assert call.end_reason == "carrier_refused" and "not authorized to call" in call.end_detail
+
+
+@pytest.mark.parametrize("trouble", ["number", "login"])
+async def test_trouble_with_the_account_holds_the_campaign_with_the_carriers_words_and_is_nobodys_try(
+    site: Any, layer: Any, agent: Any, alice: Any, trouble: str
+) -> None:
+    """The number that calls is not owned any more, or the token was rotated."""
+    async with site() as line:
+        campaign = await sync_to_async(a_campaign)(line, agent, alice)
+        if trouble == "number":
+            line.account.numbers.clear()
+        else:
+            line.account.token = "rotated"
+        for _ in range(3):
+            assert await sync_to_async(run_campaigns)() == 0
+        assert await sync_to_async(states)(campaign) == {"waiting": 5}
+
+        def found() -> tuple[str, int, set[str]]:
+            with tenancy.use(campaign.organization_id):
+                reasons = set(Call.objects.values_list("end_reason", flat=True))
+                held = str(Campaign.objects.get(pk=campaign.pk).held)
+                return held, gate.today(agent.organization).calls, reasons
+
+        held, calls, reasons = await sync_to_async(found)()
+        assert ("not yet verified" if trouble == "number" else "doesn't know this account SID") in held
+        assert calls == 0 and reasons == {"carrier_refused"} and len(await line.calls()) <= 5
+
+
+async def test_a_call_without_an_id_whose_account_was_disconnected_is_given_up_once_it_can_run_no_more(
+    site: Any, layer: Any, agent: Any, alice: Any
+) -> None:
+    async with site() as line:
+        line.account.exchange = None
+        campaign = await sync_to_async(a_campaign)(line, agent, alice, b"phone\n(212) 736-5000\n")
+        await sync_to_async(run_campaigns)()
+
+        def disconnect() -> None:
+            with tenancy.use(campaign.organization_id):
+                Call.objects.update(carrier_call_id="", carrier_account=None)
+
+        await sync_to_async(disconnect)()
+        await _as_if_older(line, 60)
+        await sync_to_async(run_campaigns)()
+        assert await sync_to_async(states)(campaign) == {"calling": 1}
+        await _as_if_older(line, 3600)
+        await sync_to_async(run_campaigns)()
+        assert await sync_to_async(outcomes)(campaign) == {ADA: ("gave_up", "failed")}
 
 
 async def test_a_status_that_was_lost_is_asked_for(site: Any, layer: Any, agent: Any, alice: Any) -> None:

@@ -192,6 +192,35 @@ def test_a_limit_of_the_organization_holds_the_campaign_and_says_so(
     assert len(line.calls) == 2
 
 
+def test_a_number_that_costs_too_much_is_skipped_and_keeps_nobody_waiting(
+    organization: Organization, line: Line, clock: Clock
+) -> None:
+    campaign = a_campaign(organization, 3, BASE, calls_per_minute=600)
+    with tenancy.use(organization):
+        policies.change(organization, {"prices": ["+1 0.01", "+12127360000 0.40"], "max_price_per_minute": 0.15})
+    assert advance(campaign, organization, line, clock) == 2
+    with tenancy.use(organization):
+        campaign.refresh_from_db()
+        (skipped,) = CampaignContact.objects.filter(state="skipped")
+    assert "costs 0.40 a minute" in skipped.why and campaign.held == ""
+
+
+def test_where_the_days_spend_is_used_up_the_campaign_waits_for_the_next_day(
+    organization: Organization, line: Line, clock: Clock
+) -> None:
+    campaign = a_campaign(organization, 3, BASE, calls_per_minute=600)
+    with tenancy.use(organization):
+        policies.change(organization, {"prices": ["+1 0.10"], "daily_spend": 0.6})
+    advance(campaign, organization, line, clock)
+    assert len(line.calls) == 1 and states(campaign) == {"calling": 1, "waiting": 2}
+    with tenancy.use(organization):
+        campaign.refresh_from_db()
+    assert "of today's 0.60 is left" in campaign.held
+    line.end()
+    clock.later(days=1)
+    assert advance(campaign, organization, line, clock) == 1
+
+
 def test_a_paused_campaign_starts_nothing_and_still_learns_how_its_calls_end(
     organization: Organization, line: Line, clock: Clock
 ) -> None:

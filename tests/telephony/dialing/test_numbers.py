@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -57,6 +58,30 @@ def test_every_zone_of_every_country_is_known_to_the_clock() -> None:
     for zones in area_zones._by_beginning().values():
         assert set(zones) <= there
     assert of_zone("America/Jamaica") == "JM" and of_zone("UTC") == ""
+
+
+@pytest.mark.parametrize(
+    ("zone", "code"),
+    [
+        ("Europe/Belgrade", "RS"), ("Atlantic/St_Helena", "SH"), ("Europe/London", "GB"), ("Europe/Zurich", "CH"),
+        ("Europe/Busingen", "DE"), ("Europe/Vaduz", "LI"), ("Europe/Mariehamn", "AX"), ("Europe/Helsinki", "FI"),
+        ("America/New_York", "US"), ("America/Toronto", "CA"), ("America/Puerto_Rico", "PR"), ("America/Phoenix", "US"),
+        ("Africa/Lagos", "NG"), ("Africa/Ceuta", "ES"), ("Asia/Kolkata", "IN"), ("Asia/Urumqi", "CN"),
+        ("Pacific/Easter", "CL"), ("Pacific/Guam", "GU"), ("Pacific/Auckland", "NZ"), ("Etc/GMT+5", ""), ("Europe/Nowhere", ""),
+    ],
+)  # fmt: skip
+def test_a_zone_that_several_countries_have_is_that_of_whose_it_is(zone: str, code: str) -> None:
+    assert of_zone(zone) == code
+
+
+def test_every_zone_is_of_the_country_that_the_tz_database_names() -> None:
+    tables = [Path(folder, "zone.tab") for folder in zoneinfo.TZPATH]
+    table = next((each for each in tables if each.exists()), None)
+    if table is None:
+        pytest.skip("this system has no zone.tab")
+    lines = [line.split() for line in table.read_text().splitlines() if not line.startswith("#")]
+    told = {zone: code for code, _, zone, *_ in lines if code in countries()}
+    assert len(told) > 350 and {zone: of_zone(zone) for zone in told} == told
 
 
 @settings(max_examples=50, deadline=None)
