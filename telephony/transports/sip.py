@@ -4,8 +4,10 @@
     command ─▶ do ─────────────────▶ agent ─┴▶ events ───▶ ``on_event``, on the loop
     one timer for everything that is due
 
-Where messages may go: back to where one came from, to the addresses of trunks, and else only where ``egress`` lets us. A message that
-can't be sent at all is answered here as if the next hop had said 503 (RFC 3261, 8.1.3.1), so nobody waits half a minute for nothing.
+Where messages may go: back to the very address that one came from, to the servers of trunks (which ``egress`` let pass when they were
+looked up), over connections that are open, and else only where ``egress`` lets us. That somebody has listed a network as a trunk's
+lets its messages in, and none of ours out. A message that can't be sent at all is answered here as if the next hop had said 503
+(RFC 3261, 8.1.3.1), so nobody waits half a minute for nothing.
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from typing import Literal
 
 import egress
-from egress.addresses import is_private, parse
+from egress.addresses import is_private, parse, refusal
 from telephony.sip import message as messages
 from telephony.sip.agent import Agent
 from telephony.sip.commands import Command
@@ -103,8 +105,8 @@ class SipEndpoint:
         self._limits = limits
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = 0.0
-        self._seen: OrderedDict[str, None] = OrderedDict()
-        """Hosts that have sent us something we listened to."""
+        self._seen: OrderedDict[Peer, None] = OrderedDict()
+        """Where something has come from that we listened to; of those only that ``egress`` might refuse."""
         self._judged: OrderedDict[tuple[str, int], bool] = OrderedDict()
         self._routes: OrderedDict[str, str] = OrderedDict()
         self._ours: OrderedDict[str, str] = OrderedDict()
@@ -209,7 +211,7 @@ class SipEndpoint:
         if self._is_closed:
             return
         if self._gate.trunk_at(source.host) is not None:
-            self._remember(self._seen, source.host)
+            self._remember(source)
             self._on_message("in", data, source)
         try:
             outputs = self.agent.receive(data, source, self._now_ms())
@@ -266,7 +268,7 @@ class SipEndpoint:
         self._timer = self._loop.call_at(due_ms / 1000, self._fire)
 
     def _send(self, data: bytes, to: Peer) -> None:
-        if to.host in self._seen:  # where something came from: most of what is sent
+        if to in self._seen or self._sockets.has_stream(to):
             self._sockets.send(data, to)
         elif not _is_address(to.host):
             self._send_to_name(data, to)
@@ -276,14 +278,15 @@ class SipEndpoint:
             self._lost(data, to)
 
     def _may_send(self, to: Peer) -> bool:
-        if self._gate.trunk_at(to.host) is not None or self._sockets.has_stream(to):
+        """``to`` is an address. A customer types a trunk's networks, and a message its Contact: neither opens a way out."""
+        if to in self._seen or self._sockets.has_stream(to) or self._gate.is_server(to.host, to.port):
             return True
         key = to.host, to.port
         if key not in self._judged:
-            refusal = egress.refusal_of(to.host, to.port, sip_names.PORTS)
-            if refusal:
-                logger.warning("Nothing is sent to %s:%d: %s", to.host, to.port, refusal)
-            self._judged[key] = not refusal
+            why = egress.refusal_of(to.host, to.port, sip_names.PORTS)
+            if why:
+                logger.warning("Nothing is sent to %s:%d: %s", to.host, to.port, why)
+            self._judged[key] = not why
             if len(self._judged) > MOST_REMEMBERED:
                 self._judged.popitem(last=False)
         return self._judged[key]
@@ -323,12 +326,29 @@ class SipEndpoint:
             return
         self._carry_out(self.agent.answered_here(answer, self._now_ms()))
 
-    @staticmethod
-    def _remember(known: OrderedDict[str, None], host: str) -> None:
-        known[host] = None
-        known.move_to_end(host)
-        if len(known) > MOST_REMEMBERED:
-            known.popitem(last=False)
+    def _remember(self, source: Peer) -> None:
+        """Answers and what follows go back there: over UDP to the port that it came from; a connection is known to be open. And to the
+        port of SIP on that machine, where a telephone without ``rport`` (RFC 3261, 18.2.2) and one that has hung its connection up are."""
+        if source.transport == "udp":
+            self._keep(source)
+        self._keep(source._replace(port=sip_names.usual_port(source.transport)))
+
+    def _keep(self, peer: Peer) -> None:
+        if peer in self._seen:
+            self._seen.move_to_end(peer)
+        elif peer.port not in sip_names.PORTS or not _is_public(peer.host):
+            self._seen[peer] = None
+            if len(self._seen) > MOST_REMEMBERED:
+                self._seen.popitem(last=False)
+
+
+@lru_cache(maxsize=4_096)
+def _is_public(host: str) -> bool:
+    """Whether ``egress`` has nothing against it in any case: then who floods us from there pushes nobody else out."""
+    try:
+        return refusal(parse(host)) is None
+    except ValueError:
+        return False
 
 
 def _is_address(host: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from ipaddress import ip_network
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import uvloop
 
 from telephony.sip import commands, events
+from telephony.sip.digest import Login
 from telephony.sip.gate import Gate, Trunk
 from telephony.sip.peer import Peer
 from telephony.transports import sip_sockets
@@ -51,6 +53,49 @@ async def asked_over_udp(port: int, *, from_: str = "127.0.0.1", seconds: float 
         return None
     finally:
         transport.close()
+
+
+class FarOverTcp:
+    """A telephone system on one TCP connection from any port: ``async with``, then ``calls`` us and is answered."""
+
+    def __init__(self, port: int, contact: str, via_port: int = 5) -> None:
+        self._port, self._contact, self._via_port = port, contact, via_port
+
+    async def __aenter__(self) -> FarOverTcp:
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self._port)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.writer.close()
+
+    def asks(self, method: str, *, tag: str = "", cseq: int = 1) -> None:
+        to = f";tag={tag}" if tag else ""
+        self.writer.write(
+            f"{method} sip:100@127.0.0.1 SIP/2.0\r\n"
+            f"Via: SIP/2.0/TCP 127.0.0.1:{self._via_port};branch=z9hG4bK{method}{cseq}\r\n"
+            "Max-Forwards: 70\r\nFrom: <sip:a@127.0.0.1>;tag=far\r\n"
+            f"To: <sip:100@127.0.0.1>{to}\r\nCall-ID: c1\r\nCSeq: {cseq} {method}\r\nContact: {self._contact}\r\n"
+            "Content-Length: 0\r\n\r\n".encode()
+        )
+
+    async def answer(self, status: int) -> bytes:
+        async with asyncio.timeout(3):
+            while True:
+                head = await self.reader.readuntil(b"\r\n\r\n")
+                length = int(re.findall(rb"Content-Length: (\d+)", head)[0])
+                await self.reader.readexactly(length)
+                if head.startswith(b"SIP/2.0 %d" % status):
+                    return head
+
+    async def calls(self, us: SipEndpoint, told: list[Any]) -> None:
+        self.asks("INVITE")
+        await self.answer(100)
+        us.do(commands.Answer(told[0].call, b"v=0\r\n"))
+        (tag,) = re.findall(r"To: .*;tag=(\S+)", (await self.answer(200)).decode())
+        self.asks("ACK", tag=tag)
+        async with asyncio.timeout(2):
+            while not any(isinstance(each, events.Acknowledged) for each in told):
+                await asyncio.sleep(0.01)
 
 
 async def started(gate: Gate, told: list[Any] | None = None, **listening: Any) -> SipEndpoint:
@@ -191,9 +236,70 @@ async def test_nothing_is_sent_to_an_address_that_only_a_message_named(settings:
         assert not endpoint._may_send(Peer("tcp", "10.1.2.3", 5432))
         assert not endpoint._may_send(Peer("udp", "169.254.169.254", 5060))
         assert not endpoint._may_send(Peer("udp", "1.1.1.1", 53))
-        assert endpoint._may_send(Peer("udp", "1.1.1.1", 5060)) and endpoint._may_send(Peer("udp", "127.0.0.1", 5062))
+        assert endpoint._may_send(Peer("udp", "1.1.1.1", 5060))
     finally:
         await endpoint.close()
+
+
+@pytest.mark.parametrize("typed", ["10.0.0.0/8", "127.0.0.0/8", "0.0.0.0/0"])
+async def test_a_network_that_somebody_typed_as_a_trunks_opens_no_way_out(settings: Any, typed: str) -> None:
+    settings.EGRESS_ALLOW, settings.EGRESS_ALLOW_PRIVATE = [], False
+    server = Peer("udp", "10.9.9.9", 5070)
+    endpoint = await started(
+        Gate([Trunk("pbx", (ip_network("127.0.0.1/32"), ip_network(typed)), server, expects=Login("u", "p"))])
+    )
+    try:
+        for host in ("10.1.2.3", "169.254.169.254", "127.0.0.1", "10.9.9.9"):
+            assert not any(endpoint._may_send(Peer("tcp", host, port)) for port in (80, 5060, 5432))
+            assert not endpoint._may_send(Peer("udp", host, 5062))
+        assert endpoint._may_send(server)  # where the trunk's calls go was checked when its name was looked up
+        assert endpoint._may_send(Peer("udp", "1.1.1.1", 5060)) and not endpoint._may_send(Peer("udp", "1.1.1.1", 53))
+    finally:
+        await endpoint.close()
+
+
+async def test_who_has_come_to_us_is_answered_where_they_came_from_and_at_no_other_port(settings: Any) -> None:
+    settings.EGRESS_ALLOW, settings.EGRESS_ALLOW_PRIVATE = [], False
+    endpoint = await started(Gate([Trunk("desk", (ip_network("127.0.0.0/8"),))]))
+    try:
+        assert await asked_over_udp(endpoint.ports["udp"], from_="127.0.0.3") is not None
+        (came_from,) = {peer for peer in endpoint._seen if peer.port != 5060}
+        assert came_from.host == "127.0.0.3" and endpoint._may_send(came_from)
+        assert endpoint._may_send(
+            Peer("udp", "127.0.0.3", 5060)
+        )  # old telephones send from one port and listen at another
+        assert not endpoint._may_send(Peer("udp", "127.0.0.3", 53))
+        assert not endpoint._may_send(Peer("tcp", "127.0.0.3", came_from.port))
+        assert not endpoint._may_send(Peer("udp", "127.0.0.4", came_from.port))
+        sip = OPTIONS % b"UDP"
+        for port in range(20_000, 20_000 + 50):  # public addresses need no remembering
+            endpoint._received(sip, Peer("udp", "1.1.1.1", port))
+        assert not any(peer.host == "1.1.1.1" for peer in endpoint._seen)
+    finally:
+        await endpoint.close()
+
+
+async def test_a_calls_contact_leads_none_of_our_messages_to_a_service_of_this_network(settings: Any) -> None:
+    settings.EGRESS_ALLOW, settings.EGRESS_ALLOW_PRIVATE = [], False
+    came: list[bytes] = []
+
+    async def service(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(await reader.read(400))
+        writer.close()
+
+    victim = await asyncio.start_server(service, "127.0.0.9", 0)
+    contact = f"<sip:flushall@127.0.0.9:{victim.sockets[0].getsockname()[1]};transport=tcp>"
+    told: list[Any] = []
+    us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.1/32"), ip_network("127.0.0.9/32")))]), told)
+    try:
+        async with FarOverTcp(us.ports["tcp"], contact) as far:
+            await far.calls(us, told)
+            us.do(commands.HangUp(told[0].call))
+            await asyncio.sleep(0.3)
+        assert came == []
+    finally:
+        await us.close()
+        victim.close()
 
 
 def test_the_certificate_of_the_tests_is_one(tmp_path: Path) -> None:
