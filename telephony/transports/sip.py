@@ -28,6 +28,7 @@ from typing import Literal
 import egress
 from egress.addresses import is_private, parse, refusal
 from telephony.sip import message as messages
+from telephony.sip import reopen
 from telephony.sip.agent import Agent
 from telephony.sip.commands import Command
 from telephony.sip.events import Event, Output, Send
@@ -268,6 +269,9 @@ class SipEndpoint:
         self._timer = self._loop.call_at(due_ms / 1000, self._fire)
 
     def _send(self, data: bytes, to: Peer) -> None:
+        if to.is_reliable and not self._sockets.has_stream(to) and _is_address(to.host):
+            other = reopen.where_to(data, to)
+            to = other if self._may_send(other) else to
         if to in self._seen or self._sockets.has_stream(to):
             self._sockets.send(data, to)
         elif not _is_address(to.host):

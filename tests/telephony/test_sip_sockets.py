@@ -302,6 +302,85 @@ async def test_a_calls_contact_leads_none_of_our_messages_to_a_service_of_this_n
         victim.close()
 
 
+class Listener:
+    """Keeps what comes at a TCP port: ``async with``."""
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self._host = host
+        self.came: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def __aenter__(self) -> Listener:
+        self._server = await asyncio.start_server(self._keep, self._host, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _keep(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                self.came.put_nowait(head)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    async def next(self) -> bytes:
+        return await asyncio.wait_for(self.came.get(), 3)
+
+
+async def until_closed(us: SipEndpoint) -> None:
+    async with asyncio.timeout(2):
+        while us._sockets._streams:
+            await asyncio.sleep(0.01)
+
+
+async def test_who_has_hung_its_connection_up_gets_our_bye_at_its_contact() -> None:
+    """Telephone systems call from any port, and close a connection that is idle."""
+    told: list[Any] = []
+    async with Listener() as pbx:
+        peer = Peer("tcp", "127.0.0.1", pbx.port)
+        us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), peer)]), told)
+        try:
+            async with FarOverTcp(us.ports["tcp"], f"<sip:a@127.0.0.1:{pbx.port};transport=tcp>") as far:
+                await far.calls(us, told)
+            await until_closed(us)
+            us.do(commands.HangUp(told[0].call))
+            assert (await pbx.next()).startswith(b"BYE sip:a@127.0.0.1:%d" % pbx.port)
+        finally:
+            await us.close()
+
+
+async def test_for_as_long_as_the_connection_is_open_the_bye_goes_over_it() -> None:
+    told: list[Any] = []
+    async with Listener() as pbx:
+        peer = Peer("tcp", "127.0.0.1", pbx.port)
+        us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), peer)]), told)
+        try:
+            async with FarOverTcp(us.ports["tcp"], f"<sip:a@127.0.0.1:{pbx.port};transport=tcp>") as far:
+                await far.calls(us, told)
+                us.do(commands.HangUp(told[0].call))
+                assert (await asyncio.wait_for(far.reader.readline(), 3)).startswith(b"BYE ")
+            assert pbx.came.empty()
+        finally:
+            await us.close()
+
+
+async def test_an_answer_whose_connection_is_gone_goes_to_the_port_in_its_via() -> None:
+    told: list[Any] = []
+    async with Listener() as pbx:
+        peer = Peer("tcp", "127.0.0.1", pbx.port)
+        us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), peer)]), told)
+        try:
+            async with FarOverTcp(us.ports["tcp"], "<sip:a@127.0.0.1>", pbx.port) as far:
+                far.asks("INVITE")
+                await far.answer(100)
+            await until_closed(us)
+            us.do(commands.Reject(told[0].call, 486))
+            assert (await pbx.next()).startswith(b"SIP/2.0 486")
+        finally:
+            await us.close()
+
+
 def test_the_certificate_of_the_tests_is_one(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path, "pbx.example.com")
     ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key)

@@ -1,0 +1,46 @@
+"""Where a message goes whose connection is gone: by what it says, not by the port that the connection came from."""
+
+from __future__ import annotations
+
+import pytest
+
+from telephony.sip.peer import Peer
+from telephony.sip.reopen import where_to
+
+GONE = Peer("tcp", "192.0.2.2", 40_123)
+IN_DIALOG = "<sip:a@192.0.2.2>;tag=1"
+
+
+def message(start: str, *fields: str, to: str = IN_DIALOG) -> bytes:
+    basics = ("From: <sip:b@192.0.2.1>;tag=2", f"To: {to}", "Call-ID: 1", "CSeq: 1 BYE", "Content-Length: 0")
+    via = () if any(each.startswith("Via:") for each in fields) else ("Via: SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK1",)
+    return "\r\n".join([start, *via, *fields, *basics, "", ""]).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "to"),
+    [
+        (message("BYE sip:a@192.0.2.2:5070;transport=tcp SIP/2.0"), 5070),
+        (message("BYE sip:a@192.0.2.2 SIP/2.0"), 5060),
+        (message("BYE sip:a@198.51.100.7 SIP/2.0", "Route: <sip:192.0.2.2:5071;lr>"), 5071),
+        (message("BYE sip:192.0.2.2:5072 SIP/2.0", "Route: <sip:a@198.51.100.7>"), 5072),  # a strict router
+        (message("SIP/2.0 200 OK", "Via: SIP/2.0/TCP 10.0.0.9:5073;received=192.0.2.2;branch=z9hG4bK1"), 5073),
+        (message("SIP/2.0 200 OK", "Via: SIP/2.0/TCP 10.0.0.9;received=192.0.2.2;branch=z9hG4bK1"), 5060),
+        (message("INVITE sip:a@192.0.2.2 SIP/2.0", to="<sip:a@192.0.2.2>"), GONE.port),  # to the trunk's own server
+        (message("BYE sip:a@pbx.example SIP/2.0"), GONE.port),
+        (b"\r\n", GONE.port),
+    ],
+)
+def test_where_a_message_goes_without_its_connection(data: bytes, to: int) -> None:
+    assert where_to(data, GONE) == Peer("tcp", "192.0.2.2", to)
+
+
+def test_over_tls_it_is_the_other_port() -> None:
+    gone = GONE._replace(transport="tls")
+    assert where_to(message("BYE sips:a@192.0.2.2 SIP/2.0"), gone).port == 5061
+    assert where_to(message("SIP/2.0 200 OK", "Via: SIP/2.0/TLS 10.0.0.9;branch=z9hG4bK1"), gone).port == 5061
+
+
+def test_behind_a_nat_it_is_their_public_address() -> None:
+    gone = Peer("tcp", "1.1.1.1", 40_123)
+    assert where_to(message("BYE sip:a@192.168.1.5:5062;transport=tcp SIP/2.0"), gone) == Peer("tcp", "1.1.1.1", 5062)
