@@ -31,11 +31,10 @@ from telephony.sip import message as messages
 from telephony.sip import reopen
 from telephony.sip.agent import Agent
 from telephony.sip.commands import Command
-from telephony.sip.events import Event, Output, Send
+from telephony.sip.events import Event, Output, Send, Silent
 from telephony.sip.gate import Gate
-from telephony.sip.message import Request, Response
+from telephony.sip.message import Request
 from telephony.sip.peer import Address, Endpoint, Peer, Transport
-from telephony.sip.replies import Replies
 from telephony.sip.scan import BadMessage
 from telephony.sip.stack import Limits
 from telephony.transports import sip_names
@@ -44,6 +43,7 @@ from telephony.transports.sip_sockets import Listen, SipSockets
 logger = logging.getLogger(__name__)
 
 MOST_REMEMBERED = 10_000
+MOST_LED = 1_000
 MOST_LOOKED_UP = 100
 """Messages that wait for a name to be looked up."""
 ROUTE_PORT = 9
@@ -112,6 +112,8 @@ class SipEndpoint:
         self._routes: OrderedDict[str, str] = OrderedDict()
         self._ours: OrderedDict[str, str] = OrderedDict()
         """How hosts reach us."""
+        self._led: OrderedDict[Peer, Peer] = OrderedDict()
+        """Where messages to a name, or over a connection that is gone, went instead."""
         self._looking_up: set[asyncio.Task[None]] = set()
         self._outputs: list[Output] = []
         self._is_carrying_out = False
@@ -132,7 +134,7 @@ class SipEndpoint:
             self._received,
             self._is_welcome,
             self._lost,
-            self._on_closed,
+            self._disconnected,
             client_tls,
         )
         await self._sockets.start()
@@ -252,6 +254,8 @@ class SipEndpoint:
             if isinstance(output, Send):
                 self._on_message("out", output.data, output.to)
                 self._send(output.data, output.to)
+            elif isinstance(output, Silent):
+                self._sockets.drop_if_silent(self._led.get(output.to, output.to), output.since_ms / 1000)
             else:
                 self._on_event(output)
         except Exception:
@@ -271,7 +275,9 @@ class SipEndpoint:
     def _send(self, data: bytes, to: Peer) -> None:
         if to.is_reliable and not self._sockets.has_stream(to) and _is_address(to.host):
             other = reopen.where_to(data, to)
-            to = other if self._may_send(other) else to
+            if other != to and self._may_send(other):
+                self._lead(to, other)
+                to = other
         if to in self._seen or self._sockets.has_stream(to):
             self._sockets.send(data, to)
         elif not _is_address(to.host):
@@ -313,6 +319,7 @@ class SipEndpoint:
             return
         if not self._is_closed:
             self.expect_certificate(found[0], to.host)
+            self._lead(to, found[0])
             self._sockets.send(data, found[0])
 
     def _lost(self, data: bytes, to: Peer) -> None:
@@ -322,13 +329,31 @@ class SipEndpoint:
     def _answer_for(self, data: bytes, to: Peer) -> None:
         try:
             request = messages.parse(data)
-            if not isinstance(request, Request) or request.method == "ACK" or self._is_closed:
-                return
-            answer = messages.parse(Replies(request, "").encode(503, "", "unreachable"))
-            assert isinstance(answer, Response)
         except BadMessage:
             return
-        self._carry_out(self.agent.answered_here(answer, self._now_ms()))
+        if isinstance(request, Request) and request.method != "ACK" and not self._is_closed:
+            self._carry_out(self.agent.could_not_send(request, self._now_ms()))
+
+    def _disconnected(self, peer: Peer, sent_s: float) -> None:
+        self._loop.call_soon(self._tell_of_loss, peer, sent_s * 1000)
+
+    def _tell_of_loss(self, peer: Peer, sent_ms: float) -> None:
+        """Who asked first, then who is known by the connection: else a server that hangs up on each REGISTER is asked again at once."""
+        if self._is_closed:
+            return
+        led = [old for old, new in self._led.items() if new == peer]
+        for each in (peer, *led):
+            self._carry_out(self.agent.disconnected(each, sent_ms, self._now_ms()))
+        for each in led:
+            del self._led[each]
+        self._on_closed(peer)
+
+    def _lead(self, to: Peer, other: Peer) -> None:
+        if to.is_reliable:
+            self._led[to] = other
+            self._led.move_to_end(to)
+            if len(self._led) > MOST_LED:
+                self._led.popitem(last=False)
 
     def _remember(self, source: Peer) -> None:
         """Answers and what follows go back there: over UDP to the port that it came from; a connection is known to be open. And to the

@@ -27,6 +27,8 @@ UNFINISHED_SECONDS = 10.0
 """For a message to arrive whole, once it has begun."""
 IDLE_SECONDS = 900.0
 """For a connection that brings nothing: telephones keep theirs open, and say so every few minutes."""
+UNTAKEN_SECONDS = 20.0
+"""For what we have sent over a connection to be taken by the system at its other end, where ours can watch that."""
 MOST_CONNECTIONS = 2_000
 MOST_OF_A_HOST = 200
 MOST_GREETED = 200
@@ -70,7 +72,7 @@ class _Waiting:
 
 class SipSockets:
     """``start``, then ``send`` at will; ``receive`` is told what comes, on the loop; ``lost`` what could not be sent at all;
-    ``closed`` whose connection is gone.
+    ``closed`` whose connection is gone, and when something was sent over it last (by the loop's clock, in seconds; 0: never).
 
     ``welcome`` decides by a source's host. ``connect_to`` is what a connection of ours must be: the name that its certificate is for.
     """
@@ -81,7 +83,7 @@ class SipSockets:
         receive: Callable[[bytes, Peer], None],
         welcome: Callable[[str], bool],
         lost: Callable[[bytes, Peer], None],
-        closed: Callable[[Peer], None],
+        closed: Callable[[Peer, float], None],
         client_tls: ssl.SSLContext,
     ) -> None:
         self.counts = Counts()
@@ -206,13 +208,27 @@ class SipSockets:
         """``to`` is an address, not a name. Over a stream that is open it goes there; else one is opened."""
         if to.transport == "udp":
             self._send_datagram(data, to)
-        elif (stream := self._streams.get(to)) is not None:
-            stream.send(data)
-        else:
+        elif (stream := self._open_stream(to)) is None:
             self._send_when_connected(data, to)
+        elif not stream.send(data):
+            self._lose(data, to)
 
     def has_stream(self, to: Peer) -> bool:
-        return to in self._streams
+        return self._open_stream(to) is not None
+
+    def drop_if_silent(self, to: Peer, since_s: float) -> None:
+        """A firewall that has forgotten a connection tells nobody: what comes next needs a new one."""
+        stream = self._streams.get(to)
+        if stream is not None and stream.heard_s < since_s:
+            logger.info("A connection to %s:%d is dropped: nothing comes over it any more", to.host, to.port)
+            stream.drop()
+
+    def _open_stream(self, to: Peer) -> _Stream | None:
+        stream = self._streams.get(to)
+        if stream is None or stream.is_open:
+            return stream
+        self.closed(stream, to)  # it is being closed: nothing more gets out
+        return None
 
     def _send_datagram(self, data: bytes, to: Peer) -> None:
         transport = self._udp.get(":" in to.host)
@@ -234,7 +250,7 @@ class SipSockets:
             waiting = self._waiting[to] = _Waiting()
             waiting.task = asyncio.create_task(self._connect(to, waiting), name=f"SIP connection to {to.host}")
         if len(waiting.messages) >= MOST_WAITING:
-            self.counts.dropped += 1
+            self._lose(data, to)
         else:
             waiting.messages.append(data)
 
@@ -258,9 +274,7 @@ class SipSockets:
         finally:
             self._waiting.pop(to, None)
         for data in waiting.messages:
-            if stream is not None:
-                stream.send(data)
-            else:
+            if stream is None or not stream.send(data):
                 self._lose(data, to)
 
     def _lose(self, data: bytes, to: Peer) -> None:
@@ -282,7 +296,7 @@ class SipSockets:
         if self._streams.get(peer) is stream:
             del self._streams[peer]
             if not self._is_closed:
-                self._closed(peer)
+                self._closed(peer, stream.sent_s)
 
     def received(self, data: bytes, peer: Peer) -> None:
         self._receive(data, peer)
@@ -318,15 +332,19 @@ class _Stream(asyncio.Protocol):
         self._reader = StreamReader()
         self._transport: asyncio.Transport | None = None
         self._unfinished_since: float | None = None
-        self._heard_s = 0.0
+        self._made_s = 0.0
+        self.heard_s = self.sent_s = 0.0
+        """When something came and went last; 0: never."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
-        self._heard_s = asyncio.get_running_loop().time()
+        self._made_s = asyncio.get_running_loop().time()
         raw = transport.get_extra_info("socket")
         if raw is not None:
             with contextlib.suppress(OSError):
                 raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if hasattr(socket, "TCP_USER_TIMEOUT"):
+                    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNTAKEN_SECONDS * 1000))
         self._sockets.opened(self, self._peer)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -334,7 +352,7 @@ class _Stream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         now = asyncio.get_running_loop().time()
-        self._heard_s = now
+        self.heard_s = now
         try:
             messages = self._reader.feed(data)
         except BadStream as error:
@@ -351,19 +369,31 @@ class _Stream(asyncio.Protocol):
     def eof_received(self) -> None:
         """They say that nothing more comes: closed."""
 
-    def send(self, data: bytes) -> None:
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def send(self, data: bytes) -> bool:
+        """False: it doesn't go out."""
         transport = self._transport
         if transport is None or transport.is_closing():
-            return
+            return False
         if transport.get_write_buffer_size() > MOST_UNSENT_BYTES:
             self.close()
-            return
+            return False
         transport.write(data)
+        self.sent_s = asyncio.get_running_loop().time()
+        return True
+
+    def drop(self) -> None:
+        """Without a goodbye, which nobody would answer."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def is_stale(self, now_s: float) -> bool:
         if self._unfinished_since is not None and now_s - self._unfinished_since > UNFINISHED_SECONDS:
             return True
-        return now_s - self._heard_s > IDLE_SECONDS
+        return now_s - max(self._made_s, self.heard_s) > IDLE_SECONDS
 
     def close(self) -> None:
         if self._transport is not None:

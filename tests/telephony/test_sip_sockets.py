@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import ssl
 from ipaddress import ip_network
 from pathlib import Path
@@ -16,6 +17,7 @@ from telephony.sip import commands, events
 from telephony.sip.digest import Login
 from telephony.sip.gate import Gate, Trunk
 from telephony.sip.peer import Peer
+from telephony.sip.timing import Timing
 from telephony.transports import sip_sockets
 from telephony.transports.sip import Listening, SipEndpoint
 from tests.telephony.certificates import certificate
@@ -377,6 +379,103 @@ async def test_an_answer_whose_connection_is_gone_goes_to_the_port_in_its_via() 
             await until_closed(us)
             us.do(commands.Reject(told[0].call, 486))
             assert (await pbx.next()).startswith(b"SIP/2.0 486")
+        finally:
+            await us.close()
+
+
+async def told_of(told: list[Any], kind: type, seconds: float = 3) -> Any:
+    async with asyncio.timeout(seconds):
+        while (found := next((each for each in told if isinstance(each, kind)), None)) is None:
+            await asyncio.sleep(0.01)
+    return found
+
+
+@pytest.mark.parametrize("answers", [b"", b"100 Trying", b"180 Ringing"])
+async def test_a_call_whose_connection_is_lost_ends_at_once(answers: bytes) -> None:
+    """The server was restarted: nobody answers what it was asked before."""
+    asked: list[bytes] = []
+
+    async def crashes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not asked or not answers:
+            asked.append(await reader.readuntil(b"\r\n\r\n"))
+            if not answers:
+                break
+            kept = b"\r\n".join(re.findall(rb"(?m)^(?:Via|From|To|Call-ID|CSeq): [^\r]*", asked[0]))
+            writer.write(b"SIP/2.0 %s\r\n%s\r\nContent-Length: 0\r\n\r\n" % (answers, kept))
+            await writer.drain()
+            await asyncio.sleep(0.1)
+        writer.transport.abort()
+
+    server = await asyncio.start_server(crashes, "127.0.0.1", 0)
+    peer = Peer("tcp", "127.0.0.1", server.sockets[0].getsockname()[1])
+    told: list[Any] = []
+    us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), peer)]), told)
+    try:
+        us.do(commands.Dial("1", "pbx", "200", "100", b"v=0\r\n"))
+        assert await told_of(told, events.Ended) == events.Ended("1", "refused", 503)
+        await asyncio.sleep(0.1)
+        assert len(asked) == 1, "nothing is sent for an answer of our own making"
+    finally:
+        await us.close()
+        server.close()
+
+
+async def test_a_connection_that_nothing_comes_over_any_more_is_not_used_again() -> None:
+    """A firewall has forgotten it, and says so to nobody."""
+    heard: list[int] = []
+
+    async def swallows(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(0)
+        mine = len(heard) - 1
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                heard[mine] += 1
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(swallows, "127.0.0.1", 0)
+    peer = Peer("tcp", "127.0.0.1", server.sockets[0].getsockname()[1])
+    told: list[Any] = []
+    us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), peer)]), told)
+    us.agent._stack.timing = Timing(t1_ms=5)  # 64 times that is how long an answer is waited for
+    try:
+        us.do(commands.Dial("1", "pbx", "200", "100", b""))
+        await told_of(told, events.Ended)
+        us.do(commands.Dial("2", "pbx", "200", "100", b""))
+        async with asyncio.timeout(3):
+            while heard != [1, 1]:
+                await asyncio.sleep(0.01)
+    finally:
+        await us.close()
+        server.close()
+
+
+async def test_what_is_sent_while_a_connection_closes_goes_over_a_new_one() -> None:
+    async with Listener() as pbx:
+        peer = Peer("tcp", "127.0.0.1", pbx.port)
+        us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), peer)]))
+        try:
+            us._sockets.send(b"first\r\n\r\n", peer)
+            assert await pbx.next() == b"first\r\n\r\n"
+            us._sockets._streams[peer].close()
+            us._sockets.send(b"second\r\n\r\n", peer)
+            assert await pbx.next() == b"second\r\n\r\n"
+        finally:
+            await us.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system can't watch it")
+async def test_the_system_gives_a_connection_up_that_takes_nothing() -> None:
+    async with Listener() as pbx:
+        peer = Peer("tcp", "127.0.0.1", pbx.port)
+        us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), peer)]))
+        try:
+            us._sockets.send(b"first\r\n\r\n", peer)
+            await pbx.next()
+            transport = us._sockets._streams[peer]._transport
+            assert transport is not None
+            raw = transport.get_extra_info("socket")
+            assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
         finally:
             await us.close()
 
