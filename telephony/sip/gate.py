@@ -107,7 +107,8 @@ class Gate:
         self._limit = limit or Pass()
         self._trunks: dict[str, Trunk] = {}
         self._networks: list[tuple[Network, Trunk]] = []
-        self._servers: frozenset[tuple[str, int]] = frozenset()
+        self._servers: dict[tuple[str, int], set[str]] = {}
+        """And the names that trunks know them by, where that is TLS."""
         self._known: OrderedDict[str, tuple[Trunk, ...]] = OrderedDict()
         """Hosts that were looked up, and whose they are."""
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
@@ -132,11 +133,19 @@ class Gate:
         # A trunk that goes out by our proxy has its address, too; what comes from there is the proxy's all the same.
         self._networks = sorted(pairs, key=lambda pair: (pair[1].is_proxy, pair[0].prefixlen), reverse=True)
         self._known.clear()
-        self._servers = frozenset((each.peer.host, each.peer.port) for each in self._trunks.values() if each.peer)
+        self._servers = {}
+        for peer in (each.peer for each in self._trunks.values() if each.peer):
+            names = self._servers.setdefault((peer.host, peer.port), set())
+            names.update([peer.name] if peer.name else [])
 
     def is_server(self, host: str, port: int) -> bool:
         """Whether a trunk's own calls go to exactly there."""
         return (host, port) in self._servers
+
+    def name_of(self, host: str, port: int) -> str:
+        """Whose certificate a server shows by all trunks that call it; "" where they don't agree."""
+        names = self._servers.get((host, port), set())
+        return next(iter(names)) if len(names) == 1 else ""
 
     def pin(self, host: str) -> None:
         self._pins[host] = self._pins.get(host, 0) + 1

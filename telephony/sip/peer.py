@@ -14,11 +14,13 @@ Transport = Literal["udp", "tcp", "tls"]
 
 
 class Peer(NamedTuple):
-    """``host`` is an address, or a name that the shell resolves. On a stream, host and port also name the connection."""
+    """``host`` is an address, or a name that the shell resolves. On a stream, all of it together names the connection."""
 
     transport: Transport
     host: str
     port: int
+    name: str = ""
+    """Whose certificate a TLS connection that we open must show; "": one for the host itself."""
 
     @property
     def is_reliable(self) -> bool:
@@ -79,7 +81,8 @@ def next_hop(uri: Uri, like: Peer, *, is_open: bool = True) -> Peer:
         if is_open and (is_behind_nat or (host == like.host and like.is_reliable)):
             return like
         host = like.host if is_behind_nat else host
-    return Peer(transport, host, uri.port or (5061 if transport == "tls" else 5060))
+    name = like.name if transport == like.transport and host == like.host else ""
+    return Peer(transport, host, uri.port or (5061 if transport == "tls" else 5060), name)
 
 
 @lru_cache(maxsize=1_024)

@@ -19,7 +19,7 @@ def where_to(data: bytes, gone: Peer) -> Peer:
         message = parse(data)
         headers = message.headers
         if isinstance(message, Response):
-            return Peer(gone.transport, gone.host, headers.via.port or (5061 if gone.transport == "tls" else 5060))
+            return gone._replace(port=headers.via.port or (5061 if gone.transport == "tls" else 5060))
         if not headers.to.tag:
             return gone
         told = [name_addr(route).uri for route in headers.values("route")[:1]]

@@ -194,10 +194,6 @@ class SipEndpoint:
                 self._routes.popitem(last=False)
         return self._routes[towards]
 
-    def expect_certificate(self, peer: Peer, name: str) -> None:
-        """A TLS connection to ``peer`` must show one for ``name``."""
-        self._sockets.connect_to(peer, name)
-
     # ---- in
 
     def do(self, command: Command) -> None:
@@ -275,6 +271,8 @@ class SipEndpoint:
     def _send(self, data: bytes, to: Peer) -> None:
         if to.is_reliable and not self._sockets.has_stream(to) and _is_address(to.host):
             other = reopen.where_to(data, to)
+            if other.transport == "tls" and not other.name:
+                other = other._replace(name=self._gate.name_of(other.host, other.port))
             if other != to and self._may_send(other):
                 self._lead(to, other)
                 to = other
@@ -318,7 +316,6 @@ class SipEndpoint:
             self._lost(data, to)
             return
         if not self._is_closed:
-            self.expect_certificate(found[0], to.host)
             self._lead(to, found[0])
             self._sockets.send(data, found[0])
 

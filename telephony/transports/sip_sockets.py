@@ -74,7 +74,8 @@ class SipSockets:
     """``start``, then ``send`` at will; ``receive`` is told what comes, on the loop; ``lost`` what could not be sent at all;
     ``closed`` whose connection is gone, and when something was sent over it last (by the loop's clock, in seconds; 0: never).
 
-    ``welcome`` decides by a source's host. ``connect_to`` is what a connection of ours must be: the name that its certificate is for.
+    ``welcome`` decides by a source's host. Connections of ours to one server by several names (``Peer.name``) are several: whoever
+    expects one certificate neither uses nor breaks what another has found good.
     """
 
     def __init__(
@@ -92,7 +93,6 @@ class SipSockets:
         self._listen, self._receive, self._welcome, self._lost = listen, receive, welcome, lost
         self._closed = closed
         self._client_tls = client_tls
-        self._names: dict[tuple[str, int], str] = {}
         self._udp: dict[bool, asyncio.DatagramTransport] = {}
         """By whether it is IPv6."""
         self._listeners: list[socket.socket] = []
@@ -200,10 +200,6 @@ class SipSockets:
 
     # ---- sending
 
-    def connect_to(self, peer: Peer, name: str) -> None:
-        """Whose certificate a TLS connection to ``peer`` must show."""
-        self._names[peer.host, peer.port] = name
-
     def send(self, data: bytes, to: Peer) -> None:
         """``to`` is an address, not a name. Over a stream that is open it goes there; else one is opened."""
         if to.transport == "udp":
@@ -260,7 +256,7 @@ class SipSockets:
         if to.transport == "tls":
             options = {
                 "ssl": self._client_tls,
-                "server_hostname": self._names.get((to.host, to.port), to.host),
+                "server_hostname": to.name or to.host,
                 "ssl_handshake_timeout": HANDSHAKE_SECONDS,
             }
         stream: _Stream | None = None

@@ -193,8 +193,6 @@ class Upkeep:
             held = self._held[sheet.id] = _Held(sheet)
         held.peers, held.trouble = [held.phone] if held.phone else peers, trouble
         held.resolve_at_s = time.monotonic() + (RESOLVE_AGAIN_SECONDS if trouble else RESOLVE_SECONDS)
-        for peer in peers:
-            self._endpoint.expect_certificate(peer, sheet.proxy or sheet.host)
         self._gate.add(_for_the_gate(sheet, peers))
         if trouble:
             self._state(held, Trunk.State.FAILED, trouble)

@@ -18,7 +18,7 @@ from telephony.sip.digest import Login
 from telephony.sip.gate import Gate, Trunk
 from telephony.sip.peer import Peer
 from telephony.sip.timing import Timing
-from telephony.transports import sip_sockets
+from telephony.transports import sip_names, sip_sockets
 from telephony.transports.sip import Listening, SipEndpoint
 from tests.telephony.certificates import certificate
 from tests.telephony.sip_phone import SipPhone
@@ -108,6 +108,13 @@ async def started(gate: Gate, told: list[Any] | None = None, **listening: Any) -
     return endpoint
 
 
+async def told_of(told: list[Any], kind: type, seconds: float = 3) -> Any:
+    async with asyncio.timeout(seconds):
+        while (found := next((each for each in told if isinstance(each, kind)), None)) is None:
+            await asyncio.sleep(0.01)
+    return found
+
+
 async def test_who_is_on_the_list_is_answered_and_a_stranger_hears_nothing() -> None:
     endpoint = await started(Gate([Trunk("pbx", (ip_network("127.0.0.1/32"),))]))
     try:
@@ -182,26 +189,44 @@ async def test_over_tls_the_certificate_must_be_the_right_one(tmp_path: Path, se
     them = await started(
         Gate([Trunk("us", (ip_network("127.0.0.0/8"),))]), tls_port=0, tls_cert=str(cert), tls_key=str(key)
     )
-    peer = Peer("tls", "127.0.0.1", them.ports["tls"])
+    peer = Peer("tls", "127.0.0.1", them.ports["tls"], "pbx.example.com")
     us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), peer)]), told, tls_ca=str(cert))
     try:
-        us.expect_certificate(peer, "pbx.example.com")
         us.do(commands.KeepAlive("pbx", 60_000))
-        async with asyncio.timeout(5):
-            while not told:
-                await asyncio.sleep(0.02)
-        assert isinstance(told[0], events.TrunkReachable)
+        await told_of(told, events.TrunkReachable, 5)
     finally:
         await us.close()
     told.clear()
-    us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), peer)]), told, tls_ca=str(cert))
+    wrong = peer._replace(name="sip.somebody-else.example")
+    us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), wrong)]), told, tls_ca=str(cert))
     try:
-        us.expect_certificate(peer, "sip.somebody-else.example")
         us.do(commands.Dial("1", "pbx", "200", "100", b"v=0\r\n"))
-        async with asyncio.timeout(8):
-            while not told:
-                await asyncio.sleep(0.02)
-        assert told[0] == events.Ended("1", "refused", 503)
+        assert await told_of(told, events.Ended, 8) == events.Ended("1", "refused", 503)
+    finally:
+        await us.close()
+        await them.close()
+
+
+@pytest.mark.parametrize("first", ["theirs", "ours"])
+async def test_trunks_that_know_one_server_by_several_names_have_a_connection_each(tmp_path: Path, first: str) -> None:
+    """Else one organization's trunk decides whose certificate another's must be, or uses what that one has found good."""
+    cert, key = certificate(tmp_path, "pbx.example.com")
+    told: list[Any] = []
+    them = await started(
+        Gate([Trunk("us", (ip_network("127.0.0.0/8"),))]), tls_port=0, tls_cert=str(cert), tls_key=str(key)
+    )
+    peer = Peer("tls", "127.0.0.1", them.ports["tls"])
+    ours = Trunk("ours", (ip_network("127.0.0.0/8"),), peer._replace(name="pbx.example.com"))
+    theirs = Trunk("theirs", (ip_network("127.0.0.0/8"),), peer._replace(name="sip.somebody-else.example"))
+    us = await started(Gate([ours, theirs]), told, tls_ca=str(cert))
+    try:
+        us.do(commands.KeepAlive(first, 60_000))
+        await asyncio.sleep(0.3)
+        for trunk in ("ours", "theirs"):
+            us.do(commands.Dial(trunk, trunk, "200", "100", b"v=0\r\n"))
+        assert await told_of(told, events.Ended, 8) == events.Ended("theirs", "refused", 503)
+        await asyncio.sleep(0.2)
+        assert list(us.agent.calls) == ["ours"] and len(them.agent.calls) == 1
     finally:
         await us.close()
         await them.close()
@@ -383,13 +408,6 @@ async def test_an_answer_whose_connection_is_gone_goes_to_the_port_in_its_via() 
             await us.close()
 
 
-async def told_of(told: list[Any], kind: type, seconds: float = 3) -> Any:
-    async with asyncio.timeout(seconds):
-        while (found := next((each for each in told if isinstance(each, kind)), None)) is None:
-            await asyncio.sleep(0.01)
-    return found
-
-
 @pytest.mark.parametrize("answers", [b"", b"100 Trying", b"180 Ringing"])
 async def test_a_call_whose_connection_is_lost_ends_at_once(answers: bytes) -> None:
     """The server was restarted: nobody answers what it was asked before."""
@@ -478,6 +496,12 @@ async def test_the_system_gives_a_connection_up_that_takes_nothing() -> None:
             assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
         finally:
             await us.close()
+
+
+async def test_a_name_that_is_looked_up_for_tls_is_what_the_certificate_must_be_for(settings: Any) -> None:
+    settings.EGRESS_ALLOW, settings.EGRESS_ALLOW_PRIVATE = [], True
+    assert {peer.name for peer in await sip_names.resolve("localhost", 5061, "tls")} == {"localhost"}
+    assert {peer.name for peer in await sip_names.resolve("localhost", 5060, "tcp")} == {""}
 
 
 def test_the_certificate_of_the_tests_is_one(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from telephony.sip import agent as agent_module
 from telephony.sip.commands import Answer, Dial, Drain, HangUp
 from telephony.sip.digest import DigestClient, Login
 from telephony.sip.events import CallReceived
-from telephony.sip.gate import Gate, Pass
+from telephony.sip.gate import Gate, Pass, Trunk
 from telephony.sip.message import Response
 from telephony.sip.peer import Peer
 from telephony.sip.stack import Limits
@@ -255,3 +255,20 @@ def test_three_thousand_calls_leave_nothing_behind() -> None:
     assert far.agent.next_deadline_ms is None
     stack = far.agent._stack
     assert not any((stack._initial, stack._pinned, stack.gate._pins, stack.schedule._heap))
+
+
+def test_a_server_has_the_name_that_all_trunks_know_it_by() -> None:
+    at = Peer("tls", THEM, 5061)
+    gate = Gate(
+        [Trunk("a", (), at._replace(name="a.example")), Trunk("b", (), at._replace(port=5071, name="b.example"))]
+    )
+    assert (gate.name_of(THEM, 5061), gate.name_of(THEM, 5071), gate.name_of(THEM, 5060)) == (
+        "a.example",
+        "b.example",
+        "",
+    )
+    assert gate.is_server(THEM, 5061) and not gate.is_server(THEM, 5060)
+    gate.add(Trunk("c", (), at._replace(name="c.example")))
+    assert gate.name_of(THEM, 5061) == ""
+    gate.remove("a")
+    assert gate.name_of(THEM, 5061) == "c.example"

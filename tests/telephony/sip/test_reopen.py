@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from telephony.sip.peer import Peer
+from telephony.sip import uri
+from telephony.sip.peer import Peer, next_hop
 from telephony.sip.reopen import where_to
 
 GONE = Peer("tcp", "192.0.2.2", 40_123)
@@ -44,3 +45,11 @@ def test_over_tls_it_is_the_other_port() -> None:
 def test_behind_a_nat_it_is_their_public_address() -> None:
     gone = Peer("tcp", "1.1.1.1", 40_123)
     assert where_to(message("BYE sip:a@192.168.1.5:5062;transport=tcp SIP/2.0"), gone) == Peer("tcp", "1.1.1.1", 5062)
+
+
+def test_a_server_is_known_by_the_same_name_at_another_port_and_another_host_by_none() -> None:
+    gone = Peer("tls", "192.0.2.2", 5071, "pbx.example.com")
+    assert where_to(message("BYE sips:a@192.0.2.2 SIP/2.0"), gone) == Peer("tls", "192.0.2.2", 5061, "pbx.example.com")
+    assert next_hop(uri.parse("sips:a@192.0.2.2"), gone) == gone
+    assert next_hop(uri.parse("sips:a@192.0.2.3"), gone) == Peer("tls", "192.0.2.3", 5061)
+    assert next_hop(uri.parse("sip:a@192.0.2.2;transport=tcp"), gone) == Peer("tcp", "192.0.2.2", 5060)
