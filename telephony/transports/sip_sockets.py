@@ -14,6 +14,8 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import IPv6Network
 from typing import cast
 
 from telephony.sip.peer import Peer, Transport
@@ -32,7 +34,9 @@ UNTAKEN_SECONDS = 20.0
 MOST_CONNECTIONS = 2_000
 MOST_OF_A_HOST = 200
 MOST_GREETED = 200
-"""Connections on their way up."""
+"""Connections on their way up, of TCP and of TLS each."""
+MOST_GREETED_OF_A_HOST = 20
+"""Of TLS: for as long as a handshake takes, others can't have the place."""
 ACCEPT_AGAIN_SECONDS = 0.1
 MOST_WAITING = 64
 """Messages that wait for a connection to come up."""
@@ -97,8 +101,8 @@ class SipSockets:
         """By whether it is IPv6."""
         self._listeners: list[socket.socket] = []
         self._accepting: list[asyncio.Task[None]] = []
-        self._greeting: set[asyncio.Task[None]] = set()
-        """Connections on their way up: TLS takes some words to and fro."""
+        self._greeting: dict[Transport, dict[asyncio.Task[None], str]] = {"tcp": {}, "tls": {}}
+        """Connections on their way up, and from where: TLS takes some words to and fro."""
         self._streams: dict[Peer, _Stream] = {}
         self._waiting: dict[Peer, _Waiting] = {}
         self._sweep: asyncio.TimerHandle | None = None
@@ -151,14 +155,15 @@ class SipSockets:
                 logger.warning("A SIP connection can't be taken: %s", error)
                 await asyncio.sleep(ACCEPT_AGAIN_SECONDS)
                 continue
-            if len(self._greeting) >= MOST_GREETED or not self._admits(source[0]):
+            peer = Peer("tls" if tls else "tcp", source[0], source[1])
+            if not self._admits(peer):
                 self.counts.turned_away += 1
                 made.close()
                 continue
-            peer = Peer("tls" if tls else "tcp", source[0], source[1])
+            greeting = self._greeting[peer.transport]
             task = asyncio.create_task(self._greet(made, peer, tls))
-            self._greeting.add(task)
-            task.add_done_callback(self._greeting.discard)
+            greeting[task] = _site(peer.host)
+            task.add_done_callback(greeting.pop)
 
     async def _greet(self, made: socket.socket, peer: Peer, tls: ssl.SSLContext | None) -> None:
         loop = asyncio.get_running_loop()
@@ -175,7 +180,11 @@ class SipSockets:
         self._is_closed = True
         if self._sweep is not None:
             self._sweep.cancel()
-        tasks = [*self._greeting, *(waiting.task for waiting in self._waiting.values() if waiting.task is not None)]
+        tasks = [
+            *self._greeting["tcp"],
+            *self._greeting["tls"],
+            *(waiting.task for waiting in self._waiting.values() if waiting.task is not None),
+        ]
         for task in tasks:
             task.cancel()
         for stream in list(self._streams.values()):
@@ -280,10 +289,19 @@ class SipSockets:
 
     # ---- streams
 
-    def _admits(self, host: str) -> bool:
+    def _admits(self, peer: Peer) -> bool:
         """Whether another connection from there is taken."""
-        of_host = sum(1 for peer in self._streams if peer.host == host) if len(self._streams) > MOST_OF_A_HOST else 0
-        return self._welcome(host) and len(self._streams) < MOST_CONNECTIONS and of_host < MOST_OF_A_HOST
+        if not self._welcome(peer.host):
+            return False
+        site, greeting = _site(peer.host), self._greeting[peer.transport]
+        greeted = sum(1 for each in greeting.values() if each == site)
+        if len(greeting) >= MOST_GREETED or (peer.transport == "tls" and greeted >= MOST_GREETED_OF_A_HOST):
+            return False
+        everybody = len(self._streams) + sum(len(each) for each in self._greeting.values())
+        if everybody < MOST_OF_A_HOST:
+            return True
+        of_site = greeted + sum(1 for each in self._streams if _site(each.host) == site)
+        return everybody < MOST_CONNECTIONS and of_site < MOST_OF_A_HOST
 
     def opened(self, stream: _Stream, peer: Peer) -> None:
         self._streams[peer] = stream
@@ -394,6 +412,14 @@ class _Stream(asyncio.Protocol):
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort() if self._transport.get_write_buffer_size() else self._transport.close()
+
+
+@lru_cache(maxsize=4_096)
+def _site(host: str) -> str:
+    """What counts as one host: of IPv6 a network of 64 bits, whose addresses are free to whoever has one."""
+    if ":" not in host:
+        return host
+    return str(IPv6Network((host.partition("%")[0], 64), strict=False))
 
 
 def _bound(host: str, port: int, kind: socket.SocketKind) -> socket.socket:

@@ -504,6 +504,53 @@ async def test_a_name_that_is_looked_up_for_tls_is_what_the_certificate_must_be_
     assert {peer.name for peer in await sip_names.resolve("localhost", 5060, "tcp")} == {""}
 
 
+async def test_who_holds_tls_handshakes_open_keeps_nobody_else_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sip_sockets, "MOST_GREETED", 50)
+    cert, key = certificate(tmp_path, "us.example")
+    endpoint = await started(
+        Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),))]), tls_port=0, tls_cert=str(cert), tls_key=str(key)
+    )
+    held: list[asyncio.StreamWriter] = []
+
+    async def holds(host: str, count: int) -> None:
+        for _ in range(count):
+            _, writer = await asyncio.open_connection("127.0.0.1", endpoint.ports["tls"], local_addr=(host, 0))
+            held.append(writer)
+
+    async def asks(port: int, **tls: Any) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, **tls)
+        held.append(writer)
+        writer.write(b"\r\n\r\n")
+        return await asyncio.wait_for(reader.read(10), 3)
+
+    context = ssl.create_default_context(cafile=str(cert))
+    try:
+        await holds("127.0.0.2", 60)
+        await asyncio.sleep(0.2)
+        greeting = endpoint._sockets._greeting["tls"]
+        assert len(greeting) == sip_sockets.MOST_GREETED_OF_A_HOST
+        assert await asks(endpoint.ports["tls"], ssl=context, server_hostname="us.example") == b"\r\n"
+        await holds("127.0.0.3", 20)
+        await holds("127.0.0.4", 20)
+        await asyncio.sleep(0.2)
+        assert len(greeting) == sip_sockets.MOST_GREETED
+        assert await asks(endpoint.ports["tcp"]) == b"\r\n"
+    finally:
+        for writer in held:
+            writer.close()
+        await endpoint.close()
+
+
+def test_addresses_of_one_ipv6_network_count_as_one_host() -> None:
+    assert (
+        sip_sockets._site("2001:db8::1") == sip_sockets._site("2001:db8::2:3") != sip_sockets._site("2001:db8:0:1::1")
+    )
+    assert sip_sockets._site("192.0.2.1") != sip_sockets._site("192.0.2.2")
+    assert sip_sockets._site("fe80::1%eth0")
+
+
 def test_the_certificate_of_the_tests_is_one(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path, "pbx.example.com")
     ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key)
