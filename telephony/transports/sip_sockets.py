@@ -373,7 +373,7 @@ class _Stream(asyncio.Protocol):
             logger.info("A stream of %s is closed: %s", self._peer.host, error)
             self.close()
             return
-        if self._reader.is_empty:
+        if not self._reader.is_unfinished:
             self._unfinished_since = None
         elif messages or self._unfinished_since is None:
             self._unfinished_since = now

@@ -157,6 +157,27 @@ async def test_a_message_that_is_never_finished_costs_its_connection(monkeypatch
         await endpoint.close()
 
 
+@pytest.mark.parametrize("before", [b"\r\n", OPTIONS % b"TCP" + b"\r\n", b"\r"])
+async def test_an_empty_line_is_no_message_and_costs_no_connection(
+    monkeypatch: pytest.MonkeyPatch, before: bytes
+) -> None:
+    """Some devices keep a connection open with it, others end a body with one too many."""
+    monkeypatch.setattr(sip_sockets, "UNFINISHED_SECONDS", 0.1)
+    endpoint = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),))]))
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.ports["tcp"])
+        writer.write(before)
+        await asyncio.sleep(0.4)
+        writer.write(b"" if before.endswith(b"\n") else b"\n")
+        writer.write((OPTIONS % b"TCP").replace(b"z9hG4bK1", b"z9hG4bK2"))
+        async with asyncio.timeout(2):
+            while b"z9hG4bK2" not in await reader.readuntil(b"\r\n\r\n"):
+                pass
+        writer.close()
+    finally:
+        await endpoint.close()
+
+
 async def test_who_drains_says_so_and_takes_no_call() -> None:
     endpoint = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),))]))
     try:
