@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+import random
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -272,3 +273,31 @@ def test_a_server_has_the_name_that_all_trunks_know_it_by() -> None:
     assert gate.name_of(THEM, 5061) == ""
     gate.remove("a")
     assert gate.name_of(THEM, 5061) == "c.example"
+
+
+def test_whose_a_source_is_is_the_same_as_when_each_network_is_looked_at() -> None:
+    seed = random.Random(4)
+
+    def address() -> Any:
+        return ip_address(seed.choice([0x0A000000, 0xC0A80000]) | seed.getrandbits(4)) if seed.random() < 0.7 else (
+            ip_address((0x20010DB8 << 96) | seed.getrandbits(3))
+        )  # fmt: skip
+
+    for _ in range(60):
+        gate = Gate()
+        for number in range(12):
+            some = [ip_network((at := address(), at.max_prefixlen - seed.randrange(5)), strict=False) for _ in "123"]
+            gate.add(Trunk(str(seed.randrange(9)), tuple(some), is_proxy=number % 5 == 0))
+        gate.remove("3")
+        pairs = [(network, trunk) for trunk in gate._trunks.values() for network in trunk.networks]
+        pairs.sort(key=lambda pair: (pair[1].is_proxy, pair[0].prefixlen), reverse=True)
+        for host in (address() for _ in range(30)):
+            slowly = [trunk for network, trunk in pairs if network.version == host.version and host in network]
+            assert [each.id for each in gate.trunks_at(str(host))] == list(dict.fromkeys(each.id for each in slowly))
+
+
+def test_many_trunks_make_no_packet_dearer() -> None:
+    gate = Gate(Trunk(str(number), (ip_network((0x0A000000 + (number << 8), 24)),)) for number in range(2_000))
+    gate.trunks_at("192.0.2.1")
+    assert len(gate._networks) == 1, "one look for each length that there is"
+    assert [each.id for each in gate.trunks_at("10.0.7.9")] == ["7"]
