@@ -136,6 +136,7 @@ class SipEndpoint:
             self._lost,
             self._disconnected,
             client_tls,
+            self.local_address,
         )
         await self._sockets.start()
         own = self._listening.advertised or self.local_address("192.0.2.1")

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import socket
 import ssl
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -40,6 +41,7 @@ MOST_GREETED_OF_A_HOST = 20
 ACCEPT_AGAIN_SECONDS = 0.1
 MOST_WAITING = 64
 """Messages that wait for a connection to come up."""
+MOST_REMEMBERED = 10_000
 MOST_UNSENT_BYTES = 512 * 1024
 _RECEIVE_BYTES = 4 * 1024 * 1024
 """As large as the system lets a UDP socket's queue be: a burst shouldn't cost repetitions."""
@@ -79,7 +81,7 @@ class SipSockets:
     ``closed`` whose connection is gone, and when something was sent over it last (by the loop's clock, in seconds; 0: never).
 
     ``welcome`` decides by a source's host. Connections of ours to one server by several names (``Peer.name``) are several: whoever
-    expects one certificate neither uses nor breaks what another has found good.
+    expects one certificate neither uses nor breaks what another has found good. ``local_address``: of ours, the one towards a host.
     """
 
     def __init__(
@@ -90,15 +92,19 @@ class SipSockets:
         lost: Callable[[bytes, Peer], None],
         closed: Callable[[Peer, float], None],
         client_tls: ssl.SSLContext,
+        local_address: Callable[[str], str],
     ) -> None:
         self.counts = Counts()
         self.ports: dict[Transport, int] = {}
         """That we listen on."""
         self._listen, self._receive, self._welcome, self._lost = listen, receive, welcome, lost
         self._closed = closed
-        self._client_tls = client_tls
-        self._udp: dict[bool, asyncio.DatagramTransport] = {}
-        """By whether it is IPv6."""
+        self._client_tls, self._local_address = client_tls, local_address
+        self._udp: dict[str, asyncio.DatagramTransport] = {}
+        """By the address of ours, of either family."""
+        self._has_several = len({":" in host for host in listen.hosts}) < len(listen.hosts)
+        self._came_to: OrderedDict[tuple[str, int], asyncio.DatagramTransport] = OrderedDict()
+        """By which of several addresses of one family somebody reached us last: they expect what we say from there."""
         self._listeners: list[socket.socket] = []
         self._accepting: list[asyncio.Task[None]] = []
         self._greeting: dict[Transport, dict[asyncio.Task[None], str]] = {"tcp": {}, "tls": {}}
@@ -127,8 +133,8 @@ class SipSockets:
         port = self._listen.port
         for host in self._listen.hosts:
             made = _bound(host, port, socket.SOCK_DGRAM)
-            transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self._receive), sock=made)
-            self._udp[":" in host] = transport
+            transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self._datagram), sock=made)
+            self._udp[host] = transport
             port = made.getsockname()[1]
         self.ports["udp"] = port
         self._serve(port, None)
@@ -203,6 +209,7 @@ class SipSockets:
         for listener in self._listeners:
             listener.close()
         self._udp.clear()
+        self._came_to.clear()
         self._accepting.clear()
         self._listeners.clear()
         await asyncio.sleep(0)  # the loop closes what it has in its next round
@@ -236,7 +243,7 @@ class SipSockets:
         return None
 
     def _send_datagram(self, data: bytes, to: Peer) -> None:
-        transport = self._udp.get(":" in to.host)
+        transport = self._udp_towards(to)
         if transport is None or transport.get_write_buffer_size() > MOST_UNSENT_BYTES:  # type: ignore[attr-defined]
             self.counts.dropped += 1
             return
@@ -245,6 +252,21 @@ class SipSockets:
         except (OSError, ValueError) as error:
             self.counts.dropped += 1
             logger.debug("A datagram to %s could not be sent: %s", to, error)
+
+    def _datagram(self, data: bytes, source: tuple[str, int], transport: asyncio.DatagramTransport) -> None:
+        if self._has_several:
+            self._came_to[source] = transport
+            self._came_to.move_to_end(source)
+            if len(self._came_to) > MOST_REMEMBERED:
+                self._came_to.popitem(last=False)
+        self._receive(data, Peer("udp", *source))
+
+    def _udp_towards(self, to: Peer) -> asyncio.DatagramTransport | None:
+        """Of our sockets the one that they came to, else the one on the address that the system would send from."""
+        family = [transport for host, transport in self._udp.items() if (":" in host) == (":" in to.host)]
+        if len(family) < 2:
+            return family[0] if family else None
+        return self._came_to.get((to.host, to.port)) or self._udp.get(self._local_address(to.host)) or family[0]
 
     def _send_when_connected(self, data: bytes, to: Peer) -> None:
         waiting = self._waiting.get(to)
@@ -327,11 +349,15 @@ class SipSockets:
 
 
 class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, receive: Callable[[bytes, Peer], None]) -> None:
+    def __init__(self, receive: Callable[[bytes, tuple[str, int], asyncio.DatagramTransport], None]) -> None:
         self._receive = receive
+        self._transport: asyncio.DatagramTransport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._receive(data, Peer("udp", addr[0], addr[1]))
+        self._receive(data, (addr[0], addr[1]), self._transport)
 
     def error_received(self, exc: Exception) -> None:
         logger.debug("The SIP socket told of an error: %s", exc)

@@ -572,6 +572,44 @@ def test_addresses_of_one_ipv6_network_count_as_one_host() -> None:
     assert sip_sockets._site("fe80::1%eth0")
 
 
+@pytest.mark.parametrize("hosts", [("127.0.0.1", "127.0.0.3"), ("127.0.0.3", "127.0.0.1"), ("::1", "127.0.0.3")])
+async def test_of_several_addresses_of_ours_the_one_answers_that_was_asked(hosts: tuple[str, ...]) -> None:
+    endpoint = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"), ip_network("::1/128")))]), hosts=hosts)
+    came: asyncio.Queue[str] = asyncio.Queue()
+
+    class Asker(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            came.put_nowait(addr[0])
+
+    try:
+        for host in hosts:
+            us = "::1" if ":" in host else "127.0.0.1"
+            transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Asker, local_addr=(us, 0))
+            transport.sendto(OPTIONS % b"UDP", (host, endpoint.ports["udp"]))
+            assert await asyncio.wait_for(came.get(), 2) == host
+            transport.close()
+    finally:
+        await endpoint.close()
+
+
+async def test_of_several_addresses_of_ours_a_first_word_leaves_from_the_one_towards_them() -> None:
+    endpoint = await started(Gate([]), hosts=("127.0.0.3", "127.0.0.1"))
+    came: asyncio.Queue[str] = asyncio.Queue()
+
+    class Listens(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            came.put_nowait(addr[0])
+
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Listens, local_addr=("127.0.0.1", 0))
+    try:
+        peer = Peer("udp", *transport.get_extra_info("sockname"))
+        endpoint._sockets.send(b"hello", peer)
+        assert await asyncio.wait_for(came.get(), 2) == endpoint.local_address("127.0.0.1") == "127.0.0.1"
+    finally:
+        transport.close()
+        await endpoint.close()
+
+
 def test_the_certificate_of_the_tests_is_one(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path, "pbx.example.com")
     ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key)
