@@ -277,7 +277,7 @@ class SipEndpoint:
             if other != to and self._may_send(other):
                 self._lead(to, other)
                 to = other
-        if to in self._seen or self._sockets.has_stream(to):
+        if self._is_met(to):
             self._sockets.send(data, to)
         elif not _is_address(to.host):
             self._send_to_name(data, to)
@@ -286,9 +286,13 @@ class SipEndpoint:
         else:
             self._lost(data, to)
 
+    def _is_met(self, to: Peer) -> bool:
+        """Whose certificate is wanted makes it no other place."""
+        return (to._replace(name="") if to.name else to) in self._seen or self._sockets.has_stream(to)
+
     def _may_send(self, to: Peer) -> bool:
         """``to`` is an address. A customer types a trunk's networks, and a message its Contact: neither opens a way out."""
-        if to in self._seen or self._sockets.has_stream(to) or self._gate.is_server(to.host, to.port):
+        if self._is_met(to) or self._gate.is_server(to.host, to.port):
             return True
         key = to.host, to.port
         if key not in self._judged:
@@ -358,7 +362,7 @@ class SipEndpoint:
         port of SIP on that machine, where a telephone without ``rport`` (RFC 3261, 18.2.2) and one that has hung its connection up are."""
         if source.transport == "udp":
             self._keep(source)
-        self._keep(source._replace(port=sip_names.usual_port(source.transport)))
+        self._keep(Peer(source.transport, source.host, sip_names.usual_port(source.transport)))
 
     def _keep(self, peer: Peer) -> None:
         if peer in self._seen:

@@ -320,6 +320,11 @@ async def test_who_has_come_to_us_is_answered_where_they_came_from_and_at_no_oth
         assert not endpoint._may_send(Peer("tcp", "127.0.0.3", came_from.port))
         assert not endpoint._may_send(Peer("udp", "127.0.0.4", came_from.port))
         sip = OPTIONS % b"UDP"
+        endpoint._received(sip, Peer("tls", "127.0.0.5", 5071, "pbx.example"))
+        assert endpoint._may_send(Peer("tls", "127.0.0.5", 5061)) and not endpoint._may_send(
+            Peer("tls", "127.0.0.5", 5071)
+        )
+        assert endpoint._may_send(Peer("tls", "127.0.0.5", 5061, "pbx.example"))
         for port in range(20_000, 20_000 + 50):  # public addresses need no remembering
             endpoint._received(sip, Peer("udp", "1.1.1.1", port))
         assert not any(peer.host == "1.1.1.1" for peer in endpoint._seen)
