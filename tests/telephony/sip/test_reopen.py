@@ -1,12 +1,16 @@
-"""Where a message goes whose connection is gone: by what it says, not by the port that the connection came from."""
+"""When a connection is gone: where a message goes then (by what it says, not by the port that it came from), and what becomes of
+what was asked."""
 
 from __future__ import annotations
 
 import pytest
 
 from telephony.sip import uri
+from telephony.sip.commands import Dial
+from telephony.sip.events import Ended, Silent
 from telephony.sip.peer import Peer, next_hop
 from telephony.sip.reopen import where_to
+from tests.telephony.sip.far import OFFER, THEM, Far, a_trunk
 
 GONE = Peer("tcp", "192.0.2.2", 40_123)
 IN_DIALOG = "<sip:a@192.0.2.2>;tag=1"
@@ -53,3 +57,31 @@ def test_a_server_is_known_by_the_same_name_at_another_port_and_another_host_by_
     assert next_hop(uri.parse("sips:a@192.0.2.2"), gone) == gone
     assert next_hop(uri.parse("sips:a@192.0.2.3"), gone) == Peer("tls", "192.0.2.3", 5061)
     assert next_hop(uri.parse("sip:a@192.0.2.2;transport=tcp"), gone) == Peer("tcp", "192.0.2.2", 5060)
+
+
+def over_tcp() -> Far:
+    return Far(a_trunk(peer=Peer("tcp", THEM, 5060)), transport="tcp")
+
+
+def test_what_was_asked_over_a_connection_that_is_lost_comes_to_503_and_what_was_asked_since_does_not() -> None:
+    far = over_tcp()
+    far.do(Dial("1", "trunk", "200", "100", OFFER))
+    far.now_ms = 1_000
+    far.do(Dial("2", "trunk", "200", "100", OFFER))
+    far._keep(far.agent.disconnected(Peer("tcp", THEM, 5061), 1_000, 1_000))
+    assert not far.told(Ended), "that was another"
+    told = far._keep(far.agent.disconnected(Peer("tcp", THEM, 5060), 500, 1_000))
+    assert told == [Ended("1", "refused", 503)], "and no ACK for an answer of our own making"
+    assert list(far.agent.calls) == ["2"]
+
+
+def test_an_answer_that_never_comes_over_a_connection_says_that_it_may_be_dead() -> None:
+    far = over_tcp()
+    far.now_ms = 250
+    far.do(Dial("1", "trunk", "200", "100", OFFER))
+    far.waits(33_000)
+    assert far.told(Silent) == [Silent(Peer("tcp", THEM, 5060), 250)]
+    far = Far()
+    far.do(Dial("1", "trunk", "200", "100", OFFER))
+    far.waits(33_000)
+    assert far.ended and not far.told(Silent), "over UDP there is none"
