@@ -177,9 +177,14 @@ class Agent:
                 self._read(data, source, now_ms)
         return self._stack.take()
 
-    def answered_here(self, response: Response, now_ms: float) -> list[Output]:
-        """A request of ours could not even be sent: this stands for the answer of whoever it was for (8.1.3.1)."""
-        self._stack.response_arrived(response, now_ms)
+    def could_not_send(self, request: Request, now_ms: float) -> list[Output]:
+        """It is taken as if the next hop had said 503 (RFC 3261, 8.1.3.1)."""
+        self._stack.could_not_send(request, now_ms)
+        return self._stack.take()
+
+    def disconnected(self, peer: Peer, sent_ms: float, now_ms: float) -> list[Output]:
+        """A connection is lost, over which something was sent last at ``sent_ms``. What is still asked over it comes to 503."""
+        self._stack.disconnected(peer, sent_ms, now_ms)
         return self._stack.take()
 
     def _read(self, data: bytes, source: Peer, now_ms: float) -> None:

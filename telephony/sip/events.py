@@ -16,6 +16,13 @@ class Send(NamedTuple):
     to: Peer
 
 
+class Silent(NamedTuple):
+    """A request over the connection ``to`` was never answered. Where nothing at all has come over it since, it is dead."""
+
+    to: Peer
+    since_ms: float
+
+
 @dataclass(frozen=True, slots=True)
 class CallReceived:
     """Somebody calls. ``Ring``, ``Answer`` or ``Reject`` it. ``offer`` empty: they want ours, in the answer."""
@@ -193,4 +200,4 @@ Event = (
     | DigitReceived | InfoReceived | TransferAsked | TransferProgress | TransferDone | Ended
     | Registered | RegistrationFailed | Unregistered | TrunkReachable | TrunkUnreachable | PhoneRegistered | PhoneLeft
 )  # fmt: skip
-Output = Send | Event
+Output = Send | Silent | Event

@@ -106,7 +106,12 @@ class Gate:
         self.counts = Counts()
         self._limit = limit or Pass()
         self._trunks: dict[str, Trunk] = {}
-        self._networks: list[tuple[Network, Trunk]] = []
+        self._networks: list[tuple[int, int, dict[int, list[Trunk]]]] = []
+        """Whose they are, by their first bits: for each version and length one table, the longest first. However many trunks there
+        are, a packet costs as many looks as there are lengths."""
+        self._is_sorted = True
+        self._servers: dict[tuple[str, int], set[str]] = {}
+        """And the names that trunks know them by, where that is TLS."""
         self._known: OrderedDict[str, tuple[Trunk, ...]] = OrderedDict()
         """Hosts that were looked up, and whose they are."""
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
@@ -116,21 +121,49 @@ class Gate:
 
     def add(self, trunk: Trunk) -> None:
         """Or put another in the place of the one with the same id."""
-        self._trunks[trunk.id] = trunk
-        self._sort()
+        if self._trunks.get(trunk.id) != trunk:
+            self._trunks[trunk.id] = trunk
+            self._forget()
 
     def remove(self, trunk_id: str) -> None:
-        self._trunks.pop(trunk_id, None)
-        self._sort()
+        if self._trunks.pop(trunk_id, None) is not None:
+            self._forget()
 
     def trunk(self, trunk_id: str) -> Trunk | None:
         return self._trunks.get(trunk_id)
 
-    def _sort(self) -> None:
-        pairs = [(network, trunk) for trunk in self._trunks.values() for network in trunk.networks]
-        # A trunk that goes out by our proxy has its address, too; what comes from there is the proxy's all the same.
-        self._networks = sorted(pairs, key=lambda pair: (pair[1].is_proxy, pair[0].prefixlen), reverse=True)
+    def _forget(self) -> None:
         self._known.clear()
+        self._is_sorted = False
+
+    def _sort(self) -> None:
+        """Once for all that was added since somebody last asked."""
+        if self._is_sorted:
+            return
+        tables: dict[tuple[int, int], dict[int, list[Trunk]]] = {}
+        for trunk in self._trunks.values():
+            for network in trunk.networks:
+                table = tables.setdefault((network.version, network.prefixlen), {})
+                table.setdefault(_bits(network.network_address, network.prefixlen), []).append(trunk)
+        self._networks = [
+            (version, length, tables[version, length]) for version, length in sorted(tables, reverse=True)
+        ]
+        self._is_sorted = True
+        self._servers = {}
+        for peer in (each.peer for each in self._trunks.values() if each.peer):
+            names = self._servers.setdefault((peer.host, peer.port), set())
+            names.update([peer.name] if peer.name else [])
+
+    def is_server(self, host: str, port: int) -> bool:
+        """Whether a trunk's own calls go to exactly there."""
+        self._sort()
+        return (host, port) in self._servers
+
+    def name_of(self, host: str, port: int) -> str:
+        """Whose certificate a server shows by all trunks that call it; "" where they don't agree."""
+        self._sort()
+        names = self._servers.get((host, port), set())
+        return next(iter(names)) if len(names) == 1 else ""
 
     def pin(self, host: str) -> None:
         self._pins[host] = self._pins.get(host, 0) + 1
@@ -164,7 +197,13 @@ class Gate:
             return ()
         if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped  # one socket for both families shows IPv4 so
-        found = (trunk for net, trunk in self._networks if net.version == address.version and address in net)
+        self._sort()
+        found: list[Trunk] = []
+        for version, length, table in self._networks:
+            if version == address.version:
+                found += table.get(_bits(address, length), ())
+        # A trunk that goes out by our proxy has its address, too; what comes from there is the proxy's all the same.
+        found.sort(key=lambda trunk: not trunk.is_proxy)
         return tuple({trunk.id: trunk for trunk in found}.values())
 
     def admit(self, source: Peer, now_ms: float) -> bool:
@@ -226,6 +265,11 @@ class Gate:
                 meant = next(signs_in, meant)
             return meant or found[0]
         return found[0] if found else None
+
+
+def _bits(address: IPv4Address | IPv6Address, length: int) -> int:
+    """The first ones."""
+    return int(address) >> (address.max_prefixlen - length)
 
 
 def dialled(called: str) -> str:

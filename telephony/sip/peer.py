@@ -14,11 +14,13 @@ Transport = Literal["udp", "tcp", "tls"]
 
 
 class Peer(NamedTuple):
-    """``host`` is an address, or a name that the shell resolves. On a stream, host and port also name the connection."""
+    """``host`` is an address, or a name that the shell resolves. On a stream, all of it together names the connection."""
 
     transport: Transport
     host: str
     port: int
+    name: str = ""
+    """Whose certificate a TLS connection that we open must show; "": one for the host itself."""
 
     @property
     def is_reliable(self) -> bool:
@@ -58,12 +60,13 @@ class Endpoint:
         return f"<sip:{at}{self.address(peer)}{tail}>"
 
 
-def next_hop(uri: Uri, like: Peer) -> Peer:
+def next_hop(uri: Uri, like: Peer, *, is_open: bool = True) -> Peer:
     """Where a request to ``uri`` goes. ``like`` is whom the dialog was made with, and the transport if the URI names none.
 
     An open connection to the same host is used again (RFC 3261, 18.1.1). A private address (or one behind a provider's NAT,
     100.64/10), told by somebody we reach at a public one, is that somebody's own network talking: it goes to where they are. maddr
     is ignored, it only ever led astray.
+    ``is_open`` False: that connection is gone, and another one is opened to the port that the URI names.
     """
     wanted = uri.params.get("transport", "").lower()
     transport: Transport = like.transport
@@ -74,9 +77,13 @@ def next_hop(uri: Uri, like: Peer) -> Peer:
     elif wanted == "udp":
         transport = "udp"
     host = uri.address
-    if transport == like.transport and (_is_behind_nat(host, like.host) or (host == like.host and like.is_reliable)):
-        return like
-    return Peer(transport, host, uri.port or (5061 if transport == "tls" else 5060))
+    if transport == like.transport:
+        is_behind_nat = _is_behind_nat(host, like.host)
+        if is_open and (is_behind_nat or (host == like.host and like.is_reliable)):
+            return like
+        host = like.host if is_behind_nat else host
+    name = like.name if transport == like.transport and host == like.host else ""
+    return Peer(transport, host, uri.port or (5061 if transport == "tls" else 5060), name)
 
 
 @lru_cache(maxsize=1_024)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 from telephony.sip import headers as values
 from telephony.sip.dialog import Dialog, Key
 from telephony.sip.digest import DigestClient, Login
-from telephony.sip.events import Event, Output, Send
+from telephony.sip.events import Event, Output, Send, Silent
 from telephony.sip.gate import Gate
 from telephony.sip.ids import Ids
-from telephony.sip.message import Headers, Request, Response
+from telephony.sip.message import Headers, Request, Response, parse
 from telephony.sip.peer import Endpoint, Peer, reply_to
 from telephony.sip.replies import Replies
 from telephony.sip.scan import split
@@ -167,6 +167,7 @@ class Exchange:
         self.to = to
         self.transaction = ClientTransaction(request, stack.timing, is_reliable=to.is_reliable)
         self.key = client_key(request.headers)
+        self.started_ms = 0.0
         self.watched_ms: float | None = None
         self._stack = stack
         self._tell = tell
@@ -176,13 +177,23 @@ class Exchange:
         return self.transaction.deadline_ms
 
     def start(self, now_ms: float) -> None:
+        self.started_ms = now_ms
         self._do(self.transaction.start(now_ms), now_ms)
+
+    def fail(self, now_ms: float) -> None:
+        """As if the next hop had said 503 (RFC 3261, 8.1.3.1)."""
+        refused = parse(Replies(self.request, "").encode(503, "", "unreachable"))
+        assert isinstance(refused, Response)
+        self._do(self.transaction.fail(refused), now_ms)
 
     def receive(self, response: Response, now_ms: float) -> None:
         self._do(self.transaction.receive(response, now_ms), now_ms)
 
     def fire(self, now_ms: float) -> None:
-        self._do(self.transaction.fire(now_ms), now_ms)
+        effects = self.transaction.fire(now_ms)
+        if self.to.is_reliable and Tell(None) in effects:
+            self._stack.is_silent(self.to, self.started_ms)
+        self._do(effects, now_ms)
 
     def give_up_at(self, at_ms: float) -> None:
         self.transaction.give_up_at(at_ms)
@@ -276,6 +287,8 @@ class Stack:
         self._answering: dict[tuple[str, ...], Answering] = {}
         self._initial: set[tuple[str, str, str]] = set()
         self._exchanges: dict[tuple[str, str], Exchange] = {}
+        self._over: dict[Peer, set[Exchange]] = {}
+        """Those over connections."""
         self.registering = 0
         self._out: list[Output] = []
 
@@ -285,6 +298,9 @@ class Stack:
 
     def send(self, data: bytes, to: Peer) -> None:
         self._out.append(Send(data, to))
+
+    def is_silent(self, to: Peer, since_ms: float) -> None:
+        self._out.append(Silent(to, since_ms))
 
     def tell(self, event: Event) -> None:
         self._out.append(event)
@@ -311,6 +327,8 @@ class Stack:
     def exchange(self, request: Request, to: Peer, tell: OnResponse, now_ms: float) -> Exchange:
         exchange = Exchange(self, request, to, tell)
         self._exchanges[exchange.key] = exchange
+        if to.is_reliable:
+            self._over.setdefault(to, set()).add(exchange)
         exchange.start(now_ms)
         return exchange
 
@@ -320,8 +338,23 @@ class Stack:
         if exchange is not None:
             exchange.receive(response, now_ms)
 
+    def could_not_send(self, request: Request, now_ms: float) -> None:
+        exchange = self._exchanges.get(client_key(request.headers))
+        if exchange is not None:
+            exchange.fail(now_ms)
+
+    def disconnected(self, peer: Peer, sent_ms: float, now_ms: float) -> None:
+        """What was asked over that connection, by ``sent_ms``, is answered by nobody."""
+        for exchange in list(self._over.get(peer, ())):
+            if exchange.started_ms <= sent_ms:
+                exchange.fail(now_ms)
+
     def forget_exchange(self, exchange: Exchange) -> None:
         self._exchanges.pop(exchange.key, None)
+        if (others := self._over.get(exchange.to)) is not None:
+            others.discard(exchange)
+            if not others:
+                del self._over[exchange.to]
 
     def digest_for(self, login: Login | None) -> DigestClient | None:
         return DigestClient(login, self.ids.cnonce) if login else None

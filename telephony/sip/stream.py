@@ -26,8 +26,10 @@ class StreamReader:
         """Bytes of the whole message, once its head is known."""
 
     @property
-    def is_empty(self) -> bool:
-        return not self._buffer
+    def is_unfinished(self) -> bool:
+        """Whether a message has begun. An empty line is none: it may be the first half of a ping, and is ignored before a message
+        (RFC 3261, 7.5)."""
+        return len(self._buffer) > 3 or bool(self._buffer.strip(b"\r\n"))
 
     def feed(self, data: bytes) -> list[bytes]:
         self._buffer += data

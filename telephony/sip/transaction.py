@@ -124,6 +124,15 @@ class ClientTransaction:
         self._plan()
         return effects
 
+    def fail(self, response: Response) -> list[Effect]:
+        """It can't be sent, or the connection that it went over is lost (17.1.4): ``response`` is of our own making, and gets no ACK."""
+        if self.state not in (State.CALLING, State.PROCEEDING):
+            return []
+        self.state = State.OVER
+        self._end_ms = self._repeat_ms = None
+        self._plan()
+        return [Tell(response)]
+
     def give_up_at(self, at_ms: float) -> None:
         """After a CANCEL no answer is waited for longer than that (RFC 3261, 9.1)."""
         if self.state in (State.CALLING, State.PROCEEDING) and (self._end_ms is None or at_ms < self._end_ms):

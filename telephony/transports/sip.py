@@ -4,8 +4,10 @@
     command ─▶ do ─────────────────▶ agent ─┴▶ events ───▶ ``on_event``, on the loop
     one timer for everything that is due
 
-Where messages may go: back to where one came from, to the addresses of trunks, and else only where ``egress`` lets us. A message that
-can't be sent at all is answered here as if the next hop had said 503 (RFC 3261, 8.1.3.1), so nobody waits half a minute for nothing.
+Where messages may go: back to the very address that one came from, to the servers of trunks (which ``egress`` let pass when they were
+looked up), over connections that are open, and else only where ``egress`` lets us. That somebody has listed a network as a trunk's
+lets its messages in, and none of ours out. A message that can't be sent at all is answered here as if the next hop had said 503
+(RFC 3261, 8.1.3.1), so nobody waits half a minute for nothing.
 """
 
 from __future__ import annotations
@@ -19,20 +21,20 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from typing import Literal
 
 import egress
-from egress.addresses import is_private, parse
+from egress.addresses import is_private, parse, refusal
 from telephony.sip import message as messages
+from telephony.sip import reopen
 from telephony.sip.agent import Agent
 from telephony.sip.commands import Command
-from telephony.sip.events import Event, Output, Send
+from telephony.sip.events import Event, Output, Send, Silent
 from telephony.sip.gate import Gate
-from telephony.sip.message import Request, Response
+from telephony.sip.message import Request
 from telephony.sip.peer import Address, Endpoint, Peer, Transport
-from telephony.sip.replies import Replies
 from telephony.sip.scan import BadMessage
 from telephony.sip.stack import Limits
 from telephony.transports import sip_names
@@ -41,6 +43,7 @@ from telephony.transports.sip_sockets import Listen, SipSockets
 logger = logging.getLogger(__name__)
 
 MOST_REMEMBERED = 10_000
+MOST_LED = 1_000
 MOST_LOOKED_UP = 100
 """Messages that wait for a name to be looked up."""
 ROUTE_PORT = 9
@@ -103,12 +106,14 @@ class SipEndpoint:
         self._limits = limits
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = 0.0
-        self._seen: OrderedDict[str, None] = OrderedDict()
-        """Hosts that have sent us something we listened to."""
+        self._seen: OrderedDict[Peer, None] = OrderedDict()
+        """Where something has come from that we listened to; of those only that ``egress`` might refuse."""
         self._judged: OrderedDict[tuple[str, int], bool] = OrderedDict()
         self._routes: OrderedDict[str, str] = OrderedDict()
         self._ours: OrderedDict[str, str] = OrderedDict()
         """How hosts reach us."""
+        self._led: OrderedDict[Peer, Peer] = OrderedDict()
+        """Where messages to a name, or over a connection that is gone, went instead."""
         self._looking_up: set[asyncio.Task[None]] = set()
         self._outputs: list[Output] = []
         self._is_carrying_out = False
@@ -129,8 +134,9 @@ class SipEndpoint:
             self._received,
             self._is_welcome,
             self._lost,
-            self._on_closed,
+            self._disconnected,
             client_tls,
+            self.local_address,
         )
         await self._sockets.start()
         own = self._listening.advertised or self.local_address("192.0.2.1")
@@ -189,10 +195,6 @@ class SipEndpoint:
                 self._routes.popitem(last=False)
         return self._routes[towards]
 
-    def expect_certificate(self, peer: Peer, name: str) -> None:
-        """A TLS connection to ``peer`` must show one for ``name``."""
-        self._sockets.connect_to(peer, name)
-
     # ---- in
 
     def do(self, command: Command) -> None:
@@ -209,7 +211,7 @@ class SipEndpoint:
         if self._is_closed:
             return
         if self._gate.trunk_at(source.host) is not None:
-            self._remember(self._seen, source.host)
+            self._remember(source)
             self._on_message("in", data, source)
         try:
             outputs = self.agent.receive(data, source, self._now_ms())
@@ -249,6 +251,8 @@ class SipEndpoint:
             if isinstance(output, Send):
                 self._on_message("out", output.data, output.to)
                 self._send(output.data, output.to)
+            elif isinstance(output, Silent):
+                self._sockets.drop_if_silent(self._led.get(output.to, output.to), output.since_ms / 1000)
             else:
                 self._on_event(output)
         except Exception:
@@ -266,7 +270,14 @@ class SipEndpoint:
         self._timer = self._loop.call_at(due_ms / 1000, self._fire)
 
     def _send(self, data: bytes, to: Peer) -> None:
-        if to.host in self._seen:  # where something came from: most of what is sent
+        if to.is_reliable and not self._sockets.has_stream(to) and _is_address(to.host):
+            other = reopen.where_to(data, to)
+            if other.transport == "tls" and not other.name:
+                other = other._replace(name=self._gate.name_of(other.host, other.port))
+            if other != to and self._may_send(other):
+                self._lead(to, other)
+                to = other
+        if self._is_met(to):
             self._sockets.send(data, to)
         elif not _is_address(to.host):
             self._send_to_name(data, to)
@@ -275,15 +286,20 @@ class SipEndpoint:
         else:
             self._lost(data, to)
 
+    def _is_met(self, to: Peer) -> bool:
+        """Whose certificate is wanted makes it no other place."""
+        return (to._replace(name="") if to.name else to) in self._seen or self._sockets.has_stream(to)
+
     def _may_send(self, to: Peer) -> bool:
-        if self._gate.trunk_at(to.host) is not None or self._sockets.has_stream(to):
+        """``to`` is an address. A customer types a trunk's networks, and a message its Contact: neither opens a way out."""
+        if self._is_met(to) or self._gate.is_server(to.host, to.port):
             return True
         key = to.host, to.port
         if key not in self._judged:
-            refusal = egress.refusal_of(to.host, to.port, sip_names.PORTS)
-            if refusal:
-                logger.warning("Nothing is sent to %s:%d: %s", to.host, to.port, refusal)
-            self._judged[key] = not refusal
+            why = egress.refusal_of(to.host, to.port, sip_names.PORTS)
+            if why:
+                logger.warning("Nothing is sent to %s:%d: %s", to.host, to.port, why)
+            self._judged[key] = not why
             if len(self._judged) > MOST_REMEMBERED:
                 self._judged.popitem(last=False)
         return self._judged[key]
@@ -305,7 +321,7 @@ class SipEndpoint:
             self._lost(data, to)
             return
         if not self._is_closed:
-            self.expect_certificate(found[0], to.host)
+            self._lead(to, found[0])
             self._sockets.send(data, found[0])
 
     def _lost(self, data: bytes, to: Peer) -> None:
@@ -315,20 +331,55 @@ class SipEndpoint:
     def _answer_for(self, data: bytes, to: Peer) -> None:
         try:
             request = messages.parse(data)
-            if not isinstance(request, Request) or request.method == "ACK" or self._is_closed:
-                return
-            answer = messages.parse(Replies(request, "").encode(503, "", "unreachable"))
-            assert isinstance(answer, Response)
         except BadMessage:
             return
-        self._carry_out(self.agent.answered_here(answer, self._now_ms()))
+        if isinstance(request, Request) and request.method != "ACK" and not self._is_closed:
+            self._carry_out(self.agent.could_not_send(request, self._now_ms()))
 
-    @staticmethod
-    def _remember(known: OrderedDict[str, None], host: str) -> None:
-        known[host] = None
-        known.move_to_end(host)
-        if len(known) > MOST_REMEMBERED:
-            known.popitem(last=False)
+    def _disconnected(self, peer: Peer, sent_s: float) -> None:
+        self._loop.call_soon(self._tell_of_loss, peer, sent_s * 1000)
+
+    def _tell_of_loss(self, peer: Peer, sent_ms: float) -> None:
+        """Who asked first, then who is known by the connection: else a server that hangs up on each REGISTER is asked again at once."""
+        if self._is_closed:
+            return
+        led = [old for old, new in self._led.items() if new == peer]
+        for each in (peer, *led):
+            self._carry_out(self.agent.disconnected(each, sent_ms, self._now_ms()))
+        for each in led:
+            del self._led[each]
+        self._on_closed(peer)
+
+    def _lead(self, to: Peer, other: Peer) -> None:
+        if to.is_reliable:
+            self._led[to] = other
+            self._led.move_to_end(to)
+            if len(self._led) > MOST_LED:
+                self._led.popitem(last=False)
+
+    def _remember(self, source: Peer) -> None:
+        """Answers and what follows go back there: over UDP to the port that it came from; a connection is known to be open. And to the
+        port of SIP on that machine, where a telephone without ``rport`` (RFC 3261, 18.2.2) and one that has hung its connection up are."""
+        if source.transport == "udp":
+            self._keep(source)
+        self._keep(Peer(source.transport, source.host, sip_names.usual_port(source.transport)))
+
+    def _keep(self, peer: Peer) -> None:
+        if peer in self._seen:
+            self._seen.move_to_end(peer)
+        elif peer.port not in sip_names.PORTS or not _is_public(peer.host):
+            self._seen[peer] = None
+            if len(self._seen) > MOST_REMEMBERED:
+                self._seen.popitem(last=False)
+
+
+@lru_cache(maxsize=4_096)
+def _is_public(host: str) -> bool:
+    """Whether ``egress`` has nothing against it in any case: then who floods us from there pushes nobody else out."""
+    try:
+        return refusal(parse(host)) is None
+    except ValueError:
+        return False
 
 
 def _is_address(host: str) -> bool:

@@ -27,16 +27,18 @@ async def resolve(host: str, port: int, transport: Transport) -> list[Peer]:
     if not port and not is_address(host):
         found: list[Peer] = []
         for service in await door.services_of(f"{_SERVICES[transport]}.{host}"):
-            found += await _addresses(service.host, service.port, transport)
+            found += await _addresses(service.host, service.port, transport, host)
             if len(found) >= MOST_ADDRESSES:
                 break
         if found:
             return found[:MOST_ADDRESSES]
-    return await _addresses(host, port or usual_port(transport), transport)
+    return await _addresses(host, port or usual_port(transport), transport, host)
 
 
-async def _addresses(host: str, port: int, transport: Transport) -> list[Peer]:
-    return [Peer(transport, address, port) for address in await egress.addresses(host, port, PORTS)]
+async def _addresses(host: str, port: int, transport: Transport, name: str) -> list[Peer]:
+    """``name``: what was asked for, which a certificate must be for (RFC 5922, 4), whichever host SRV names."""
+    name = name if transport == "tls" else ""
+    return [Peer(transport, address, port, name) for address in await egress.addresses(host, port, PORTS)]
 
 
 def is_address(host: str) -> bool:

@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import ip_network
 from typing import Any
 
@@ -113,9 +113,8 @@ class Upkeep:
         return "carrier_refused", held.trouble or NO_ADDRESS
 
     def at(self, host: str) -> list[uuid.UUID]:
-        """The trunks that somebody at this address may speak for."""
-        ids = [each.id for each in self._gate.trunks_at(host)]
-        return [held.sheet.id for held in self._held.values() if str(held.sheet.id) in ids]
+        """The trunks that somebody at this address may speak for, the one with the narrowest network first."""
+        return [pk for each in self._gate.trunks_at(host) if (pk := _pk(each.id)) in self._held]
 
     def is_waiting_to_be_reached(self, host: str) -> bool:
         """Whether somebody at this address is asked how it is and has not answered: worth writing down."""
@@ -193,8 +192,6 @@ class Upkeep:
             held = self._held[sheet.id] = _Held(sheet)
         held.peers, held.trouble = [held.phone] if held.phone else peers, trouble
         held.resolve_at_s = time.monotonic() + (RESOLVE_AGAIN_SECONDS if trouble else RESOLVE_SECONDS)
-        for peer in peers:
-            self._endpoint.expect_certificate(peer, sheet.proxy or sheet.host)
         self._gate.add(_for_the_gate(sheet, peers))
         if trouble:
             self._state(held, Trunk.State.FAILED, trouble)
@@ -270,7 +267,7 @@ class Upkeep:
                 | events.PhoneRegistered(trunk=trunk)
                 | events.PhoneLeft(trunk=trunk)
             ):
-                held = next((each for each in self._held.values() if str(each.sheet.id) == trunk), None)
+                held = self._held.get(_pk(trunk))
                 if held is not None:
                     self._note(held, event)
                     held.news.set()
@@ -416,6 +413,15 @@ class Upkeep:
                     await held.news.wait()
         except TimeoutError:
             pass
+
+
+@lru_cache(maxsize=4_096)
+def _pk(trunk_id: str) -> uuid.UUID:
+    """By the gate's name for it; of what has no row, such as our own proxy, one that nothing has."""
+    try:
+        return uuid.UUID(trunk_id)
+    except ValueError:
+        return uuid.UUID(int=0)
 
 
 def _is_not_registered(held: _Held) -> bool:

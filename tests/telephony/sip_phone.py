@@ -117,9 +117,7 @@ class SipPhone:
         certificate: str = "",
         replaces: str = "",
     ) -> None:
-        peer = Peer(transport, at or self.host, port)
-        if certificate:
-            self.endpoint.expect_certificate(peer, certificate)
+        peer = Peer(transport, at or self.host, port, certificate)
         self.gate.add(Trunk("them", (ip_network(peer.host),), peer, login=self._login, may_refer=True))
         self._make_media()
         assert self._media is not None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+import random
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from telephony.sip import agent as agent_module
 from telephony.sip.commands import Answer, Dial, Drain, HangUp
 from telephony.sip.digest import DigestClient, Login
 from telephony.sip.events import CallReceived
-from telephony.sip.gate import Gate, Pass
+from telephony.sip.gate import Gate, Pass, Trunk
 from telephony.sip.message import Response
 from telephony.sip.peer import Peer
 from telephony.sip.stack import Limits
@@ -255,3 +256,48 @@ def test_three_thousand_calls_leave_nothing_behind() -> None:
     assert far.agent.next_deadline_ms is None
     stack = far.agent._stack
     assert not any((stack._initial, stack._pinned, stack.gate._pins, stack.schedule._heap))
+
+
+def test_a_server_has_the_name_that_all_trunks_know_it_by() -> None:
+    at = Peer("tls", THEM, 5061)
+    gate = Gate(
+        [Trunk("a", (), at._replace(name="a.example")), Trunk("b", (), at._replace(port=5071, name="b.example"))]
+    )
+    assert (gate.name_of(THEM, 5061), gate.name_of(THEM, 5071), gate.name_of(THEM, 5060)) == (
+        "a.example",
+        "b.example",
+        "",
+    )
+    assert gate.is_server(THEM, 5061) and not gate.is_server(THEM, 5060)
+    gate.add(Trunk("c", (), at._replace(name="c.example")))
+    assert gate.name_of(THEM, 5061) == ""
+    gate.remove("a")
+    assert gate.name_of(THEM, 5061) == "c.example"
+
+
+def test_whose_a_source_is_is_the_same_as_when_each_network_is_looked_at() -> None:
+    seed = random.Random(4)
+
+    def address() -> Any:
+        return ip_address(seed.choice([0x0A000000, 0xC0A80000]) | seed.getrandbits(4)) if seed.random() < 0.7 else (
+            ip_address((0x20010DB8 << 96) | seed.getrandbits(3))
+        )  # fmt: skip
+
+    for _ in range(60):
+        gate = Gate()
+        for number in range(12):
+            some = [ip_network((at := address(), at.max_prefixlen - seed.randrange(5)), strict=False) for _ in "123"]
+            gate.add(Trunk(str(seed.randrange(9)), tuple(some), is_proxy=number % 5 == 0))
+        gate.remove("3")
+        pairs = [(network, trunk) for trunk in gate._trunks.values() for network in trunk.networks]
+        pairs.sort(key=lambda pair: (pair[1].is_proxy, pair[0].prefixlen), reverse=True)
+        for host in (address() for _ in range(30)):
+            slowly = [trunk for network, trunk in pairs if network.version == host.version and host in network]
+            assert [each.id for each in gate.trunks_at(str(host))] == list(dict.fromkeys(each.id for each in slowly))
+
+
+def test_many_trunks_make_no_packet_dearer() -> None:
+    gate = Gate(Trunk(str(number), (ip_network((0x0A000000 + (number << 8), 24)),)) for number in range(2_000))
+    gate.trunks_at("192.0.2.1")
+    assert len(gate._networks) == 1, "one look for each length that there is"
+    assert [each.id for each in gate.trunks_at("10.0.7.9")] == ["7"]
