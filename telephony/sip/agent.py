@@ -182,9 +182,10 @@ class Agent:
         self._stack.could_not_send(request, now_ms)
         return self._stack.take()
 
-    def disconnected(self, peer: Peer, sent_ms: float, now_ms: float) -> list[Output]:
-        """A connection is lost, over which something was sent last at ``sent_ms``. What is still asked over it comes to 503."""
-        self._stack.disconnected(peer, sent_ms, now_ms)
+    def disconnected(self, peer: Peer, sent_ms: float, now_ms: float, *, is_broken: bool) -> list[Output]:
+        """A connection is gone, over which something was sent last at ``sent_ms``. What is still asked over it comes to 503; but where it
+        was closed in good order a call that rings goes on ringing: the answer may come over another connection (18.2.2)."""
+        self._stack.disconnected(peer, sent_ms, now_ms, is_broken=is_broken)
         return self._stack.take()
 
     def _read(self, data: bytes, source: Peer, now_ms: float) -> None:

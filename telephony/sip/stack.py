@@ -343,10 +343,10 @@ class Stack:
         if exchange is not None:
             exchange.fail(now_ms)
 
-    def disconnected(self, peer: Peer, sent_ms: float, now_ms: float) -> None:
+    def disconnected(self, peer: Peer, sent_ms: float, now_ms: float, *, is_broken: bool) -> None:
         """What was asked over that connection, by ``sent_ms``, is answered by nobody."""
         for exchange in list(self._over.get(peer, ())):
-            if exchange.started_ms <= sent_ms:
+            if exchange.started_ms <= sent_ms and (is_broken or not exchange.transaction.rings):
                 exchange.fail(now_ms)
 
     def forget_exchange(self, exchange: Exchange) -> None:

@@ -80,6 +80,11 @@ class ClientTransaction:
     def is_over(self) -> bool:
         return self.state is State.OVER
 
+    @property
+    def rings(self) -> bool:
+        """An INVITE that somebody has heard of, and nobody has answered for good."""
+        return self._is_invite and self.state is State.PROCEEDING
+
     def start(self, now_ms: float) -> list[Effect]:
         self._end_ms = now_ms + self._timing.patience_ms  # timers B and F
         if not self._is_reliable:

@@ -336,16 +336,16 @@ class SipEndpoint:
         if isinstance(request, Request) and request.method != "ACK" and not self._is_closed:
             self._carry_out(self.agent.could_not_send(request, self._now_ms()))
 
-    def _disconnected(self, peer: Peer, sent_s: float) -> None:
-        self._loop.call_soon(self._tell_of_loss, peer, sent_s * 1000)
+    def _disconnected(self, peer: Peer, sent_s: float, is_broken: bool) -> None:
+        self._loop.call_soon(self._tell_of_loss, peer, sent_s * 1000, is_broken)
 
-    def _tell_of_loss(self, peer: Peer, sent_ms: float) -> None:
+    def _tell_of_loss(self, peer: Peer, sent_ms: float, is_broken: bool) -> None:
         """Who asked first, then who is known by the connection: else a server that hangs up on each REGISTER is asked again at once."""
         if self._is_closed:
             return
         led = [old for old, new in self._led.items() if new == peer]
         for each in (peer, *led):
-            self._carry_out(self.agent.disconnected(each, sent_ms, self._now_ms()))
+            self._carry_out(self.agent.disconnected(each, sent_ms, self._now_ms(), is_broken=is_broken))
         for each in led:
             del self._led[each]
         self._on_closed(peer)

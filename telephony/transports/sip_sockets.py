@@ -78,7 +78,8 @@ class _Waiting:
 
 class SipSockets:
     """``start``, then ``send`` at will; ``receive`` is told what comes, on the loop; ``lost`` what could not be sent at all;
-    ``closed`` whose connection is gone, and when something was sent over it last (by the loop's clock, in seconds; 0: never).
+    ``closed`` whose connection is gone, and when something was sent over it last (by the loop's clock, in seconds; 0: never)
+    and whether it broke off.
 
     ``welcome`` decides by a source's host. Connections of ours to one server by several names (``Peer.name``) are several: whoever
     expects one certificate neither uses nor breaks what another has found good. ``local_address``: of ours, the one towards a host.
@@ -90,7 +91,7 @@ class SipSockets:
         receive: Callable[[bytes, Peer], None],
         welcome: Callable[[str], bool],
         lost: Callable[[bytes, Peer], None],
-        closed: Callable[[Peer, float], None],
+        closed: Callable[[Peer, float, bool], None],
         client_tls: ssl.SSLContext,
         local_address: Callable[[str], str],
     ) -> None:
@@ -239,7 +240,7 @@ class SipSockets:
         stream = self._streams.get(to)
         if stream is None or stream.is_open:
             return stream
-        self.closed(stream, to)  # it is being closed: nothing more gets out
+        self.closed(stream, to, is_broken=False)  # it is being closed: nothing more gets out
         return None
 
     def _send_datagram(self, data: bytes, to: Peer) -> None:
@@ -328,11 +329,11 @@ class SipSockets:
     def opened(self, stream: _Stream, peer: Peer) -> None:
         self._streams[peer] = stream
 
-    def closed(self, stream: _Stream, peer: Peer) -> None:
+    def closed(self, stream: _Stream, peer: Peer, *, is_broken: bool) -> None:
         if self._streams.get(peer) is stream:
             del self._streams[peer]
             if not self._is_closed:
-                self._closed(peer, stream.sent_s)
+                self._closed(peer, stream.sent_s, is_broken)
 
     def received(self, data: bytes, peer: Peer) -> None:
         self._receive(data, peer)
@@ -388,7 +389,7 @@ class _Stream(asyncio.Protocol):
         self._sockets.opened(self, self._peer)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._sockets.closed(self, self._peer)
+        self._sockets.closed(self, self._peer, is_broken=exc is not None)
 
     def data_received(self, data: bytes) -> None:
         now = asyncio.get_running_loop().time()

@@ -7,10 +7,10 @@ import pytest
 
 from telephony.sip import uri
 from telephony.sip.commands import Dial
-from telephony.sip.events import Ended, Silent
+from telephony.sip.events import Answered, Ended, Silent
 from telephony.sip.peer import Peer, next_hop
 from telephony.sip.reopen import where_to
-from tests.telephony.sip.far import OFFER, THEM, Far, a_trunk
+from tests.telephony.sip.far import ANSWER, OFFER, THEM, Far, a_trunk
 
 GONE = Peer("tcp", "192.0.2.2", 40_123)
 IN_DIALOG = "<sip:a@192.0.2.2>;tag=1"
@@ -68,11 +68,22 @@ def test_what_was_asked_over_a_connection_that_is_lost_comes_to_503_and_what_was
     far.do(Dial("1", "trunk", "200", "100", OFFER))
     far.now_ms = 1_000
     far.do(Dial("2", "trunk", "200", "100", OFFER))
-    far._keep(far.agent.disconnected(Peer("tcp", THEM, 5061), 1_000, 1_000))
+    far._keep(far.agent.disconnected(Peer("tcp", THEM, 5061), 1_000, 1_000, is_broken=True))
     assert not far.told(Ended), "that was another"
-    told = far._keep(far.agent.disconnected(Peer("tcp", THEM, 5060), 500, 1_000))
+    told = far._keep(far.agent.disconnected(Peer("tcp", THEM, 5060), 500, 1_000, is_broken=False))
     assert told == [Ended("1", "refused", 503)], "and no ACK for an answer of our own making"
     assert list(far.agent.calls) == ["2"]
+
+
+@pytest.mark.parametrize("is_broken", [True, False])
+def test_a_call_that_rings_goes_on_ringing_where_its_connection_is_closed_in_good_order(is_broken: bool) -> None:
+    far = over_tcp()
+    invite = far.is_called()
+    far.says(far.response(invite, 180))
+    far._keep(far.agent.disconnected(Peer("tcp", THEM, 5060), 1_000, 1_000, is_broken=is_broken))
+    assert far.ended == (["refused"] if is_broken else [])
+    far.says(far.response(invite, 200, body=ANSWER), Peer("tcp", THEM, 40_999))
+    assert bool(far.told(Answered)) is not is_broken
 
 
 def test_an_answer_that_never_comes_over_a_connection_says_that_it_may_be_dead() -> None:
