@@ -9,6 +9,8 @@ from agents.providers.local.hearing import (
     Guess,
     Segment,
     believed,
+    fuller,
+    is_nothing_but,
     is_past_the_end,
     likely_tokens,
     most_tokens,
@@ -86,3 +88,37 @@ def test_the_end_of_the_sound_is_known_from_the_times() -> None:
     assert not is_past_the_end([0.0, 2.0], 2.6)
     assert not is_past_the_end([2.0], 1.9)
     assert likely_tokens(2) < most_tokens(2)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_it"),
+    [
+        ("Check-up.", True),
+        ("check up", True),
+        ("Toothache, cleaning.", True),
+        ("A check-up.", False),
+        ("Checking", False),
+        ("", False),
+    ],
+)
+def test_what_is_nothing_but_words_to_expect(text: str, is_it: bool) -> None:
+    assert is_nothing_but(text, ("toothache", "check", "Check-up", "cleaning", "")) is is_it
+    assert not is_nothing_but(text, ())
+
+
+@pytest.mark.parametrize(
+    ("expected", "plain", "is_plain"),
+    [
+        (("Check-up.", 0.89), ("not a cleaning, a checkup.", 0.8), True),
+        (("Toothache.", 0.81), ("Do I need to check up?", 0.92), True),
+        (("Gluten-free.", 0.79), ("is a gluten free", 0.64), True),
+        (("Anderson.", 0.8), ("and her son", 0.7), False),
+        (("Cleaning.", 0.7), ("Cleaning.", 0.9), False),
+        (("Cleaning.", 0.7), ("cleaning cleaning", 0.9), False),
+        (("Cleaning.", 0.7), ("", 1.0), False),
+    ],
+)
+def test_the_sentence_counts_and_not_the_one_word_that_was_expected_in_it(
+    expected: tuple[str, float], plain: tuple[str, float], is_plain: bool
+) -> None:
+    assert fuller(expected, plain) == (plain if is_plain else expected)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from agents.providers.local import mel, whisper
-from agents.providers.local.whisper_model import MAX_PROMPT_TOKENS
+from agents.providers.local.whisper_model import MAX_PROMPT_TOKENS, WhisperModel
 from agents.speech import AudioFrame, ProviderError, STTStream, Transcript
 from tests.spoken import WEIGHTS, spoken
 
@@ -308,6 +308,35 @@ async def test_with_words_to_expect_nothing_is_heard_twice(said: str) -> None:
         final = await call.utter(with_gaps(spoken(said), seed))
         assert len(words(final.text)) <= len(words(said)) + 1, final.text
     await stream.close()
+
+
+@pytest.mark.parametrize("speed", [0.9, 1.0, 1.15])
+@pytest.mark.parametrize(
+    "said", ["Not a cleaning, a check-up.", "Do I need a check-up?", "A cleaning, please.", "Cleaning.", "Toothache."]
+)
+async def test_a_sentence_is_not_taken_for_the_expected_word_in_it(said: str, speed: float) -> None:
+    """Over a line with some noise, where that happened."""
+    model = WhisperModel(WEIGHTS / "whisper-base")
+    noise = np.random.default_rng(1).normal(0, 300, 64_000)
+    pcm = np.concatenate([np.zeros(5_120), np.frombuffer(spoken(said, speed), "<i2"), np.zeros(3_200)])
+    heard = model.hear(
+        (pcm + noise[: len(pcm)]).astype(np.int16), model.prompt("en", ("toothache", "cleaning", "check-up"))
+    )
+    assert heard is not None
+    wanted = "".join(words(said))
+    assert difflib.SequenceMatcher(None, "".join(words(heard[0])), wanted).ratio() > 0.7, heard
+
+
+@pytest.mark.parametrize("said", ["Yes.", "Cleaning.", "Monday.", "Right.", "Sure.", "Ten."])
+async def test_a_single_word_is_not_lost_right_after_its_end(said: str) -> None:
+    model = WhisperModel(WEIGHTS / "whisper-base")
+    lost = []
+    for speed in (0.9, 1.0, 1.2):
+        pcm = np.concatenate([np.zeros(5_120), np.frombuffer(spoken(said, speed), "<i2"), np.zeros(1_920)])
+        pcm += np.random.default_rng(0).normal(0, 8, len(pcm))
+        heard = model.hear(pcm.astype(np.int16), model.prompt("en", ()))
+        lost += [] if heard is not None and heard[0] else [speed]
+    assert not lost
 
 
 async def test_the_prompt_holds_as_many_words_to_expect_as_fit() -> None:

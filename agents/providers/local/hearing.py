@@ -32,6 +32,8 @@ SAID_TO_NOISE = ("i", "i'm", "you", "so", "the")
 PAST_THE_END_S = 0.2
 """Whisper's times are rough: a segment that begins this shortly before the end of the sound was not said in it."""
 
+MUCH_SURER = 0.1
+
 _BRACKETED = re.compile(r"[\[(*♪][^\])*♪]*[\])*♪]")
 _SPACES = re.compile(r"\s+")
 
@@ -79,6 +81,30 @@ def believed(guess: Guess) -> str:
     if bare in SAID_TO_SILENCE and (guess.peak_rms < QUIET_RMS or guess.no_speech > 0.6):
         return ""
     return without_loops(text)
+
+
+def is_nothing_but(text: str, expected: Sequence[str]) -> bool:
+    """Whether ``text`` is made of some of the expected words, each as a whole."""
+    left = _joined(text)
+    known = sorted({_joined(word) for word in expected} - {""}, key=len, reverse=True)
+    while left and (word := next((each for each in known if left.startswith(each)), "")):
+        left = left[len(word) :]
+    return bool(text) and not left
+
+
+def fuller(expected: tuple[str, float], plain: tuple[str, float]) -> tuple[str, float]:
+    """Of what was heard with words to expect, which is nothing but such words, and without: the second where it has more in it and the
+    same word too, or is much surer. Each with how sure it is (0-1)."""
+    words, more = set(_bare(expected[0])), _bare(plain[0])
+    if len(more) <= len(_bare(expected[0])) or set(more) <= words:
+        return expected
+    has_it = _joined(expected[0]) in _joined(plain[0])
+    return plain if has_it or plain[1] >= expected[1] + MUCH_SURER else expected
+
+
+def _joined(text: str) -> str:
+    """ "Check-up." and "check up" are the same."""
+    return "".join(character for character in text.lower() if character.isalnum())
 
 
 def is_past_the_end(times: Sequence[float], seconds: float) -> bool:
