@@ -4,7 +4,8 @@
                                                        the row could be ended first: then it can't be claimed, and nobody rings
 
 So one row decides. Whoever was killed, whatever order was lost or comes late: a row that nobody claimed rang nobody, and is taken
-back; one that was claimed may have rung, and is never placed again. What became of it the worker writes, or the reaper for it.
+back; one that was claimed may have rung, and is never placed again. What became of it the worker writes, or the reaper for it. Where
+the provider refuses us and not the number (our password, our money), that is nobody's try either.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from telephony.campaigns.dialler import NotPlaced, Order, Over, Running, Unrung
 from telephony.dialing import gate
 from telephony.finish import end_call
 from telephony.models import Call, PhoneNumber, Trunk
+from telephony.trunks import words
 from telephony.worker_status import WorkerStatus
 
 CLAIMED_WITHIN = timedelta(seconds=20)
@@ -89,4 +91,6 @@ class TrunkDialler:
             return Running(call.pk)
         if not call.worker and call.end_reason in NOBODY_RANG:
             return Unrung()
+        if call.end_reason == "carrier_refused" and words.is_of_account(call.end_detail):
+            return Unrung(call.end_detail)
         return over(call)

@@ -49,6 +49,9 @@ class Over:
 class Unrung:
     """It was ordered, but certainly nobody's telephone rang, and none will: as if it had never been tried."""
 
+    trouble: str = ""
+    """Why nobody else's would ring either; "": it was this call alone."""
+
 
 class NotPlaced(Exception):
     """The carrier refused, and nobody's telephone rang. The message says why."""

@@ -112,6 +112,8 @@ def _look_after_one(pk: uuid.UUID, organization: Organization, dialler: Dialler,
             case Running(call):
                 attempt.state, attempt.call_id = CampaignAttempt.State.CALLING, call
                 attempt.save(update_fields=["state", "call"])
+            case Unrung(trouble) if trouble:
+                _hold_for_account(attempt, organization, trouble, clock())
             case Unrung():
                 _take_back(attempt, organization, clock())
             case None if is_placing:

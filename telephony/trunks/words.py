@@ -47,6 +47,14 @@ _CALLS: dict[int, Failure] = {
 }  # fmt: skip
 
 
+_OF_ACCOUNT = tuple(f"(SIP {status})" for status in (401, 402, 407))
+
+
+def is_of_account(detail: str) -> bool:
+    """Whether a call that was refused so (``of_call``) would have been whoever was called: the password, or the money."""
+    return detail.endswith(_OF_ACCOUNT)
+
+
 def of_call(status: int) -> Failure:
     """Why a call of ours was refused."""
     known = _CALLS.get(status)

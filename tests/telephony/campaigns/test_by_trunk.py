@@ -145,6 +145,50 @@ async def test_a_campaign_calls_everyone_over_a_trunk_and_reads_each_outcome_off
     assert not are_places_held and status == "finished"
 
 
+@pytest.mark.parametrize(("status", "words"), [(401, "user name or password"), (402, "no credit left")])
+async def test_a_provider_that_refuses_us_whoever_is_called_holds_the_campaign_and_uses_up_nobodys_tries(
+    worker: Any, agent: Any, alice: Any, status: int, words: str
+) -> None:
+    async with exchange() as line, serving(worker, capacity=6) as running:
+        trunk, number = await sync_to_async(a_trunk)(agent, alice, line.port)
+        await knows(running, trunk)
+        await running._beat()
+        line.who = dict.fromkeys((ADA, GRACE, LINUS, EDSGER, BARBARA), status)
+        campaign = await sync_to_async(a_campaign)(agent, alice, number)
+
+        def held() -> tuple[str, bool]:
+            with tenancy.use(campaign.organization_id):
+                row = Campaign.objects.get(pk=campaign.pk)
+                return row.held, row.held_until is not None
+
+        def is_still() -> bool:
+            return held()[1] and not states(campaign).get("calling")
+
+        await look_until(is_still)
+        asked = len(line.asked)
+        for _ in range(5):
+            await sync_to_async(run_campaigns)()
+        assert len(line.asked) == asked <= 5, "nobody else is tried now"
+        assert await sync_to_async(states)(campaign) == {"waiting": 5}
+        assert words in (await sync_to_async(held)())[0]
+
+        line.who = {}
+        await sync_to_async(manage.pause)(campaign)
+        await sync_to_async(manage.resume)(campaign)
+
+        def let_go() -> None:  # as if the minutes were over
+            with tenancy.use(campaign.organization_id):
+                CampaignContact.objects.update(next_at=F("created_at"))
+
+        await sync_to_async(let_go)()
+        await look_until(lambda: states(campaign).get("calling") == 5)
+        assert (await sync_to_async(held)()) == ("", False)
+        await line.until(lambda: len(line.legs) == 5)
+        for leg in list(line.legs.values()):
+            line.hang_up_on(leg.number)
+        await look_until(lambda: states(campaign) == {"done": 5})
+
+
 async def test_without_a_call_worker_for_sip_it_does_not_start_and_says_why(agent: Any, alice: Any, layer: Any) -> None:
     _, number = await sync_to_async(a_trunk)(agent, alice, 5060)
     with pytest.raises(manage.CannotDo, match="No call worker serves SIP"):
