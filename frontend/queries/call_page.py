@@ -169,6 +169,8 @@ def sound(call: Call, recording: Recording | None, events: Sequence[CallEvent]) 
         return Sound(None, f"This call could not be recorded. {why}".strip())
     if not (call.spec.get("privacy") or {}).get("record", True):
         return Sound(None, "Recording was switched off for this agent (Privacy → Record calls).")
+    if call.answered_at is None and call.duration_ms:
+        return Sound(None, "There is nothing to hear: the call was over before the agent said a word.")
     if call.answered_at is None:
         return Sound(None, "There is nothing to hear: nobody was connected.")
     return Sound(None, "This call has no recording: it was deleted, or its file was lost.")
