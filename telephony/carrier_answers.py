@@ -105,11 +105,13 @@ def recorded(call: Call, form: Mapping[str, str]) -> str:
     if sid and seconds and "recording" not in call.instead:
         add(call, recording=sid, recording_s=seconds)
     if sid and seconds and is_ready:
-        with tenancy.use(call.organization_id):
-            call.recording_at_carrier = sid
-            Call.objects.filter(pk=call.pk, recording=None).update(recording_at_carrier=sid)
-            # The call's end may be told before its recording is.
-            Call.objects.filter(pk=call.pk, end_reason="no_message_left").update(end_reason="message_left")
+        with tenancy.use(call.organization_id), transaction.atomic():
+            row = Call.objects.select_for_update().get(pk=call.pk)
+            if row.instead.get("fetched") != sid:  # told again, it is not fetched again: it is gone from the carrier
+                row.recording_at_carrier = call.recording_at_carrier = sid
+            if row.end_reason == "no_message_left":  # the call's end may be told before its recording is
+                row.end_reason = "message_left"
+            row.save(update_fields=["recording_at_carrier", "end_reason"])
         from telephony.tasks import fetch_message
 
         with contextlib.suppress(Exception):  # the broker is away: the clock finds it

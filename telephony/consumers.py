@@ -23,6 +23,9 @@ from telephony.models import Call
 NOT_ALLOWED, NOT_FOUND = 4403, 4404
 RESTARTING = 1012
 """Of RFC 6455's registry: come again, to another process."""
+FOR_VISITORS = ("digits", "backchannel", "filler", "said_again")
+"""What of all that happens in a call its caller is told when they are no member: what they did or heard themselves. Anything else may
+carry the words of a vendor, a server or a trunk."""
 SNAPSHOT_SECONDS = 2
 ASK_AGAIN_SECONDS = 20
 
@@ -37,7 +40,12 @@ class _Feed(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
             await self.close(code=NOT_ALLOWED)
             return
         for message in event["messages"]:
-            await self.send_json(message if self.for_team else without_details(message))
+            await self._tell(message)
+
+    async def _tell(self, message: dict[str, Any]) -> None:
+        told = message if self.for_team else without_details(message)
+        if told is not None:
+            await self.send_json(told)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
         """Nothing is asked of us here, so nothing that is sent is even read."""
@@ -79,10 +87,12 @@ class _Feed(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         await self.close(code=code)
 
 
-def without_details(message: dict[str, Any]) -> dict[str, Any]:
-    """For a caller who is no member: how the call ended, and not which of our servers said what."""
+def without_details(message: dict[str, Any]) -> dict[str, Any] | None:
+    """For a caller who is no member: how the call ended, and not which of our servers said what. ``None``: nothing of it."""
     if message.get("type") == "ended":
         return {**message, "detail": "", "advice": ""}
+    if message.get("type") == "happened":
+        return message if message.get("kind") in FOR_VISITORS else None
     if isinstance(message.get("ended"), dict):
         return {**message, "ended": without_details(message["ended"])}
     return message
@@ -108,7 +118,7 @@ class CallFeed(_Feed):
         if snapshot is None:  # deleted just now
             await self.close(code=NOT_ALLOWED)
             return
-        await self.send_json(snapshot if self.for_team else without_details(snapshot))
+        await self._tell(snapshot)
 
     async def _find(self, call_id: uuid.UUID) -> tuple[Call, uuid.UUID] | None:
         token = parse_qs(self.scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]

@@ -32,6 +32,8 @@ class Outcome:
     collected: dict[str, Any] | None = None
     recording: recordings.Written | None = field(default=None)
     answered_at: datetime | None = None
+    up_ms: int = 0
+    """Of a call of ours: how long its line was up, the time with it in which it was listened for a machine."""
 
 
 def end_call(
@@ -67,6 +69,9 @@ def end_call(
         row.latency = summary([turn.latency.get("total_ms") for turn in row.turns.filter(role="agent")])
         row.speculation = _speculation(row)
         row.duration_ms = outcome.duration_ms if outcome.duration_ms is not None else _duration_ms(row)
+        if outcome.up_ms > row.duration_ms:
+            row.instead = {**row.instead, "up_s": max(math.ceil(outcome.up_ms / 1000), row.instead.get("up_s", 0))}
+            row.duration_ms = outcome.up_ms if row.answered_at is None else row.duration_ms  # else the sound's clock
         row.collected = storable(outcome.collected) if outcome.collected is not None else _collected(row)
         row.save()
         gate.release_call(row)
@@ -75,6 +80,21 @@ def end_call(
         if row.channel == Call.Channel.PHONE and (row.spec.get("does") or {}).get("text_after"):
             transaction.on_commit(lambda: _text(row))
     return True
+
+
+def was_up(call: Call, seconds: int) -> None:
+    """The carrier tells how many seconds a call of ours was up, those with it in which it was listened for a machine. That is what it
+    charges; of a call that is over and that no agent talked in, it is how long it was, too."""
+    with tenancy.use(call.organization_id), transaction.atomic():
+        row = Call.objects.select_for_update().get(pk=call.pk)
+        seconds = max(seconds, int(row.instead.get("up_s", 0)))
+        row.instead = {**row.instead, "up_s": seconds}
+        if row.answered_at is None and row.duration_ms:
+            row.duration_ms = max(row.duration_ms, seconds * 1000)
+        row.save(update_fields=["instead", "duration_ms"])
+        if row.status == Call.Status.ENDED:
+            gate.charge_call(row)
+        call.instead = row.instead
 
 
 def hang_up(call: Call, reason: str = "member_hung_up") -> None:

@@ -477,7 +477,7 @@ class LiveCall(WithoutAgent):
         await ending.end({feeding}, 1)
         if call is None:
             return
-        outcome = Outcome(self._at_ms, self._collected, written, call.answered_at)
+        outcome = Outcome(self._at_ms, self._collected, written, call.answered_at, self._at_ms + self._listened_ms)
         loop = asyncio.get_running_loop()
         give_up = loop.time() + END_RETRY_SECONDS
         while True:

@@ -1,10 +1,13 @@
-"""Messages that callers left with the carrier: fetched, kept as the call's recording, and written down."""
+"""Messages that callers left with the carrier: fetched, kept as the call's recording or behind what there is of it, and written down."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
+import shutil
 import wave
+from pathlib import Path
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -45,12 +48,14 @@ def fetch(call_id: Any, organization: Any) -> bool:
     try:
         sound = read_wav(content)
     except NotSound as error:  # asked again it would be the same
-        _write_down(call, [], str(error))
+        _write_down(call, sid, [], str(error))
         return True
+    at_ms = 0
     if call.spec.get("privacy", {}).get("record", True):
-        _keep(call, sound)
+        at_ms = _behind(call)
+        _keep(call, sound, at_ms)
     said, problem = _words(call, sound)
-    _write_down(call, said, problem)
+    _write_down(call, sid, said, problem, at_ms)
     try:
         async_to_sync(carrier.forget_recording)(sid)
     except CarrierError as error:
@@ -77,23 +82,52 @@ def read_wav(content: bytes) -> bytes:
     return resampled
 
 
-def _keep(call: Call, sound: bytes) -> None:
-    """The caller's side of a recording. Fetched again it is written again."""
+def _behind(call: Call) -> int:
+    """Where in the call's recording the message begins, in milliseconds: behind what was recorded before the agent failed or its
+    worker was lost. Decided once, so that a message that is fetched again takes the same place."""
+    with tenancy.use(call.organization_id), transaction.atomic():
+        row = Call.objects.select_for_update(of=("self",)).get(pk=call.pk)
+        if "message_at_ms" not in row.instead:
+            before = Recording.objects.filter(call=call).first()
+            written = recordings.repair(recordings.absolute(before.path)) if before is not None else None
+            row.instead = {**row.instead, "message_at_ms": written.duration_ms if written is not None else 0}
+            row.save(update_fields=["instead"])
+        return int(row.instead["message_at_ms"])
+
+
+def _keep(call: Call, sound: bytes, at_ms: int) -> None:
+    """The caller's side of a recording, from this moment of it on. Fetched again it is written again."""
     path = recordings.path_for(call.organization_id, call.pk)
     full = recordings.absolute(path)
     full.parent.mkdir(parents=True, exist_ok=True)
-    data = wav.stereo(sound, b"")
-    half = full.with_suffix(".part")
-    half.write_bytes(recordings.header(len(data)) + data)
-    half.replace(full)
-    with tenancy.use(call.organization_id):
+    with tenancy.use(call.organization_id), transaction.atomic():
+        Call.objects.select_for_update(of=("self",)).get(pk=call.pk)  # its end may put the same file in order just now
+        written = _write(full, wav.stereo(sound, b""), at_ms)
         Recording.objects.update_or_create(
             call=call,
             defaults={
-                "organization_id": call.organization_id, "path": path, "duration_ms": _ms(sound),
-                "size_bytes": full.stat().st_size, "is_complete": True,
+                "organization_id": call.organization_id, "path": path, "duration_ms": written.duration_ms,
+                "size_bytes": written.size_bytes, "is_complete": True,
             },
         )  # fmt: skip
+
+
+def _write(full: Path, message: bytes, at_ms: int) -> recordings.Written:
+    """The recording up to this moment, with the message behind it."""
+    before = wav.HEADER_BYTES + at_ms * recordings.BYTES_A_MS * 2
+    half = full.with_suffix(".part")
+    with open(half, "wb") as file:
+        if at_ms:
+            with contextlib.suppress(FileNotFoundError), open(full, "rb") as so_far:
+                shutil.copyfileobj(so_far, file)
+        file.truncate(before)
+        file.seek(before)
+        file.write(message)
+    written = recordings.repair(half)  # and its header says how much there is
+    if written is None:
+        raise OSError(f"The message could not be written to {half}")
+    half.replace(full)
+    return written
 
 
 def _words(call: Call, sound: bytes) -> tuple[list[dictation.Passage], str]:
@@ -108,25 +142,23 @@ def _words(call: Call, sound: bytes) -> tuple[list[dictation.Passage], str]:
         return [], str(getattr(error, "message", error))
 
 
-def _write_down(call: Call, said: list[dictation.Passage], problem: str) -> None:
+def _write_down(call: Call, sid: str, said: list[dictation.Passage], problem: str, at_ms: int = 0) -> None:
     with tenancy.use(call.organization_id), transaction.atomic():
         row = Call.objects.select_for_update(of=("self",)).get(pk=call.pk)
         if row.recording_at_carrier == "":  # another was quicker
             return
-        first = row.turns.count()
+        last = row.turns.order_by("-index").first()
+        first = 0 if last is None else last.index + 1
         of = {"organization_id": row.organization_id, "call": row}
         greeting = str(row.instead.get("greeting", ""))
-        Turn.objects.create(**of, index=first, role="agent", text=greeting, started_ms=0, ended_ms=0)
+        Turn.objects.create(**of, index=first, role="agent", text=greeting, started_ms=at_ms, ended_ms=at_ms)
         for index, passage in enumerate(said, first + 1):
             Turn.objects.create(
-                **of, index=index, role="caller", text=storable(passage.text), started_ms=passage.start_ms,
-                ended_ms=passage.end_ms, confidence=passage.confidence,
+                **of, index=index, role="caller", text=storable(passage.text), started_ms=at_ms + passage.start_ms,
+                ended_ms=at_ms + passage.end_ms, confidence=passage.confidence,
             )  # fmt: skip
         row.recording_at_carrier = ""
-        row.save(update_fields=["recording_at_carrier"])
+        row.instead = {**row.instead, "fetched": sid}
+        row.save(update_fields=["recording_at_carrier", "instead"])
     if problem:
         carrier_answers.note(call, "message_not_written", {"why": problem[:300]})
-
-
-def _ms(sound: bytes) -> int:
-    return len(sound) // (recordings.RATE_HZ // 1000 * 2)

@@ -128,7 +128,8 @@ class Call(Owned):
     streams = models.PositiveSmallIntegerField(default=0)
     """How often the carrier was led to a call worker: more than once where the one before was lost."""
     instead = models.JSONField(default=dict)
-    """Where not the number's agent had the call: {"how": "voicemail", "why": "closed", …}, what ``telephony.answering`` decided."""
+    """Where not the number's agent had the call: {"how": "voicemail", "why": "closed", …}, what ``telephony.answering`` decided. Beside
+    that, of a message the carrier took "message_at_ms" and "fetched", its id; of a call of ours "up_s", what its carrier charges."""
     recording_at_carrier = models.CharField(max_length=64, blank=True)
     """The carrier's id of a message it recorded for us, until it is fetched."""
     picked_up_by = models.CharField(max_length=20, blank=True)

@@ -304,6 +304,8 @@ def place(permit: gate.Permit, at_carrier: Any, call: Call, *, on_machine: OnMac
     is_listened_for = on_machine != "talk" and phone_numbers.does(account, "machines")
     if on_machine != "talk" and not is_listened_for:
         carrier_answers.add(call, on_machine=on_machine)  # the worker that the call is led to listens
+    if is_listened_for:
+        carrier_answers.add(call, listens="carrier")
     sid = async_to_sync(at_carrier.call)(
         permit.number,
         call.from_number,
@@ -350,7 +352,9 @@ def picked_up(call: Call, form: Mapping[str, str]) -> str:
         if message := str(call.instead.get("machine_message", "")):
             reception.turn_to(call, Say(message, "machine"))
             return carrier_answers.carry_out(call)
-        end_call(call, call.organization_id, "machine_answered", only_waiting=True)
+        # Its carrier tells later how long it was; a minute has begun.
+        outcome = finish.Outcome(duration_ms=1_000)
+        end_call(call, call.organization_id, "machine_answered", outcome=outcome, only_waiting=True)
         return phone_calls.GOODBYE
     return phone_calls.to_a_worker(call)
 

@@ -28,7 +28,7 @@ from agents import spec
 from agents.models import Agent
 from telephony import carrier_answers, reception, worker_status
 from telephony.answering import Answer, Answering, Refuse, TakeMessage, Talk
-from telephony.finish import command, end_call
+from telephony.finish import Outcome, command, end_call, was_up
 from telephony.models import Call, CarrierAccount, PhoneNumber, Trunk
 from telephony.phone_numbers import does, page_for
 from telephony.wire import twiml
@@ -348,7 +348,13 @@ def nobody_goes_on(call: Call) -> str:
 def over(call: Call, form: Mapping[str, str]) -> None:
     """The carrier says that the call is over, or never came about."""
     reason = ENDED.get(form.get("CallStatus", ""))
-    if reason is None or call.status == Call.Status.ENDED:
+    if reason is None:
+        return
+    up_s = 0
+    if call.direction == Call.Direction.OUTBOUND and reason == "caller_hung_up":  # it was picked up
+        up_s = max(1, carrier_answers.whole(form.get("CallDuration")))
+        was_up(call, up_s)
+    if call.status == Call.Status.ENDED:
         return
     if call.direction == Call.Direction.INBOUND:
         reason = "caller_hung_up"
@@ -356,7 +362,11 @@ def over(call: Call, form: Mapping[str, str]) -> None:
         carrier_answers.over(call, form)
         return
     detail = form.get("SipResponseCode", "")
-    if end_call(call, call.organization_id, reason, f"SIP {detail}" if detail else "", only_waiting=True):
+    is_heard = up_s and call.answered_at is None and (call.streams or call.instead.get("listens") == "carrier")
+    outcome = Outcome(duration_ms=up_s * 1000) if is_heard else None
+    if end_call(
+        call, call.organization_id, reason, f"SIP {detail}" if detail else "", outcome=outcome, only_waiting=True
+    ):
         return
     command(call, "hang_up", reason="caller_hung_up")
 

@@ -14,6 +14,7 @@ from telephony.models import Call, CallEvent, Recording, Turn
 
 FEW = 4
 """Waits of a call of which the longest says all."""
+FETCHED = "The caller's message is being fetched from the telephone company."
 WITH_THE_CALL_MS = 1_500
 """What was cut off so shortly before a call's end was cut off by it."""
 
@@ -154,10 +155,12 @@ def sound(call: Call, recording: Recording | None, events: Sequence[CallEvent]) 
     stopped = next((event for event in events if event.kind == "recording_stopped"), None)
     why = "" if stopped is None else str(stopped.data.get("why", ""))
     if recording is not None and recording.size_bytes > 0:
+        if call.recording_at_carrier:
+            return Sound(recording, note=f"{FETCHED} It is played behind this.")
         cut = "" if recording.is_complete else "The recording stops early, because the call worker did."
         return Sound(recording, note=f"The recording stops early. {why}" if why else cut)
     if call.recording_at_carrier:
-        return Sound(None, "The caller's message is being fetched from the telephone company.")
+        return Sound(None, FETCHED)
     if call.instead.get("how") == "voicemail" and not call.instead.get("recording_s"):
         return Sound(None, "There is nothing to hear: the caller left no message.")
     if call.instead.get("how") in ("forward", "message"):
@@ -166,6 +169,8 @@ def sound(call: Call, recording: Recording | None, events: Sequence[CallEvent]) 
         return Sound(None, f"This call could not be recorded. {why}".strip())
     if not (call.spec.get("privacy") or {}).get("record", True):
         return Sound(None, "Recording was switched off for this agent (Privacy → Record calls).")
+    if call.answered_at is None and call.duration_ms:
+        return Sound(None, "There is nothing to hear: the call was over before the agent said a word.")
     if call.answered_at is None:
         return Sound(None, "There is nothing to hear: nobody was connected.")
     return Sound(None, "This call has no recording: it was deleted, or its file was lost.")

@@ -147,7 +147,9 @@ def over(call: Call) -> Over:
     words = " ".join(filter(None, [f"{reason.words}." if reason else "", call.end_detail]))
     if (by_machine := BY_MACHINE.get(call.end_reason)) is not None:
         return Over(by_machine, round(call.duration_ms / 1000), detail=words, call=call.pk)
-    if call.answered_at is not None:
+    # They picked up, and hung up while it was still listened for a machine.
+    is_before_a_word = call.end_reason == "caller_hung_up" and call.duration_ms > 0
+    if call.answered_at is not None or is_before_a_word:
         return Over("answered", round(call.duration_ms / 1000), detail=words, call=call.pk)
     return Over(ENDED_AS.get(call.end_reason, "failed"), detail=words, call=call.pk)
 

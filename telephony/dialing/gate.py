@@ -226,7 +226,21 @@ def take_back(organization: Any, key: str) -> None:
 def release_call(call: Any) -> None:
     """A call has ended: the places it held, its own and those of its transfers, are free. Inside the transaction that ends it."""
     for row in DialReservation.objects.select_for_update().filter(call=call, released_at=None):
-        _release(row, cost_of(row.price_per_minute, call.duration_ms / 1000), timezone.now())
+        _release(row, _cost_of_call(row, call), timezone.now())
+
+
+def charge_call(call: Any) -> None:
+    """Its carrier told how long it was when its place was free already. Inside the transaction that writes that down."""
+    rows = DialReservation.objects.select_for_update().filter(call=call)
+    for row in rows.exclude(released_at=None).exclude(path="transfer"):
+        row.cost = max(row.cost, _cost_of_call(row, call))
+        row.save(update_fields=["cost"])
+
+
+def _cost_of_call(row: DialReservation, call: Any) -> Decimal:
+    """Of the call itself, what its carrier charges; of those whom its caller was put through to, no more than it lasted here."""
+    up_s = 0 if row.path == "transfer" else int(call.instead.get("up_s", 0))
+    return cost_of(row.price_per_minute, max(call.duration_ms / 1000, up_s))
 
 
 def release_forgotten(now: datetime) -> int:
@@ -236,7 +250,7 @@ def release_forgotten(now: datetime) -> int:
         rows = DialReservation.objects.select_for_update(skip_locked=True, of=("self",)).filter(released_at=None)
         lost = list(rows.filter(Q(expires_at__lt=now, call=None) | Q(call__status="ended")).select_related("call"))
         for row in lost:
-            cost = cost_of(row.price_per_minute, row.call.duration_ms / 1000) if row.call else row.cost
+            cost = _cost_of_call(row, row.call) if row.call else row.cost
             _release(row, cost, now)
     return len(lost)
 

@@ -10,6 +10,7 @@ import logging
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -67,6 +68,8 @@ class WithoutAgent(ABC):
         self._kept = KeptLine(transport)
         self._on_machine, self._stream = on_machine, stream
         self._has_spoken = self._has_another_way = False
+        self._listened_ms = 0
+        """For who has picked up, before the call's clock began: the line was up, and its carrier charges it."""
         self._stand_in: StandIn | None = None
         if isinstance(transport, TellsNews):
             transport.tell_news(self._take_news)
@@ -111,7 +114,7 @@ class WithoutAgent(ABC):
         else:
             self._add_event("instead", {"how": call.instead["how"], "why": call.instead["why"]})
         if call.answered_at is None:
-            call.answered_at = timezone.now()
+            call.answered_at = timezone.now() - timedelta(milliseconds=self._at_ms)
             await self._database.run(answer.connected, call)
         if agent_spec.privacy.record and call.instead["how"] == "voicemail" and self._recorder is None:
             if before is not None and await self._database.run(answer.recording_of, call) is not None:
@@ -161,7 +164,10 @@ class WithoutAgent(ABC):
             return None
         line = BareLine(self._kept, self._listener, None)
         is_late = isinstance(self._transport, LedByCarrier)  # its stream begins when it has asked us what to do
-        detector = await machine.who_is_there(line, agent, is_late=is_late)
+        try:
+            detector = await machine.who_is_there(line, agent, is_late=is_late)
+        finally:
+            self._listened_ms = line.now_ms
         who = detector.verdict
         if who is None:
             return self._reason or self._transport.end_reason or "caller_hung_up"
@@ -173,9 +179,11 @@ class WithoutAgent(ABC):
             return None
         if self._on_machine != "leave_message" or not message:
             return "machine_answered"
-        if not await machine.until_its_turn(line, has_beeped=who == "machine_beep"):
+        is_its_turn = await machine.until_its_turn(line, has_beeped=who == "machine_beep")
+        self._listened_ms = line.now_ms
+        if not is_its_turn:
             return self._unless_ended("machine_answered")
-        self._at_ms = line.now_ms
+        self._at_ms, self._listened_ms = line.now_ms, 0
         await self._database.run(reception.turn_to, call, Say(message, "machine"))
         return await self._without_agent(call, agent_spec, _nobody_waits)
 

@@ -22,8 +22,9 @@ class SignalWireExchange(Exchange):
         sid, more = str(uuid.uuid4()), {"RecordingDuration": str(len(call.says) // 8_000)}
         account.recordings[sid] = as_wav(bytes(call.says))
         document = await self.ask(account, call, verb["action"], more)
-        told = {**more, "RecordingSid": sid, "RecordingStatus": "completed"}
-        await self.ask(account, call, verb["recordingStatusCallback"], told)
+        told = {**account.asks(call), **more, "RecordingSid": sid, "RecordingStatus": "completed"}
+        call.recording_told = verb["recordingStatusCallback"], told
+        await self.ask(account, call, *call.recording_told)
         return document
 
 

@@ -133,6 +133,8 @@ class PhoneCall:
     dial_attributes: list[dict[str, str]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     """What the exchange itself said to the person."""
+    recording_told: tuple[str, dict[str, str]] = ("", {})
+    """What was told last of a message's recording, and where."""
     relay: Relay | None = None
     """The newest session of ConversationRelay."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -329,7 +331,9 @@ class Exchange:
             "RecordingDuration": str(seconds),
         }
         document = await self.ask(account, call, verb["action"], {**more, "Digits": "hangup"})
-        await self.ask(account, call, verb["recordingStatusCallback"], {**more, "RecordingStatus": "completed"})
+        told = {**account.asks(call), **more, "RecordingStatus": "completed"}
+        call.recording_told = verb["recordingStatusCallback"], told
+        await self.ask(account, call, *call.recording_told)
         return document
 
     # ---- its sound

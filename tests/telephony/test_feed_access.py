@@ -21,6 +21,7 @@ from monitoring import health
 from telephony import consumers, live_feed, tokens
 from telephony.models import Call
 from telephony.routing import websocket_urlpatterns
+from telephony.session.events import Happened
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -181,6 +182,37 @@ async def test_what_went_wrong_inside_is_for_the_team(call: Call, agent: Any, vi
     assert "llm.internal" in (await ended(f"{path}?token={for_the_team}"))["detail"]
     told = await ended(f"{path}?token={for_visitors}")
     assert (told["reason"], told["words"], told["detail"]) == ("model_failed", "The language model failed", "")
+
+
+async def test_what_fails_in_the_middle_of_a_call_is_for_the_team(call: Call, agent: Any, victor: User) -> None:
+    """The vendors' words, our servers' addresses and advice about trunks; callers are told what they did themselves."""
+    happened = [
+        Happened(900, "stage_failed", {"stage": "model", "error": "https://llm.internal:8443 refused the key."}),
+        Happened(950, "not_put_through", {"to": "Desk", "why": "The trunk sip.internal refused it. Look at its page."}),
+        Happened(990, "line", {"local": "10.0.0.7:45012"}),
+        Happened(1_000, "digits", {"digits": "12#"}),
+    ]
+    told = [message for event in happened for message in live_feed.messages(event)]
+
+    async def heard_of(path: str, session: str = "") -> list[str]:
+        it = socket(path, session)
+        assert (await it.connect())[0]
+        await it.receive_json_from(3)
+        await live_feed.publish(call.pk, told)
+        await live_feed.tell_ended(call)
+        kinds: list[str] = []
+        while (message := await it.receive_json_from(3))["type"] != "ended":
+            kinds.append(message["kind"])
+        await it.disconnect()
+        return kinds
+
+    path = f"/ws/calls/{call.pk}/"
+    for_visitors = tokens.mint_events(organization=agent.organization_id, call=call)
+    for_the_team = tokens.mint_events(organization=agent.organization_id, call=call, for_team=True)
+    everything = [event.kind for event in happened]
+    assert await heard_of(path, await sync_to_async(cookie_of)(victor)) == everything
+    assert await heard_of(f"{path}?token={for_the_team}") == everything
+    assert await heard_of(f"{path}?token={for_visitors}") == ["digits"]
 
 
 async def test_what_is_sent_to_a_feed_is_not_read(call: Call, alice: User) -> None:
