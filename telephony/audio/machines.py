@@ -1,6 +1,7 @@
 """Who has picked up: a person, or a machine? Frames of 20 ms in, what was found out; no I/O, no clock but the frames.
 
-    beep      one steady pure tone for 200 ms: a machine, and it records now
+    beep      one steady pure tone for 200 ms: a machine, and it records now; but where nobody has said anything yet the
+              network's tones (ITU-T E.180: 425, 400 + 450, 440 + 480 Hz) are an exchange that has answered early and rings
     cadence   a person says a word or two and waits; a machine talks on
     words     "leave a message after the tone", from a transcriber where there is one
 
@@ -17,12 +18,12 @@ from typing import Literal
 
 import numpy as np
 
+from telephony.audio.loudness import QUIETEST, Loudness, level_of
+
 FRAME_MS = 20
 RATE_HZ = 16_000
 Verdict = Literal["human", "machine", "machine_beep", "unknown"]
 
-QUIETEST = 120.0
-"""RMS of 16-bit samples below which a frame holds no speech."""
 PAUSE_MS = 400
 """A shorter gap is between two words of one utterance."""
 SHORT_MS = 1_800
@@ -41,6 +42,10 @@ LIMIT_MS = 10_000
 """By then it is said what there is to say."""
 BEEP_HZ = (400.0, 2_000.0)
 BEEP_MS = 200
+RING_HZ = (400.0, 450.0)
+"""A single tone between these may be the network's, which rings or is busy …"""
+RING_MS = (400, 2_300)
+"""… and sounds for so long. One that is shorter or longer is a beep after all."""
 GREETING_OVER_MS = 2_000
 """A silence after which no beep is waited for."""
 LONGEST_GREETING_MS = 60_000
@@ -49,6 +54,10 @@ _WINDOW = 4
 """Frames that are looked at together for a tone: 80 ms tell 12.5 Hz apart, so that two tones are not one."""
 _HANN = np.hanning(_WINDOW * FRAME_MS * RATE_HZ // 1000).astype(np.float32)
 _HZ_A_BIN = RATE_HZ / len(_HANN)
+_RING_BINS = slice(round(375 / _HZ_A_BIN), round(505 / _HZ_A_BIN) + 1)
+"""Where the network's ringing is, of one tone and of two."""
+_EDGE_MS = _WINDOW * FRAME_MS
+"""Before a tone fills the window, and after it has ended, it looks like speech."""
 _PURE = 0.9
 _STEADY = 0.6
 """The quietest window of a beep beside its loudest: beating tones and vowels swell."""
@@ -101,13 +110,37 @@ def _plain(text: str) -> str:
     return " ".join(re.findall(r"\w+", "".join(each for each in letters if not unicodedata.combining(each))))
 
 
+class _Steady:
+    """For how long a sound has kept its level."""
+
+    def __init__(self) -> None:
+        self.ms = 0
+        self._lowest = self._loudest = 0.0
+
+    def push(self, level: float) -> int:
+        """Of a window that ends with this frame; 0: the sound is not there."""
+        self._lowest, self._loudest = min(self._lowest, level), max(self._loudest, level)
+        if not level:
+            self.ms = 0
+        elif self.ms and self._lowest >= _STEADY * self._loudest:
+            self.ms += FRAME_MS
+        else:  # it begins, or it swells: from here on anew
+            self.ms = _WINDOW * FRAME_MS
+            self._lowest = self._loudest = level
+        return self.ms
+
+
 class BeepFinder:
     """One steady pure tone between 400 and 2,000 Hz. ``push`` says whether it has lasted long enough; it stays so until it ends."""
 
     def __init__(self) -> None:
+        self.tone_ms = 0
+        """For how long there has been one tone; 0: there is none, or for less than 80 ms."""
+        self.ring_ms = 0
+        """For how long there has been what may be the network's ringing; 0: there is none."""
         self._recent: deque[np.ndarray] = deque(maxlen=_WINDOW)
         self._hz = 0.0
-        self._levels: list[float] = []
+        self._tone, self._ring = _Steady(), _Steady()
 
     def push(self, samples: np.ndarray) -> bool:
         """20 ms."""
@@ -115,27 +148,31 @@ class BeepFinder:
         if len(self._recent) < _WINDOW:
             return False
         whole = np.concatenate(self._recent)
-        level = float(np.sqrt(np.square(whole).mean()))
-        hz = _tone_of(whole) if level >= QUIETEST else 0.0
-        if not hz or (self._levels and abs(hz - self._hz) > 1.5 * _HZ_A_BIN):
-            self._levels.clear()
-        if hz:
-            self._hz = hz
-            self._levels.append(level)
-            if min(self._levels) < _STEADY * max(self._levels):
-                del self._levels[:-1]  # it swells: from here on anew
-        return len(self._levels) * FRAME_MS + (_WINDOW - 1) * FRAME_MS >= BEEP_MS + FRAME_MS
+        level = level_of(whole)
+        hz, may_ring = _tone_of(whole) if level >= QUIETEST else (0.0, False)
+        if abs(hz - self._hz) > 1.5 * _HZ_A_BIN:
+            self._tone.push(0)
+        self._hz = hz
+        self.ring_ms = self._ring.push(level * may_ring)
+        self.tone_ms = self._tone.push(level * bool(hz))
+        return self.tone_ms >= BEEP_MS + FRAME_MS
 
 
-def _tone_of(samples: np.ndarray) -> float:
-    """Its frequency where nearly all of the sound is one tone; else 0."""
+def _tone_of(samples: np.ndarray) -> tuple[float, bool]:
+    """Its frequency where nearly all of the sound is one tone; else 0. Whether it may be the network's ringing, of one tone or two."""
     power = np.square(np.abs(np.fft.rfft(samples * _HANN)))
     total = float(power[2:].sum())
+    if total <= 0:
+        return 0.0, False
     peak = int(power[2:].argmax()) + 2
     hz = peak * _HZ_A_BIN
-    if total <= 0 or not BEEP_HZ[0] - _HZ_A_BIN <= hz <= BEEP_HZ[1] + _HZ_A_BIN:
-        return 0.0
-    return hz if float(power[peak - 2 : peak + 3].sum()) >= _PURE * total else 0.0
+    is_tone = (
+        BEEP_HZ[0] - _HZ_A_BIN <= hz <= BEEP_HZ[1] + _HZ_A_BIN
+        and float(power[peak - 2 : peak + 3].sum()) >= _PURE * total
+    )
+    may_ring = not is_tone or RING_HZ[0] - _HZ_A_BIN <= hz <= RING_HZ[1] + _HZ_A_BIN
+    may_ring = may_ring and float(power[_RING_BINS].sum()) >= _PURE * total
+    return hz if is_tone else 0.0, may_ring
 
 
 @dataclass(slots=True)
@@ -162,8 +199,15 @@ class Detector:
         """Somebody speaks, or something does: from its first loud frame to a pause."""
         self._language = language
         self._nobody_ms = NOBODY_LATE_MS if is_late else NOBODY_MS
-        self._beep = BeepFinder()
+        self._beep, self._loudness = BeepFinder(), Loudness()
         self._said: _Utterance | None = None
+        self._spoke_ms: int | None = None
+        """When the first word began."""
+        self._ring_ms = 0
+        """How long the network's tone has sounded."""
+        self._rang_ms = 0
+        """When it last did."""
+        self._is_one_tone = False
 
     def push(self, pcm: bytes) -> Verdict | None:
         """20 ms of 16-bit samples at 16,000 Hz."""
@@ -171,11 +215,29 @@ class Detector:
         self.now_ms += FRAME_MS
         if self.verdict is not None:
             return self.verdict
-        if self._beep.push(samples):
+        is_beep, is_loud = self._beep.push(samples), self._loudness.push(samples)
+        if self._rings():
+            self._rang_ms = self.now_ms
+            self._is_one_tone |= is_beep
+            is_loud, is_beep = False, is_beep and self._ring_ms > RING_MS[1]
+        elif self._ring_ms:  # no more
+            is_beep |= self._is_one_tone and self._ring_ms < RING_MS[0]
+            self._ring_ms, self._is_one_tone = 0, False
+        if is_beep:
             return self._decide("machine_beep", "beep")
-        if len(samples) and float(np.sqrt(np.square(samples).mean())) >= QUIETEST:
+        if is_loud and not 0 < self._rang_ms >= self.now_ms - _EDGE_MS:
             self._hear()
         return self._look()
+
+    def _rings(self) -> bool:
+        """The network, and nobody has said anything before it. What the tone's beginning was taken for is no speech."""
+        ring_ms = self._beep.ring_ms
+        if ring_ms < BEEP_MS + FRAME_MS:
+            return False
+        if self._spoke_ms is not None and self._spoke_ms < self.now_ms - ring_ms - _EDGE_MS:
+            return False
+        self._ring_ms, self._said, self._spoke_ms, self.is_speaking = ring_ms, None, None, False
+        return True
 
     def words(self, text: str) -> Verdict | None:
         if self.verdict is None and sounds_like_a_machine(text, self._language):
@@ -186,13 +248,16 @@ class Detector:
         began_ms = self.now_ms - FRAME_MS
         if self._said is None or began_ms - self._said.heard_ms >= PAUSE_MS:
             self._said = _Utterance(began_ms, self.now_ms)
+            self._spoke_ms = began_ms if self._spoke_ms is None else self._spoke_ms
         self._said.heard_ms = self.now_ms
         self.is_speaking = True
 
     def _look(self) -> Verdict | None:
         said = self._said
         if said is None:
-            return self._decide("unknown", "silence") if self.now_ms >= self._nobody_ms else None
+            if self.now_ms >= self._rang_ms + self._nobody_ms:
+                return self._decide("unknown", "silence")
+            return self._decide("unknown", "limit") if self.now_ms >= LIMIT_MS else None
         silent_ms = self.now_ms - said.heard_ms
         self.is_speaking = silent_ms < PAUSE_MS
         if said.length_ms >= LONG_MS:
@@ -211,7 +276,7 @@ class Greeting:
 
     def __init__(self, *, beeps: bool = False) -> None:
         """``beeps``: its beep was heard already."""
-        self._beep = BeepFinder()
+        self._beep, self._loudness = BeepFinder(), Loudness()
         self._has_beeped = beeps
         self._quiet_ms = self._now_ms = 0
 
@@ -221,7 +286,7 @@ class Greeting:
         self._now_ms += FRAME_MS
         is_beep = self._beep.push(samples)
         self._has_beeped |= is_beep
-        is_loud = bool(len(samples)) and float(np.sqrt(np.square(samples).mean())) >= QUIETEST
+        is_loud = self._loudness.push(samples) or self._beep.tone_ms > 0  # a tone that lasts is no room
         self._quiet_ms = 0 if is_loud else self._quiet_ms + FRAME_MS
         if self._has_beeped and self._quiet_ms >= 5 * FRAME_MS:
             return True

@@ -214,6 +214,8 @@ class CarrierTransport:
 
     async def _read(self) -> None:
         try:
+            # websockets' own first ping comes after 5 s; until then it says that there is no way at all.
+            await self._socket.ping()
             while True:
                 self._take(await self._socket.recv(decode=False))
         except ConnectionClosed as error:
@@ -240,6 +242,7 @@ class CarrierTransport:
                     self._caller.push(each)
             case wire.Marked(name):
                 if name.isascii() and name.isdigit():
+                    self._agent.round_trip(self._socket.latency * 1000)
                     self._agent.marked(int(name[:15]), asyncio.get_running_loop().time() * 1000)
             case wire.DigitPressed(digit):
                 # They tell it once, some time after the key went down.
@@ -269,7 +272,6 @@ class CarrierTransport:
                 return  # the reader tells
 
     def _look_after(self, now_s: float) -> None:
-        self._agent.round_trip(self._socket.latency * 1000)
         if now_s - self._heard_s > LOST_SECONDS:
             self._end("connection_lost")
 

@@ -1,11 +1,14 @@
 """A telephone's sound over a socket of its carrier: the two directions, 20 ms at a time. Pure; time is an argument.
 
 The agent's sound is sent a little ahead of time, so that a hiccup here isn't heard there: three frames as a phrase begins, and no
-frames for as long when it is over. What lies ahead is known from what was sent; what the carrier tells of its playback corrects it.
+frames for as long when it is over. How much is sent is reckoned from what was sent, and from nothing else: what the carrier tells of
+its playback (marks) comes over a way of unknown length, and frames kept back for it leave the carrier with nothing to play. It says
+when words are heard, and whether a lot of them still lies there.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -25,6 +28,8 @@ MOST_AHEAD_MS = 200
 SILENT_FRAMES = 10
 """So many are sent; the rest isn't: a carrier that is sent nothing plays nothing."""
 MARK_FRAMES = 10
+MARKS_IN_A_ROW = 3
+"""That are late until the sound is taken to be."""
 MARK_LATE_MS = 2_000
 """A mark that hasn't come back so long after it should have is forgotten: nothing waits for it."""
 LINE_MS = 60
@@ -95,7 +100,7 @@ class _Asked:
     number: int
     sent_ms: float
     due_ms: float
-    """When it should be back, by what was sent."""
+    """When all that was sent would have been played, were there no way."""
 
 
 class AgentSound:
@@ -112,8 +117,10 @@ class AgentSound:
         self._silent = 0
         self._owed = 0
         """Frames that were pulled ahead of their time and are made up for in silence."""
-        self._plays_until_ms = 0.0
-        """When the carrier has played all that was sent; but for the way there."""
+        self._sent_until_ms = 0.0
+        """When the carrier would have played all that was sent, were there no way."""
+        self._held_ms = 0.0
+        """What lies at the carrier over and above that, as far as marks tell."""
         self._cuts = 0
         self._is_cut = False
         self._has_sent = False
@@ -121,18 +128,21 @@ class AgentSound:
         self._unmarked = 0
         self._marks = 0
         self._asked: deque[_Asked] = deque(maxlen=64)
-        self._late_ms: deque[float] = deque(maxlen=3)
+        self._late_ms: deque[float] = deque(maxlen=MARKS_IN_A_ROW)
         """How late the last marks came back."""
-        self._return_ms = 0.0
-        """How long a mark takes on its way back."""
+        self._least_late_ms = math.inf
+        """Of all marks: the line itself, there and back, which is no sound that lies anywhere."""
+        self._from_number = 1
+        """Marks before this one tell of a time before the carrier caught up."""
+        self._rtt_ms = 0.0
 
     def ahead_ms(self, now_ms: float) -> float:
-        """What was sent and is not played yet."""
-        return max(0.0, self._plays_until_ms - now_ms)
+        """What was sent before its time."""
+        return max(0.0, self._sent_until_ms - now_ms)
 
     def round_trip(self, rtt_ms: float) -> None:
-        """Of the network, lately."""
-        self._return_ms = rtt_ms / 2
+        """Of the network, lately. On a stream that was handed on it is a part of the way only."""
+        self._rtt_ms = rtt_ms
 
     def tick(self, now_ms: float) -> list[Order]:
         """After a stall of the loop the ticks that were missed come all at once: as much as may lie ahead is sent then, which
@@ -145,7 +155,7 @@ class AgentSound:
         if playout.cuts != self._cuts:
             self._cuts = playout.cuts
             self._throw_away(now_ms, orders)
-        elif playout.is_paused and self.ahead_ms(now_ms) > MOST_AHEAD_MS:
+        elif playout.is_paused and self._sent_until_ms + self._held_ms - now_ms > MOST_AHEAD_MS:
             self._throw_away(now_ms, orders)  # the caller shall not be talked over for that long
         if self.ahead_ms(now_ms) >= MOST_AHEAD_MS:
             self.skipped += 1
@@ -164,14 +174,16 @@ class AgentSound:
                 self._learn(asked, now_ms - asked.due_ms)
 
     def _learn(self, asked: _Asked, late_ms: float) -> None:
-        """One late mark says little: it may be us who read it late. Three in a row mean that the carrier plays later than we
-        thought, and with it all that comes behind."""
+        """One late mark says little: it may be us who read it late. Three in a row, all later than the line has ever been, mean that
+        so much sound lies at the carrier."""
+        self._least_late_ms = min(self._least_late_ms, late_ms)
         self._late_ms.append(late_ms)
         late_ms = min(self._late_ms)
-        self._take_delay(asked.due_ms - asked.sent_ms - self._return_ms + LINE_MS + late_ms)
-        if late_ms < 0 or len(self._late_ms) == self._late_ms.maxlen:
-            self._plays_until_ms += min(late_ms, 1_000.0)
-            self._late_ms.clear()
+        # Where the ping took longer than a mark's whole way it was read late. What it doesn't explain is taken for the way there.
+        return_ms = min(self._rtt_ms, max(0.0, self._least_late_ms)) / 2
+        self._take_delay(asked.due_ms - asked.sent_ms - return_ms + LINE_MS + late_ms)
+        if asked.number >= self._from_number + MARKS_IN_A_ROW - 1:
+            self._held_ms = late_ms - self._least_late_ms
 
     # ----
 
@@ -204,7 +216,11 @@ class AgentSound:
     def _put(self, coded: bytes, now_ms: float, orders: list[Order]) -> None:
         orders.append(Sound(coded))
         self._has_sent = True
-        self._plays_until_ms = max(self._plays_until_ms, now_ms) + FRAME_MS
+        if now_ms > self._sent_until_ms:  # nothing was sent for so long, and the carrier has caught up by as much
+            self._held_ms = max(0.0, self._held_ms - (now_ms - self._sent_until_ms))
+            self._sent_until_ms = now_ms
+            self._from_number = self._marks + 1
+        self._sent_until_ms += FRAME_MS
         self._unmarked += 1
         if self._unmarked >= MARK_FRAMES:
             self._mark(now_ms, orders)
@@ -214,7 +230,7 @@ class AgentSound:
             return
         self._unmarked = 0
         self._marks += 1
-        self._asked.append(_Asked(self._marks, now_ms, self._plays_until_ms + 2 * self._return_ms))
+        self._asked.append(_Asked(self._marks, now_ms, self._sent_until_ms))
         orders.append(Mark(self._marks))
 
     def _throw_away(self, now_ms: float, orders: list[Order]) -> None:
@@ -225,7 +241,7 @@ class AgentSound:
         self._asked.clear()
         self._late_ms.clear()
         self._is_flowing, self._unmarked, self._owed = False, 0, 0
-        self._plays_until_ms = 0.0
+        self._sent_until_ms = self._held_ms = 0.0
 
     def _forget_late_marks(self, now_ms: float) -> None:
         while self._asked and now_ms > self._asked[0].due_ms + MARK_LATE_MS:

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
+from telephony.audio.loudness import Loudness
+
 FRAME_MS = 20
-QUIETEST = 120.0
-"""RMS of 16-bit samples below which a frame holds no speech."""
 SILENCE_S = 5.0
 WORDS_MS = 300
 """So much of it must be louder for something to have been said."""
@@ -23,6 +23,7 @@ class MessageEnd:
     def __init__(self, longest_s: float, silence_s: float = SILENCE_S) -> None:
         self._longest_ms, self._silence_ms = longest_s * 1000, silence_s * 1000
         self.length_ms = 0
+        self._loudness = Loudness()
         self._quiet_ms = self._loud_ms = 0
         self._digit = False
 
@@ -41,8 +42,7 @@ class MessageEnd:
 
     def push(self, pcm: bytes) -> Why:
         """20 ms of 16-bit samples."""
-        samples = np.frombuffer(pcm, "<i2").astype(np.float32)
-        is_loud = bool(len(samples)) and float(np.sqrt(np.square(samples).mean())) >= QUIETEST
+        is_loud = self._loudness.push(np.frombuffer(pcm, "<i2").astype(np.float32))
         self.length_ms += FRAME_MS
         self._loud_ms += FRAME_MS * is_loud
         self._quiet_ms = 0 if is_loud else self._quiet_ms + FRAME_MS

@@ -88,14 +88,27 @@ def test_frames_that_are_missing_are_made_up_and_then_silent() -> None:
 class Line:
     """The carrier's end: plays what it was sent, at its own time."""
 
-    def __init__(self, network_ms: float = 0.0) -> None:
+    def __init__(
+        self,
+        network_ms: float = 0.0,
+        *,
+        there_ms: float | None = None,
+        back_ms: float | None = None,
+        ping_ms: float | None = None,
+    ) -> None:
+        """``network_ms``: each way, unless it is said what the way there and the way of a mark back take. ``ping_ms``: what the
+        socket says its round trip is, from 5 s on; nothing before."""
         self.playout = Playout()
         self.agent = AgentSound()
         self.agent.playout = self.playout
         self.now_ms = 1_000.0
         self.orders: list[tuple[float, Order]] = []
         self.most_ahead_ms = 0.0
-        self._network_ms = network_ms
+        self.gaps_ms: list[float] = []
+        """For how long the carrier had nothing to play, each time that more came then."""
+        self._there_ms = network_ms if there_ms is None else there_ms
+        self._back_ms = network_ms if back_ms is None else back_ms
+        self._ping_ms = ping_ms
         self._until_ms = 0.0
         self._back: list[tuple[float, int]] = []
 
@@ -106,8 +119,18 @@ class Line:
         self.playout.finish(generation)
         self.playout.release(generation)
 
+    def jam(self, ms: float) -> None:
+        """The carrier stands still for so long, and goes on with what came meanwhile."""
+        self._until_ms += ms
+
+    def lies_ms(self) -> float:
+        """What the carrier has and has not played."""
+        return max(0.0, self._until_ms - self.now_ms)
+
     def tick(self, times: int = 1, every_ms: float = 20.0) -> None:
         for _ in range(times):
+            if self._ping_ms is not None and self.now_ms >= 6_000:
+                self.agent.round_trip(self._ping_ms)
             for when, number in [each for each in self._back if each[0] <= self.now_ms]:
                 self._back.remove((when, number))
                 self.agent.marked(number, self.now_ms)
@@ -115,9 +138,12 @@ class Line:
                 self.orders.append((self.now_ms, order))
                 match order:
                     case Sound():
-                        self._until_ms = max(self._until_ms, self.now_ms + self._network_ms) + 20
+                        arrives_ms = self.now_ms + self._there_ms
+                        if 0 < self._until_ms < arrives_ms:
+                            self.gaps_ms.append(arrives_ms - self._until_ms)
+                        self._until_ms = max(self._until_ms, arrives_ms) + 20
                     case Mark(number):
-                        self._back.append((self._until_ms + self._network_ms, number))
+                        self._back.append((self._until_ms + self._back_ms, number))
                     case Clear():
                         self._until_ms = 0.0
             self.most_ahead_ms = max(self.most_ahead_ms, self.agent.ahead_ms(self.now_ms))
@@ -161,6 +187,90 @@ def test_what_the_marks_tell_becomes_the_delay() -> None:
     # Sent 60 ms ahead, 150 on the way, 20 of the frame itself, and the line behind the carrier.
     assert 150 + 60 + LINE_MS - 20 <= line.agent.delay_ms <= 150 + 80 + LINE_MS + 20
     assert line.playout.delay_ms == line.agent.delay_ms
+
+
+WAYS = [
+    (20, 20, 40), (100, 100, 200), (150, 150, 300), (100, 150, 150), (100, 250, 200), (150, 250, 150), (50, 300, 100), (20, 300, 40),
+    (20, 600, 40), (20, 1_000, 40), (500, 500, 1_000), (500, 500, 2), (1_000, 0, 2),
+]  # fmt: skip
+"""There, back, and what the ping says; at a worker that a stream was handed on to, it says nothing of the way to the carrier."""
+
+
+@pytest.mark.parametrize(("there_ms", "back_ms", "ping_ms"), WAYS)
+def test_a_long_way_chops_nothing(there_ms: float, back_ms: float, ping_ms: float) -> None:
+    line = Line(there_ms=there_ms, back_ms=back_ms, ping_ms=ping_ms)
+    line.say(20.0)
+    line.tick(990)
+    assert line.gaps_ms == [] and line.agent.skipped == 0
+    assert line.kinds().count("Sound") == 990 + LEAD_FRAMES
+    true_ms = there_ms + 20 * LEAD_FRAMES + LINE_MS
+    unexplained_ms = there_ms + back_ms - ping_ms
+    assert true_ms - 20 <= line.agent.delay_ms <= true_ms + 40 + max(0.0, unexplained_ms)
+
+
+def test_before_the_first_ping_a_long_way_is_no_jam() -> None:
+    line = Line(there_ms=150, back_ms=150)
+    line.say(20.0)
+    line.tick(200)
+    line.playout.pause()
+    line.tick(5)
+    assert line.gaps_ms == [] and "Clear" not in line.kinds()
+
+
+def test_a_ping_that_took_longer_than_a_mark_is_not_believed() -> None:
+    line = Line(there_ms=40, back_ms=40)
+    line.say(20.0)
+    line.tick(100)
+    line.agent.round_trip(3_000.0)
+    line.tick(100)
+    assert line.agent.delay_ms >= 40 + 20 * LEAD_FRAMES + LINE_MS - 20
+
+
+def test_marks_that_come_at_odd_times_chop_nothing() -> None:
+    line = Line(there_ms=100, back_ms=100, ping_ms=200)
+    line.say(20.0)
+    for number in range(990):
+        line._back_ms = 100 + 300 * abs(np.sin(number))
+        line.tick()
+    assert line.gaps_ms == [] and line.agent.skipped == 0 and line.agent.delay_ms < 100 + 80 + LINE_MS + 150
+
+
+@pytest.mark.parametrize("network_ms", [20.0, 150.0, 400.0])
+def test_a_carrier_that_stood_still_plays_later_and_is_cleared_in_a_pause(network_ms: float) -> None:
+    line = Line(network_ms=network_ms)
+    line.agent.round_trip(2 * network_ms)
+    line.say(20.0)
+    line.tick(150)
+    before_ms = line.agent.delay_ms
+    line.jam(600.0)
+    line.tick(150)
+    assert 560 <= line.agent.delay_ms - before_ms <= 640
+    assert line.gaps_ms == [] and line.agent.skipped == 0 and line.lies_ms() >= 600
+    line.playout.pause()
+    line.tick()
+    assert isinstance(line.orders[-1][1], Clear)
+    line.playout.resume()
+    line.tick(100)
+    line.playout.pause()
+    line.tick(5)
+    assert line.kinds().count("Clear") == 1, "what was cleared is believed to lie there"
+
+
+def test_a_jam_is_over_with_the_words() -> None:
+    line = Line(network_ms=100.0)
+    line.agent.round_trip(200.0)
+    line.say(4.0)
+    line.tick(50)
+    line.jam(600.0)
+    line.tick(300)
+    line.say(20.0, generation=2)
+    line.tick(40)
+    line.playout.pause()
+    line.tick(5)
+    assert "Clear" not in line.kinds()
+    line.playout.resume()
+    line.tick(200)
+    assert line.agent.delay_ms <= 100 + 80 + LINE_MS + 40
 
 
 def test_what_was_not_played_was_not_heard() -> None:

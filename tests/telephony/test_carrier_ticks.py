@@ -144,3 +144,14 @@ async def test_somebody_else_takes_the_frames_where_the_first_stopped() -> None:
         third: list[float] = []
         await fed(line, 5, third)
     assert (len(first), second, len(third)) == (5, 5, 5)
+
+
+async def test_how_long_the_way_is_is_known_as_the_stream_opens_and_at_the_first_mark() -> None:
+    """``websockets`` says 0 until its own first ping, 5 s later here, 20 s by itself."""
+    async with calls(1) as (line,):
+        async with asyncio.timeout(2):
+            while not line._socket.latency:
+                await asyncio.sleep(0.005)
+        assert line._agent._rtt_ms == 0
+        line._take(b'{"event":"mark","streamSid":"MZ0","mark":{"name":"1"}}')
+        assert 0 < line._agent._rtt_ms == line._socket.latency * 1000

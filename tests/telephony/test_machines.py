@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 
 import numpy as np
 import pytest
 
+from telephony.audio.loudness import Loudness
 from telephony.audio.machines import FRAME_MS, BeepFinder, Detector, Greeting, sounds_like_a_machine
+from telephony.without_agent.message_end import MessageEnd
 
 RATE = 16_000
 
@@ -114,6 +117,115 @@ def test_what_is_no_beep(what: str, sound: np.ndarray) -> None:
     assert beeps(quiet(0.3), sound, quiet(0.3)) == 0, what
 
 
+def over(noise: float, *sounds: np.ndarray) -> np.ndarray:
+    """With the same noise under all of it."""
+    sound = np.concatenate(sounds)
+    return sound + np.random.default_rng(3).normal(0, noise, len(sound))
+
+
+def nothing(seconds: float) -> np.ndarray:
+    return np.zeros(int(RATE * seconds))
+
+
+def street(seconds: float, level: float) -> np.ndarray:
+    """Noise that swells and falls by 6 dB."""
+    t = np.arange(int(RATE * seconds)) / RATE
+    return np.random.default_rng(4).normal(0, level, len(t)) * 10 ** (np.sin(2 * math.pi * 0.4 * t) * 0.15)
+
+
+NOISES = [8, 60, 90, 130, 200, 400, 700]
+
+
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("before_s", [0.06, 0.3, 1.5, 3.0])
+def test_a_person_in_a_loud_place_is_a_person(noise: float, before_s: float) -> None:
+    verdict, why, at_ms = judged(over(noise, nothing(before_s), speech(0.6, level=6_000), nothing(6)))
+    assert (verdict, why) == ("human", "cadence") and before_s * 1000 + 1_400 <= at_ms <= before_s * 1000 + 1_600
+
+
+@pytest.mark.parametrize("level", [130, 200, 400])
+def test_a_person_in_a_street_is_a_person(level: float) -> None:
+    sound = street(8, level)
+    sound[RATE // 2 : RATE // 2 + int(0.6 * RATE)] += speech(0.6, level=6_000)
+    assert judged(sound)[:2] == ("human", "cadence")
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_noise_alone_is_nobody(noise: float) -> None:
+    assert judged(over(noise, nothing(8))) == ("unknown", "silence", 5_000)
+
+
+@pytest.mark.parametrize("noise", [130, 400, 700])
+def test_noise_that_comes_with_the_line_is_nobody(noise: float) -> None:
+    assert judged(nothing(0.4), quiet(8, noise)) == ("unknown", "silence", 5_000)
+
+
+@pytest.mark.parametrize("noise", [130, 400, 700])
+def test_noise_that_sets_in_later_is_no_machine(noise: float) -> None:
+    assert judged(quiet(0.5), quiet(8, noise))[0] != "machine"
+
+
+@pytest.mark.parametrize("noise", [8, 130, 400])
+@pytest.mark.parametrize("said", [(8.0,), (1.4, 0.3, 4.0), (0.5, 0.2, 0.8, 0.25, 1.5, 0.3, 2.0)])
+def test_a_machine_in_a_loud_place_is_a_machine(noise: float, said: tuple[float, ...]) -> None:
+    bits = [speech(each, level=6_000) if at % 2 == 0 else nothing(each) for at, each in enumerate(said)]
+    verdict, why, at_ms = judged(over(noise, nothing(0.5), *bits))
+    assert (verdict, why) == ("machine", "cadence") and at_ms <= 3_700
+
+
+@pytest.mark.parametrize("level", [700, 1_000, 3_000, 12_000])
+def test_a_machine_that_is_heard_from_the_first_frame_on_is_one(level: float) -> None:
+    said = [each for _ in range(10) for each in (speech(0.7, level=level), quiet(0.1))]
+    assert judged(nothing(0.2), *said)[:2] == ("machine", "cadence")
+
+
+@pytest.mark.parametrize("noise", [150, 400])
+@pytest.mark.parametrize("hz", [425, 850, 1_400])
+def test_a_beep_behind_words_in_a_loud_place_is_found(noise: float, hz: float) -> None:
+    found = judged(over(noise, nothing(0.5), speech(1.4, level=6_000), nothing(0.5), tone(hz, 0.6), nothing(2)))
+    assert found[:2] == ("machine_beep", "beep")
+
+
+def ringing(hz: tuple[float, ...], on_off_s: tuple[float, ...], rounds: int = 3) -> list[np.ndarray]:
+    parts = []
+    for _ in range(rounds):
+        for at, seconds in enumerate(on_off_s):
+            loud = sum(tone(each, seconds, 4_000 / len(hz)) for each in hz)
+            parts.append(np.asarray(loud) if at % 2 == 0 else nothing(seconds))
+    return parts
+
+
+RINGING = {
+    "most of Europe": ((425.0,), (1.0, 4.0)),
+    "busy": ((425.0,), (0.5, 0.5)),
+    "Spain": ((425.0,), (1.5, 3.0)),
+    "France": ((440.0,), (1.5, 3.5)),
+    "North America": ((440.0, 480.0), (2.0, 4.0)),
+    "Britain": ((400.0, 450.0), (0.4, 0.2, 0.4, 2.0)),
+}
+
+
+@pytest.mark.parametrize("noise", [8, 150])
+@pytest.mark.parametrize("where", RINGING)
+def test_an_exchange_that_has_answered_and_rings_is_nobody_yet(where: str, noise: float) -> None:
+    hz, on_off_s = RINGING[where]
+    assert judged(over(noise, nothing(0.3), *ringing(hz, on_off_s, 20)))[:2] == ("unknown", "limit")
+
+
+@pytest.mark.parametrize("where", RINGING)
+def test_who_answers_behind_the_ringing_is_heard(where: str) -> None:
+    hz, on_off_s = RINGING[where]
+    rung = [nothing(0.3), *ringing(hz, on_off_s, 1)]
+    assert judged(over(8, *rung, speech(0.6), nothing(3)))[:2] == ("human", "cadence")
+    assert judged(over(8, *rung[:-1], speech(6)))[:2] == ("machine", "cadence")
+
+
+def test_a_low_beep_without_words_is_no_ringing_where_it_is_shorter_or_longer() -> None:
+    assert judged(over(8, nothing(0.3), tone(425, 0.3), nothing(3))) == ("machine_beep", "beep", 660)
+    verdict, _, at_ms = judged(over(8, nothing(0.3), tone(425, 6)))
+    assert verdict == "machine_beep" and 2_500 <= at_ms <= 2_700
+
+
 @pytest.mark.parametrize(
     ("language", "text"),
     [
@@ -155,3 +267,43 @@ def test_a_greeting_is_over_when_its_beep_is_or_after_two_silent_seconds() -> No
     assert 6_000 <= over_at(speech(4), quiet(5)) <= 6_100
     assert over_at(tone(1_000, 0.3), quiet(1), beeps=True) <= 460
     assert over_at(*[speech(1)] * 70) == 60_000
+
+
+@pytest.mark.parametrize("level", [300, 1_000, 6_000])
+def test_a_beep_that_lasts_is_no_room_and_is_waited_for(level: float) -> None:
+    assert 5_080 <= over_at(tone(1_000, 5, level), quiet(3), beeps=True) <= 5_180
+    assert 5_080 <= over_at(over(level / 10, tone(1_000, 5, level), nothing(3)), beeps=True) <= 5_180
+
+
+@pytest.mark.parametrize("noise", [130, 400, 700])
+def test_a_greeting_in_a_loud_place_is_over_as_well(noise: float) -> None:
+    said = speech(4, level=6_000)
+    assert 5_400 <= over_at(over(noise, said, nothing(1), tone(1_000, 0.4), nothing(3))) <= 5_600
+    assert 6_000 <= over_at(over(noise, said, nothing(5))) <= 6_100
+
+
+def message(*sounds: np.ndarray) -> tuple[str, int, bool, int]:
+    """Why it was over, when, whether something was said and for how long."""
+    end = MessageEnd(60.0)
+    why = next((why for frame in frames(*sounds) if (why := end.push(frame))), "")
+    return why, end.length_ms, end.has_words, end.spoken_ms
+
+
+@pytest.mark.parametrize("noise", [8, 130, 400, 700])
+def test_a_message_from_a_loud_place_is_over_when_nothing_more_is_said(noise: float) -> None:
+    why, at_ms, has_words, spoken_ms = message(over(noise, nothing(1), speech(8, level=6_000), nothing(60)))
+    assert why == "silence" and has_words and 8_900 <= spoken_ms <= 9_100 and at_ms == spoken_ms + 5_000
+    assert message(over(noise, nothing(70))) == ("silence", 5_000, False, 0)
+
+
+def test_a_message_that_begins_with_the_line_is_one() -> None:
+    why, _, has_words, spoken_ms = message(nothing(0.5), *[speech(0.7, level=900), quiet(0.1)] * 4, quiet(60))
+    assert why == "silence" and has_words and 3_500 <= spoken_ms <= 3_700
+
+
+def test_a_frame_costs_little() -> None:
+    loudness, heard = Loudness(), frames(quiet(20, 300))
+    began = time.process_time()
+    for frame in heard:
+        loudness.push(np.frombuffer(frame, "<i2").astype(np.float32))
+    assert (time.process_time() - began) / len(heard) < 50e-6  # 5 at the time of writing
