@@ -431,6 +431,8 @@ class TextSession(Life):
             self._alone_since_ms = self.clock.now_ms
         if not saying.sent:
             return
+        if saying.reply.utterance is not None and saying.reply.failed is None:
+            self._failures = 0
         intended = " ".join(saying.reply.texts) or saying.text
         if was_cut:
             self.conversation.cut_agent(heard, intended=intended)
@@ -457,8 +459,6 @@ class TextSession(Life):
             else:
                 self._say(Line.GOODBYE, hang_up=f"{reply.failed}_failed")
             return
-        if reply.utterance is not None:
-            self._failures = 0
         if reply.hang_up:
             self._end(reply.hang_up)
         elif reply.transfer and not self._end_reason:

@@ -551,7 +551,7 @@ class TurnTaker:
             self._do(signals.ResumePlayout())
 
     def _yield(self, onset_ms: int | None = None) -> None:
-        self._hang_up = ""
+        self._hang_up, self._failures = "", self._failures if self.line or self.agent is _PREPARING else 0
         self._backs_off_until_ms = self.now_ms + self.settings.backoff_ms if self.settings.backoff_ms else 0
         self._do(signals.BargeIn(self._onset_ms if onset_ms is None else onset_ms))
         self._end_agent()

@@ -553,6 +553,22 @@ async def test_that_an_ai_speaks_is_said_to_the_end_where_nothing_is_recorded_to
     assert story.agent.mind.committed == ["I have a question about prices"]
 
 
+async def test_a_failure_after_an_answer_that_was_begun_and_interrupted_is_a_first_one_again() -> None:
+    def answers(said: str) -> Answer:
+        if said == "Break":
+            return Answer([], error=ProviderError("away", permanent=True))
+        return Answer([Say(LONG)])
+
+    breaks: list[Step] = [Speech("Break", 500), UntilAgentQuiet()]
+    talks: list[Step] = [Speech("Tell me a story", 800), UntilAgentSpeaks(900), Speech("Stop, wait a moment", 900)]
+    story = await call(
+        [*GREETED, *breaks, *talks, UntilAgentSpeaks(900), Speech("Break", 900), UntilAgentQuiet()], answers
+    )
+    said = [text for role, text in story.turns if role == "agent"]
+    assert sum(text.startswith("I'm sorry, something went wrong") for text in said) == 2
+    assert story.reason == "caller_hung_up"
+
+
 async def test_a_transcriber_that_never_answers_ends_the_call_with_words() -> None:
     talk: list[Step] = [Speech("Is anybody there?", 900), Silence(8_000)]
     story = await call([*GREETED, *(talk * 4)], stt={"is_deaf": True})
