@@ -327,15 +327,22 @@ def may_reach(policy: Policy, address: str, request: Request, usage: Usage) -> D
 
 _HELP = frozenset({"000", "110", "112", "911", "999"})
 """Emergency numbers that a telephone system may let through. Others are extensions."""
-_LONGEST_EXTENSION = 6
+LONGEST_EXTENSION = 6
+"""Digits; more are a telephone number."""
 _SEPARATORS = re.compile(r"[-.() ]")
 """What a telephone system takes no notice of between the digits (RFC 3966, 5.1.1)."""
 _DIALLED = re.compile(r"\+?[0-9]+")
-_CODE = re.compile(rf"[0-9*#]{{1,{_LONGEST_EXTENSION}}}")
+_CODE = re.compile(rf"[0-9*#]{{1,{LONGEST_EXTENSION}}}")
 """Of a telephone system's own, such as *701."""
 _HELP_BEHIND_A_CODE = re.compile(rf"[*#]+(?:\d{{2}}[*#]*)?(?:{'|'.join(sorted(_HELP))})")
 """*67911: the caller's number withheld, then the emergency number."""
 _NAME = re.compile(r"[\w.~!$&'*+=-]+")
+
+
+def dialled(user: str) -> str:
+    """The digits, maybe behind a "+", that a telephone system dials for what stands before the @ of a SIP address; "": a name."""
+    bare = _SEPARATORS.sub("", user.partition(";")[0])
+    return bare if _DIALLED.fullmatch(bare) else ""
 
 
 def number_in(address: str, home: str) -> Number | Unreadable | None:
@@ -345,13 +352,13 @@ def number_in(address: str, home: str) -> Number | Unreadable | None:
     bare = _SEPARATORS.sub("", user)
     if bare in _HELP or _HELP_BEHIND_A_CODE.fullmatch(bare):
         return Unreadable("emergency", f"{bare} reaches an emergency number. Agents put nobody through to those.")
-    if not _DIALLED.fullmatch(bare):
+    if not dialled(user):
         is_name = _NAME.fullmatch(user) and any(character.isalpha() for character in user)
         if is_name or _CODE.fullmatch(bare):
             return None
         words = f"“{user}” is neither a telephone number nor an extension nor a name. Write the address as sip:desk@pbx.example."
         return Unreadable("not_a_number", words)
-    if len(bare) <= _LONGEST_EXTENSION and not bare.startswith("+"):
+    if len(bare) <= LONGEST_EXTENSION and not bare.startswith("+"):
         return None
     return read(f"+{bare[2:]}" if bare.startswith("00") else bare, home, is_sent_as_written=True)
 

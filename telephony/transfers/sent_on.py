@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from accounts import tenancy
 from telephony.dialing import gate
+from telephony.dialing.policy import LONGEST_EXTENSION, dialled
 from telephony.models import Call, Trunk
 from telephony.session.transferring import NotReached
 from telephony.sip.uri import Uri
@@ -15,11 +16,7 @@ from telephony.transfers.by_sip import LONGEST_MINUTES
 from telephony.transfers.second_line import SecondLine, over_trunk, second_line, telephone_at
 
 RING_SECONDS = 60.0
-SHORTEST_NUMBER = 7
-"""Digits; fewer are an extension."""
-_NUMBER = re.compile(r"\+?[0-9]+")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
-_SEPARATORS = re.compile(r"[-.() ]")
 _KEPT = ("transport", "user")
 """Of what they say about the address; nothing else of theirs gets into our call."""
 OFF = "The trunk's settings don't let the other side put its calls through."
@@ -69,10 +66,9 @@ def permitted(call_id: uuid.UUID, organization: uuid.UUID, trunk_id: uuid.UUID, 
 
 def _plain(target: Uri) -> Uri:
     """Spelled in the one way that the limits read: no separators, no codes that a telephone system might take for a command."""
-    user = target.user.partition(";")[0]
-    bare = _SEPARATORS.sub("", user)
-    user = bare if _NUMBER.fullmatch(bare) else user
-    if not _NUMBER.fullmatch(user) and (target.scheme == "tel" or not _NAME.fullmatch(user)):
+    digits = dialled(target.user)
+    user = digits or target.user.partition(";")[0]
+    if not digits and (target.scheme == "tel" or not _NAME.fullmatch(user)):
         raise NotReached("not_allowed", NO_NAME)
     params = {name: value for name, value in target.params.items() if name in _KEPT}
     return Uri(target.scheme, user, target.host, target.port, {} if target.scheme == "tel" else params)
@@ -98,6 +94,6 @@ def _way(call: Call, trunk: Trunk, target: Uri, *, has_number: bool) -> SecondLi
 def _number_of(target: Uri) -> str:
     """As the limits read it; "": it is a name or an extension."""
     user = target.user
-    if target.scheme != "tel" and not (_NUMBER.fullmatch(user) and (len(user) >= SHORTEST_NUMBER or user[0] == "+")):
+    if target.scheme != "tel" and not (dialled(user) and (len(user) > LONGEST_EXTENSION or user[0] == "+")):
         return ""
     return f"+{user[2:]}" if user.startswith("00") else user

@@ -20,7 +20,7 @@ from telephony.dialing import policies
 from telephony.dialing.models import DoNotCall
 from telephony.tasks import read_lists, run_campaigns
 from tests.telephony.campaigns.people import ALWAYS, WIDE
-from tests.telephony.campaigns.test_runner import Line
+from tests.telephony.campaigns.scripted_line import Line
 
 pytestmark = pytest.mark.django_db
 Clients = Callable[[Any], Client]

@@ -7,6 +7,8 @@ import re
 import socket
 import ssl
 import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -388,51 +390,46 @@ async def until_closed(us: SipEndpoint) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_who_has_hung_its_connection_up_gets_our_bye_at_its_contact() -> None:
-    """Telephone systems call from any port, and close a connection that is idle."""
+@asynccontextmanager
+async def with_pbx() -> AsyncIterator[tuple[SipEndpoint, Listener, list[Any]]]:
+    """Us, with a trunk over TCP to a telephone system, which listens; and what we are told."""
     told: list[Any] = []
     async with Listener() as pbx:
         peer = Peer("tcp", "127.0.0.1", pbx.port)
         us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), peer)]), told)
         try:
-            async with FarOverTcp(us.ports["tcp"], f"<sip:a@127.0.0.1:{pbx.port};transport=tcp>") as far:
-                await far.calls(us, told)
-            await until_closed(us)
-            us.do(commands.HangUp(told[0].call))
-            assert (await pbx.next()).startswith(b"BYE sip:a@127.0.0.1:%d" % pbx.port)
+            yield us, pbx, told
         finally:
             await us.close()
+
+
+async def test_who_has_hung_its_connection_up_gets_our_bye_at_its_contact() -> None:
+    """Telephone systems call from any port, and close a connection that is idle."""
+    async with with_pbx() as (us, pbx, told):
+        async with FarOverTcp(us.ports["tcp"], f"<sip:a@127.0.0.1:{pbx.port};transport=tcp>") as far:
+            await far.calls(us, told)
+        await until_closed(us)
+        us.do(commands.HangUp(told[0].call))
+        assert (await pbx.next()).startswith(b"BYE sip:a@127.0.0.1:%d" % pbx.port)
 
 
 async def test_for_as_long_as_the_connection_is_open_the_bye_goes_over_it() -> None:
-    told: list[Any] = []
-    async with Listener() as pbx:
-        peer = Peer("tcp", "127.0.0.1", pbx.port)
-        us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), peer)]), told)
-        try:
-            async with FarOverTcp(us.ports["tcp"], f"<sip:a@127.0.0.1:{pbx.port};transport=tcp>") as far:
-                await far.calls(us, told)
-                us.do(commands.HangUp(told[0].call))
-                assert (await asyncio.wait_for(far.reader.readline(), 3)).startswith(b"BYE ")
-            assert pbx.came.empty()
-        finally:
-            await us.close()
+    async with with_pbx() as (us, pbx, told):
+        async with FarOverTcp(us.ports["tcp"], f"<sip:a@127.0.0.1:{pbx.port};transport=tcp>") as far:
+            await far.calls(us, told)
+            us.do(commands.HangUp(told[0].call))
+            assert (await asyncio.wait_for(far.reader.readline(), 3)).startswith(b"BYE ")
+        assert pbx.came.empty()
 
 
 async def test_an_answer_whose_connection_is_gone_goes_to_the_port_in_its_via() -> None:
-    told: list[Any] = []
-    async with Listener() as pbx:
-        peer = Peer("tcp", "127.0.0.1", pbx.port)
-        us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), peer)]), told)
-        try:
-            async with FarOverTcp(us.ports["tcp"], "<sip:a@127.0.0.1>", pbx.port) as far:
-                far.asks("INVITE")
-                await far.answer(100)
-            await until_closed(us)
-            us.do(commands.Reject(told[0].call, 486))
-            assert (await pbx.next()).startswith(b"SIP/2.0 486")
-        finally:
-            await us.close()
+    async with with_pbx() as (us, pbx, told):
+        async with FarOverTcp(us.ports["tcp"], "<sip:a@127.0.0.1>", pbx.port) as far:
+            far.asks("INVITE")
+            await far.answer(100)
+        await until_closed(us)
+        us.do(commands.Reject(told[0].call, 486))
+        assert (await pbx.next()).startswith(b"SIP/2.0 486")
 
 
 @pytest.mark.parametrize("answers", [b"", b"100 Trying", b"180 Ringing"])
@@ -498,33 +495,25 @@ async def test_a_connection_that_nothing_comes_over_any_more_is_not_used_again()
 
 
 async def test_what_is_sent_while_a_connection_closes_goes_over_a_new_one() -> None:
-    async with Listener() as pbx:
+    async with with_pbx() as (us, pbx, _):
         peer = Peer("tcp", "127.0.0.1", pbx.port)
-        us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), peer)]))
-        try:
-            us._sockets.send(b"first\r\n\r\n", peer)
-            assert await pbx.next() == b"first\r\n\r\n"
-            us._sockets._streams[peer].close()
-            us._sockets.send(b"second\r\n\r\n", peer)
-            assert await pbx.next() == b"second\r\n\r\n"
-        finally:
-            await us.close()
+        us._sockets.send(b"first\r\n\r\n", peer)
+        assert await pbx.next() == b"first\r\n\r\n"
+        us._sockets._streams[peer].close()
+        us._sockets.send(b"second\r\n\r\n", peer)
+        assert await pbx.next() == b"second\r\n\r\n"
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system can't watch it")
 async def test_the_system_gives_a_connection_up_that_takes_nothing() -> None:
-    async with Listener() as pbx:
+    async with with_pbx() as (us, pbx, _):
         peer = Peer("tcp", "127.0.0.1", pbx.port)
-        us = await started(Gate([Trunk("pbx", (ip_network("127.0.0.0/8"),), peer)]))
-        try:
-            us._sockets.send(b"first\r\n\r\n", peer)
-            await pbx.next()
-            transport = us._sockets._streams[peer]._transport
-            assert transport is not None
-            raw = transport.get_extra_info("socket")
-            assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
-        finally:
-            await us.close()
+        us._sockets.send(b"first\r\n\r\n", peer)
+        await pbx.next()
+        transport = us._sockets._streams[peer]._transport
+        assert transport is not None
+        raw = transport.get_extra_info("socket")
+        assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
 
 
 async def test_a_name_that_is_looked_up_for_tls_is_what_the_certificate_must_be_for(settings: Any) -> None:

@@ -18,7 +18,7 @@ from agents.publish import create_agent, publish
 from telephony.campaigns import dialler
 from telephony.tasks import read_lists, run_campaigns
 from tests.telephony.campaigns.people import ALWAYS, WIDE
-from tests.telephony.campaigns.test_runner import Line
+from tests.telephony.campaigns.scripted_line import Line
 
 pytestmark = pytest.mark.django_db
 

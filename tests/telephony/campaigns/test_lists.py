@@ -21,8 +21,8 @@ from telephony.campaigns.runner import advance
 from telephony.campaigns.sheet import BadSheet, guess
 from telephony.dialing import policies
 from telephony.tasks import read_lists, run_campaigns
-from tests.telephony.campaigns.people import WIDE
-from tests.telephony.campaigns.test_runner import Clock, Line, states
+from tests.telephony.campaigns.people import WIDE, states
+from tests.telephony.campaigns.scripted_line import Clock, Line
 
 pytestmark = pytest.mark.django_db
 

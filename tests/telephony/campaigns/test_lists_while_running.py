@@ -12,22 +12,12 @@ from telephony.campaigns.models import Campaign, CampaignContact, ContactList
 from telephony.campaigns.runner import advance
 from telephony.campaigns.sheet import BadSheet, guess, open_sheet
 from tests.telephony.campaigns.carrier_line import BASE
-from tests.telephony.campaigns.people import a_campaign
-from tests.telephony.campaigns.test_runner import Clock, Line, states
+from tests.telephony.campaigns.people import a_campaign, states
+from tests.telephony.campaigns.scripted_line import Clock, Line
 
 pytestmark = pytest.mark.django_db
 
 MORE = b"name,phone\nGrace,+12127369001\nAda,+12127369002\n"
-
-
-@pytest.fixture
-def line() -> Line:
-    return Line()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -14,22 +14,11 @@ from telephony.campaigns.runner import advance
 from telephony.dialing import policies
 from tests.telephony.campaigns.carrier_line import BASE
 from tests.telephony.campaigns.people import a_campaign, states
-from tests.telephony.campaigns.test_runner import Clock, Line
+from tests.telephony.campaigns.scripted_line import Clock, Line
 
 pytestmark = pytest.mark.django_db
 EVERYWHERE = "America/New_York,Asia/Kolkata"
 """Nine in the morning in the one is evening in the other."""
-
-
-@pytest.fixture
-def line() -> Line:
-    return Line()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """9:00 in New York, on a Monday."""
-    return Clock()
 
 
 def contact(campaign: Campaign) -> CampaignContact:

@@ -15,7 +15,7 @@ from telephony.dialing.gate import Permit
 from telephony.dialing.models import DialReservation
 from tests.telephony.campaigns.carrier_line import BASE
 from tests.telephony.campaigns.people import WIDE, a_campaign, states
-from tests.telephony.campaigns.test_runner import Clock, Line
+from tests.telephony.campaigns.scripted_line import Clock, Line
 
 pytestmark = pytest.mark.django_db
 
@@ -43,11 +43,6 @@ class Account(Line):
 @pytest.fixture
 def line() -> Account:
     return Account()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 def read(campaign: Campaign) -> Campaign:
